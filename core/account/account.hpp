@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// A user's agent: watches the user's mailbox at each back-end, asks for changes on the back-end's worker pool, and
+// brings them into the log (design: the way of a new message, 1-3). Also the one door to contents for sessions (read).
+// All of it on the reactor thread; Store verbs run on the back-ends' pools.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/store/log.hpp"
+
+namespace tidegate::account {
+
+using store::Done;
+using store::Gid;
+using store::ViewId;
+
+struct BackendUse {  ///< one back-end that serves a part of the user's store
+  std::string name;  ///< ini section
+  Backend* backend = nullptr;
+  std::vector<Kind> kinds;  ///< which folders are taken from it
+};
+
+struct Settings {
+  std::size_t workers = 16;  ///< threads a back-end
+  std::chrono::seconds call_deadline{60};
+  std::chrono::seconds poll_folders{60};  ///< other folders than the watched
+  std::chrono::minutes sweep{15};         ///< all scopes, against lost hints (jittered)
+  std::uint32_t page_limit = 500;
+  std::uint32_t inline_up_to = 256 * 1024;  ///< contents this small come along with live changes
+  std::size_t cache_mib = 64;               ///< contents in memory, a gateway
+  std::chrono::seconds retry_first{1}, retry_ceiling{300};
+};
+
+/// Contents in memory for moments: what came along with a change or was just read. Bounded, oldest out.
+class ContentCache {
+ public:
+  explicit ContentCache(std::size_t limit_octets);
+  ~ContentCache();
+  void put(ViewId, const Gid&, View content_rev, std::shared_ptr<const Bytes>);
+  std::shared_ptr<const Bytes> get(ViewId, const Gid&, View content_rev);
+  std::size_t held() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+struct Health {
+  std::string backend;
+  std::int64_t proven_unix = 0;        ///< last time the back-end answered for this user
+  std::int64_t unreachable_since = 0;  ///< 0: reachable
+  std::string fault;                   ///< public sentence of the last fault; empty: none
+};
+
+/// All accounts of a gateway; owns the back-ends' worker pools.
+class Accounts {
+ public:
+  /// `changed(view, head)`: committed changes; called on the reactor thread after the commit.
+  static std::unique_ptr<Accounts> make(sim::World&, store::Log&, const Settings&,
+                                        std::function<void(ViewId, std::uint64_t head)> changed);
+  virtual ~Accounts() = default;  ///< stops watching, cancels calls (waits at most a second for them)
+
+  /// Starts serving a user: makes his view, opens sessions, lists, watches. done: the view exists (not: all is listed).
+  virtual void start(const std::string& user, const std::string& site, std::vector<BackendUse>, Done<ViewId>) = 0;
+  virtual void stop(const std::string& user) = 0;
+
+  /// Content of an item in ranges ≤ 256 KiB, from the cache or the back-end: `got` gets the octets from `from`, at most
+  /// `length`, and the total. Fault not_found: gone by now (the log will say so). On a second session of the user, so
+  /// that long reads don't deafen the watching one.
+  struct Piece {
+    std::shared_ptr<const Bytes> octets;  ///< the piece is octets->substr(offset, length)
+    std::size_t offset = 0, length = 0;
+    std::uint64_t total = 0;
+  };
+  virtual void read(const std::string& user, ViewId, const store::ItemRow&, std::uint64_t from, std::size_t length,
+                    bool live, Done<Piece> got) = 0;
+  /// Delivers a message into the user's inbox (the welcome mail). Fault unsupported where the back-end can't.
+  virtual void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) = 0;
+
+  virtual std::vector<Health> health(const std::string& user) const = 0;
+  virtual std::vector<std::string> users() const = 0;
+};
+
+}  // namespace tidegate::account

@@ -57,9 +57,10 @@ struct Health {
 /// All accounts of a gateway; owns the back-ends' worker pools.
 class Accounts {
  public:
-  /// `changed(view, head)`: committed changes; called on the reactor thread after the commit.
+  /// `changed(view, head, folders)`: committed changes, and whether the folder tree is among them; called on the
+  /// reactor thread after the commit.
   static std::unique_ptr<Accounts> make(sim::World&, store::Log&, const Settings&,
-                                        std::function<void(ViewId, std::uint64_t head)> changed);
+                                        std::function<void(ViewId, std::uint64_t head, bool folders)> changed);
   virtual ~Accounts() = default;  ///< stops watching, cancels calls (waits at most a second for them)
 
   /// Starts serving a user: makes his view, opens sessions, lists, watches. done: the view exists (not: all is listed).

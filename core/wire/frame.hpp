@@ -48,6 +48,11 @@ inline constexpr std::size_t max_batch = std::size_t{256} << 10;       ///< octe
 /// Octets that count against credit: the body of a device or stream frame that carries a number.
 constexpr std::uint64_t credit_cost(const Frame& frame) noexcept { return frame.number == 0 ? 0 : frame.body.size(); }
 
+/// What each direction of a device session may send before the first Credit frame. A granting end never lets the open
+/// window (up_to minus what it handed on) fall below this while it is willing to take anything, so that a whole frame
+/// fits.
+inline constexpr std::uint64_t initial_credit = std::uint64_t{64} << 10;
+
 /// A frame as it travels: 32-bit length, big-endian, then that many octets (protobuf, rts.proto).
 void encode_to(Bytes& out, const Frame&);
 /// One frame's octets without the length. Unknown fields are skipped. Faults: invalid, too_large.

@@ -41,6 +41,9 @@ enum class Code : std::uint32_t {
 
 using Id128 = std::array<std::byte, 16>;
 
+/// Users in one ActivateUsers or StartupReport; longer lists go in several (`whole` with the first only).
+inline constexpr std::size_t max_users = 16384;
+
 // --- device session (target device)
 // ---------------------------------------------------------------------------------------
 struct WakeUp {

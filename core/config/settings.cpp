@@ -119,6 +119,8 @@ Fault wrong(const Ini& ini, unsigned line, std::string_view key, std::string_vie
           {}};
 }
 
+}  // namespace detail
+
 Result<std::vector<const Value*>> match(const Ini& ini, const Section& section, const std::vector<KeyDoc>& docs) {
   std::vector<std::string> known;
   for (const auto& doc : docs) known.push_back(doc.key);
@@ -164,5 +166,4 @@ std::string sample(std::string_view title, std::string_view about, const std::ve
   return out;
 }
 
-}  // namespace detail
 }  // namespace tidegate::config

@@ -95,11 +95,16 @@ Row<S> row(std::string key, std::string type, M S::* member, const Fallback& fal
             return {};
           }};
 }
-Result<std::vector<const Value*>> match(const Ini&, const Section&, const std::vector<KeyDoc>&);
 Fault wrong(const Ini&, unsigned line, std::string_view key, std::string_view text, std::string_view must);
-std::string manual(std::string_view title, std::string_view about, const std::vector<KeyDoc>&);
-std::string sample(std::string_view title, std::string_view about, const std::vector<KeyDoc>&);
 }  // namespace detail
+
+/// For tables known only at run time (a plugin's): holds a section against its keys. The answer has one entry a key, in
+/// their order; nullptr: not given, take the fallback. Faults `invalid`: unknown key (with the nearest), required one
+/// missing.
+Result<std::vector<const Value*>> match(const Ini&, const Section&, const std::vector<KeyDoc>&);
+std::string manual(std::string_view title, std::string_view about, const std::vector<KeyDoc>&);  ///< Markdown
+/// Annotated ini; what has a default is commented out.
+std::string sample(std::string_view title, std::string_view about, const std::vector<KeyDoc>&);
 
 /// A further demand on a text: empty when all is well, else "must be …".
 using Check = std::function<std::string(std::string_view)>;
@@ -210,7 +215,7 @@ class Table {
 
   /// Of that section, whatever its name.
   Result<S> read(const Ini& ini, const Section& section) const {
-    auto values = detail::match(ini, section, docs_);
+    auto values = match(ini, section, docs_);
     if (!values) return std::unexpected(std::move(values.error()));
     S settings{};
     for (std::size_t i = 0; i < rows_.size(); ++i) {
@@ -230,9 +235,9 @@ class Table {
 
   const std::string& section() const { return section_; }
   const std::vector<KeyDoc>& keys() const { return docs_; }
-  std::string manual() const { return detail::manual(section_, about_, docs_); }  ///< Markdown
+  std::string manual() const { return config::manual(section_, about_, docs_); }  ///< Markdown
   std::string sample() const {
-    return detail::sample(section_, about_, docs_);
+    return config::sample(section_, about_, docs_);
   }  ///< annotated ini; defaults commented out
 
  private:

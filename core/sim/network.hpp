@@ -50,24 +50,26 @@ class Stream {
   /// RFC 9266 tls-exporter, 32 octets, the same at both ends; empty where there is no TLS.
   virtual Bytes channel_binding() const = 0;
   virtual std::string peer() const = 0;  ///< "address:port", for logs and lockout
+  /// Of an AF_UNIX stream: the user id of the process at the other end (SO_PEERCRED); else -1.
+  virtual int peer_uid() const { return -1; }
 };
 
 /// Where to connect and what to demand of the other end.
 struct Endpoint {
-  std::string host;
+  std::string host = {};
   std::uint16_t port = 443;
   bool tls = true;
-  std::string ca_file;   ///< PEM; empty: the system's store
-  std::string pin;       ///< hex SHA-256 of the server's SubjectPublicKeyInfo that alone is accepted; empty: none
-  std::string unix_path; ///< non-empty: an AF_UNIX socket instead of host and port; tls is then ignored
+  std::string ca_file = {};    ///< PEM; empty: the system's store
+  std::string pin = {};        ///< hex SHA-256 of the server's SubjectPublicKeyInfo that alone is accepted; empty: none
+  std::string unix_path = {};  ///< non-empty: an AF_UNIX socket instead of host and port; tls is then ignored
 };
 
 struct Listen {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;        ///< 0: any free one, see Listening::port
-  std::string certificate_file;  ///< PEM chain; empty: no TLS
-  std::string key_file;
-  std::string unix_path;  ///< non-empty: an AF_UNIX socket instead
+  std::uint16_t port = 0;             ///< 0: any free one, see Listening::port
+  std::string certificate_file = {};  ///< PEM chain; empty: no TLS
+  std::string key_file = {};
+  std::string unix_path = {};  ///< non-empty: an AF_UNIX socket instead
 };
 
 class Dialing {  ///< an attempt under way; destroying it cancels, the callback never runs after that

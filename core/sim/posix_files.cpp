@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
 #include <utility>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/sim/real_world.hpp"
 
@@ -115,12 +115,12 @@ class PosixFiles final : public Files {
       const auto part = path.substr(0, end);
       if (::mkdir(part.c_str(), mode) != 0 && errno != EEXIST && errno != EISDIR) {
         const int error = errno;
-        struct stat data {};
+        struct stat data{};
         if (::stat(part.c_str(), &data) != 0) return broken(part, "make directory", error);
       }
       if (end != std::string::npos) ++end;
     }
-    struct stat data {};
+    struct stat data{};
     if (::stat(path.c_str(), &data) != 0) return broken(path, "make directory", errno);
     if (!S_ISDIR(data.st_mode)) return broken(path, "make directory", EEXIST);
     return {};
@@ -136,7 +136,7 @@ class PosixFiles final : public Files {
     for (errno = 0; const auto* entry = ::readdir(open.get()); errno = 0) {
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      struct stat data {};
+      struct stat data{};
       // Gone since readdir saw it: then it does not belong to the answer.
       if (::fstatat(::dirfd(open.get()), entry->d_name, &data, AT_SYMLINK_NOFOLLOW) != 0) continue;
       found.push_back(describe(std::string(name), data));
@@ -146,7 +146,7 @@ class PosixFiles final : public Files {
   }
 
   Result<std::optional<FileInfo>> info(const std::string& path) override {
-    struct stat data {};
+    struct stat data{};
     if (::stat(path.c_str(), &data) != 0) {
       if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
       return broken(path, "look at", errno);

@@ -45,14 +45,14 @@ struct RealWorld::State {
 };
 
 RealWorld::RealWorld() : state_(std::make_unique<State>()) {
-  struct sigaction ignore {};
+  struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, nullptr);
 }
 
 RealWorld::~RealWorld() {
   if (!state_->on_signal) return;
-  struct sigaction plain {};
+  struct sigaction plain{};
   plain.sa_handler = SIG_DFL;
   for (const int number : kSignals) ::sigaction(number, &plain, nullptr);
   signals_for = nullptr;
@@ -99,7 +99,7 @@ void RealWorld::stop() {
 void RealWorld::on_signal(std::move_only_function<void(int)> callback) {
   state_->on_signal = std::move(callback);
   signals_for = &state_->reactor;
-  struct sigaction handle {};
+  struct sigaction handle{};
   handle.sa_handler = signal_came;
   handle.sa_flags = SA_RESTART;
   for (const int number : kSignals) ::sigaction(number, &handle, nullptr);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/sim/thread_pool.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <csignal>
+
+#include <pthread.h>
 
 namespace tidegate::sim {
 

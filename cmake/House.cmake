@@ -15,6 +15,8 @@ endif()
 add_library(tidegate_house INTERFACE)
 target_compile_options(tidegate_house INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wextra-semi -Werror
+  # A designated initializer names what differs from the defaults; that is its use.
+  -Wno-missing-designated-field-initializers
   -fno-omit-frame-pointer)
 target_compile_definitions(tidegate_house INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_DLL_USE_STD_FS SPDLOG_FMT_EXTERNAL)

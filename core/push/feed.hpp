@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one device still lacks of one view, and in which order it gets it: live changes first, then the back-fill jobs,
+// inbox first, newest first (design: state). Turns log rows and contents into sync messages. Reactor thread.
+//
+//   idle ──head moved / job left──► asking ──rows──► emitting ──queue empty──► (Mark) ──► asking | idle
+//   emitting ──content cannot be read now──► waiting ──back-off──► emitting
+//   emitting a back-fill ──head moved──► what has not begun is put back ──► asking (live)
+#pragma once
+#include <deque>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "core/e2e/sync.hpp"
+#include "core/push/wiring.hpp"
+
+namespace tidegate::push {
+
+using store::Gid;
+
+class Feed : public std::enable_shared_from_this<Feed> {
+ public:
+  struct Sink {
+    std::move_only_function<void(e2e::ToDevice)> push;  ///< takes a message for sealing
+    std::move_only_function<void()> progress;           ///< something can go on: call step() when there is room
+  };
+  Feed(const Wiring&, std::string user, store::ViewRow, e2e::Compression, Sink);
+
+  /// Goes on from this position (its epoch is the view's).
+  void start(e2e::Position, std::uint64_t head);
+  /// Answers a compare instead; start() follows within, when the device has what it lacked.
+  void start_compare(const store::Head&);
+  bool comparing() const noexcept { return comparing_; }
+  void want(const e2e::CompareWant&);
+
+  void changed(std::uint64_t head, bool folders);
+  /// Makes messages while `room()` says so; nothing to do: returns at once.
+  void step(const std::function<bool()>& room);
+
+  store::ViewId view() const noexcept { return view_.id; }
+  const e2e::Position& position() const noexcept { return position_; }
+  std::uint64_t head() const noexcept { return head_; }
+  bool caught_up() const noexcept;
+  void stop();  ///< no callback goes on after this
+
+ private:
+  struct Entry {
+    store::ItemRow row;
+    std::uint64_t job = 0;
+    std::shared_ptr<const Bytes> octets;  ///< the piece that is next
+    std::size_t from = 0, length = 0;     ///< within octets
+    std::uint64_t offset = 0;             ///< of that piece in the content
+    std::uint64_t total = 0;
+    bool asked = false, ready = false, begun = false, skip = false, content = false;
+    unsigned tries = 0;
+    std::uint64_t serial = 0;
+  };
+
+  void ask_folders();
+  void ask_live();
+  bool ask_job();
+  void ask_remaining(std::uint64_t job, const store::BackfillQuery&);
+  void take_live(std::vector<store::ItemRow>, std::uint64_t head, bool complete);
+  void take_job(std::uint64_t job, std::vector<store::ItemRow>, bool complete);
+  void take_compared(std::vector<store::ItemRow>);
+  void enqueue(store::ItemRow, std::uint64_t job, bool content);
+  void put_back();
+  bool emit_front();
+  void emit_content(Entry&);
+  void emitted(const Entry&);
+  void mark();
+  void read_ahead();
+  void read(Entry&);
+  void got(std::uint64_t serial, Result<account::Accounts::Piece>);
+  void failed(Entry&, const Fault&);
+  e2e::Job* job(std::uint64_t id);
+  void compare_pages();
+  void compare_items();
+  void ended_compare();
+
+  const Wiring& wiring_;
+  std::string user_;
+  store::ViewRow view_;
+  e2e::Compression compression_;
+  Sink sink_;
+  e2e::Position position_;
+  std::uint64_t head_ = 0;
+  std::deque<Entry> queue_;
+  std::uint64_t next_serial_ = 1;
+  std::set<Gid> known_folders_;
+  bool folders_due_ = true, asking_ = false, started_ = false, mark_due_ = false, stopped_ = false;
+  std::uint64_t batch_head_ = 0;  ///< live may go here when the queue is empty
+  bool live_complete_ = false;
+  std::uint64_t complete_job_ = 0;  ///< this job is done when the queue is empty
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> remaining_;
+  std::unique_ptr<Timer> retry_;
+  bool comparing_ = false, compare_last_ = false;
+  std::deque<e2e::CompareWant::Bucket> wanted_buckets_;
+  std::deque<Gid> wanted_items_;
+};
+
+}  // namespace tidegate::push

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the rooms of core/push share: their neighbours, their limits, and the way out.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/account/account.hpp"
+#include "core/e2e/noise.hpp"
+#include "core/sim/world.hpp"
+#include "core/store/directory.hpp"
+#include "core/store/log.hpp"
+#include "core/wire/control.hpp"
+
+namespace tidegate::push {
+
+/// Towards the relay; core/gateway puts the link behind it. Reactor thread.
+class Outlet {
+ public:
+  virtual void send(wire::Frame) = 0;  ///< a frame with target device; the sender keeps to his credit
+  /// Asks the relay; the answer comes once (with Code::unavailable if the link is lost first).
+  virtual void request(wire::Control, std::move_only_function<void(wire::Answer)>) = 0;
+
+ protected:
+  ~Outlet() = default;
+};
+
+struct Settings {
+  std::string gateway_name = "tidegate";
+  std::uint64_t upstream_window = 256 * 1024;  ///< credit a device gets beyond what was taken from it
+  std::size_t prepared = 256 * 1024;           ///< octets of messages made ready and not yet sealed, a session
+  std::size_t reads_ahead = 4;                 ///< contents asked for before their turn, a view
+  std::chrono::seconds alive{240};  ///< a sealed alive at least this often; silence of twice that ends a session
+  std::chrono::seconds sweep{15};   ///< one timer for all sessions
+  std::chrono::seconds handshake_deadline{30};
+  std::uint32_t pairing_failures = 10;  ///< a minute and handle, then refused for a minute
+};
+
+struct Wiring {
+  sim::World& world;
+  store::Log& log;
+  store::Directory& directory;
+  account::Accounts& accounts;
+  Outlet& outlet;
+  Settings settings;
+  std::function<void(int level, const std::string&)> note;  ///< one line for the log; never content
+  /// An alarm that concerns a user: for status and for all his devices.
+  std::function<void(const std::string& user, const std::string& text)> alarm;
+  /// A device finished pairing (its first session opened).
+  std::function<void(const store::DeviceRow&)> paired;
+
+  e2e::Random random() const {
+    return [&reactor = world.reactor()](std::span<std::byte> into) { reactor.random(into); };
+  }
+  std::int64_t unix_now() const {
+    return std::chrono::duration_cast<std::chrono::seconds>(world.reactor().wall().time_since_epoch()).count();
+  }
+};
+
+}  // namespace tidegate::push

@@ -36,13 +36,6 @@ void DeviceSession::frame(wire::Frame in) {
   last_heard_ = wiring_.world.reactor().now();
   auto type = static_cast<wire::FrameType>(in.type);
   if (type == wire::FrameType::close) return end(wire::Code::bye, "closed by the other side", false);
-  if (in.number != 0) {
-    if (in.number <= received_number_) return;  // a repeat
-    if (in.number != received_number_ + 1) return end(wire::Code::gap, "a frame of the device was lost on the way");
-    received_number_ = in.number;
-    taken_ += wire::credit_cost(in);
-    if (taken_ > granted_) return end(wire::Code::over_credit, "the device sent more than it had credit for");
-  }
   switch (type) {
     case wire::FrameType::wake_up:
       woken(in.body);
@@ -56,29 +49,17 @@ void DeviceSession::frame(wire::Frame in) {
     default:
       break;  // docs/wire.md: unknown types are skipped
   }
-  if (state_ != State::over) grant();
+  if (state_ != State::over) wiring_.outlet.consumed(id_, generation_, wire::credit_cost(in));
 }
 
-void DeviceSession::grant() {
-  // Half a window at a time: one credit frame for many frames of the device.
-  if (granted_ - taken_ > wiring_.settings.upstream_window / 2) return;
-  granted_ = taken_ + wiring_.settings.upstream_window;
-  send(wire::FrameType::credit, wire::encode(wire::Credit{.up_to = granted_, .handed = received_number_}), false);
-}
+void DeviceSession::credit() { pump(); }
 
-void DeviceSession::credit(const wire::Credit& given) {
-  if (given.up_to <= credit_) return;
-  credit_ = given.up_to;
-  pump();
-}
-
-void DeviceSession::send(wire::FrameType type, Bytes body, bool numbered) {
-  if (numbered) sent_ += body.size();
+void DeviceSession::send(wire::FrameType type, Bytes body) {
   wiring_.outlet.send({.target = wire::Target::device,
                        .id = id_,
                        .generation = generation_,
                        .type = static_cast<std::uint32_t>(type),
-                       .number = numbered ? ++sent_number_ : 0,
+                       .number = 0,
                        .body = std::move(body)});
 }
 
@@ -90,7 +71,7 @@ void DeviceSession::end(wire::Code code, std::string text_for_people, bool tell)
   handshake_.reset();  // wipes the keys
   sealer_.reset();
   opener_.reset();
-  if (tell) send(wire::FrameType::close, wire::encode(wire::Closed{.code = code, .text = text_for_people}), false);
+  if (tell) send(wire::FrameType::close, wire::encode(wire::Closed{.code = code, .text = text_for_people}));
   if (code != wire::Code::bye && code != wire::Code::superseded && tell)
     wiring_.note(
         3, "session of a device of " + (user_.empty() ? "an unknown user" : user_) + " ended: " + text_for_people);
@@ -417,7 +398,8 @@ void DeviceSession::pump() {
     pump_again_ = false;
     if (state_ == State::streaming)
       for (auto& each : feeds_) each->step([this] { return sealer_ && sealer_->queued() < wiring_.settings.prepared; });
-    while (sealer_ && !sealer_->empty() && credit_ - sent_ >= e2e::max_noise_message) {
+    while (sealer_ && !sealer_->empty() &&
+           wiring_.outlet.credit_available(id_, generation_) >= e2e::max_noise_message) {
       auto body = sealer_->next();
       send(wire::FrameType::sealed, std::move(body));
       pump_again_ = true;  // there is room again

@@ -41,7 +41,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   ~DeviceSession();
 
   void frame(wire::Frame);
-  void credit(const wire::Credit&);
+  void credit();  ///< more may be sent
   void changed(store::ViewId, std::uint64_t head, bool folders);
   void sweep(sim::Instant now);
   void alarm(const std::string& text);
@@ -84,8 +84,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void push(const e2e::ToDevice&);
   void send_alive();
   void pump();
-  void grant();
-  void send(wire::FrameType, Bytes body, bool numbered = true);
+  void send(wire::FrameType, Bytes body);
   Feed* feed(store::ViewId);
 
   const Wiring& wiring_;
@@ -95,10 +94,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::string user_;
   Bytes device_id_;
   sim::Instant began_, last_heard_, last_alive_;
-  std::uint64_t sent_number_ = 0, received_number_ = 0;
-  std::uint64_t sent_ = 0, credit_ = wire::initial_credit;    // towards the device, octets
-  std::uint64_t taken_ = 0, granted_ = wire::initial_credit;  // from the device, octets
-  std::string handle_;                                        // pairing
+  std::string handle_;  // pairing
   std::unique_ptr<e2e::Handshake> handshake_;
   std::unique_ptr<e2e::Sealer> sealer_;
   std::unique_ptr<e2e::Opener> opener_;

@@ -69,8 +69,8 @@ void Sessions::frame(wire::Frame in) {
     by_user_[session->user()].push_back(session->id());
 }
 
-void Sessions::credit(std::uint64_t id, const wire::Credit& credit) {
-  if (auto found = sessions_.find(id); found != sessions_.end()) found->second->credit(credit);
+void Sessions::credit(std::uint64_t id) {
+  if (auto found = sessions_.find(id); found != sessions_.end()) found->second->credit();
 }
 
 void Sessions::lost() {

@@ -21,7 +21,7 @@ class Sessions final : public SessionOwner {
 
   // --- from the link
   void frame(wire::Frame);
-  void credit(std::uint64_t session, const wire::Credit&);
+  void credit(std::uint64_t session);
   void lost();  ///< the RTS session is over: so are all device sessions
   void users(const wire::ActivateUsers&);
 

@@ -18,7 +18,11 @@ namespace tidegate::push {
 /// Towards the relay; core/gateway puts the link behind it. Reactor thread.
 class Outlet {
  public:
-  virtual void send(wire::Frame) = 0;  ///< a frame with target device; the sender keeps to his credit
+  /// A frame of a device session; the link numbers it. Only as much as credit_available() says, close apart.
+  virtual void send(wire::Frame) = 0;
+  virtual std::uint64_t credit_available(std::uint64_t session, std::uint64_t generation) const = 0;
+  /// Octets of a device's frames that are off our hands: the device may send as many more.
+  virtual void consumed(std::uint64_t session, std::uint64_t generation, std::uint64_t octets) = 0;
   /// Asks the relay; the answer comes once (with Code::unavailable if the link is lost first).
   virtual void request(wire::Control, std::move_only_function<void(wire::Answer)>) = 0;
 
@@ -28,11 +32,10 @@ class Outlet {
 
 struct Settings {
   std::string gateway_name = "tidegate";
-  std::uint64_t upstream_window = 256 * 1024;  ///< credit a device gets beyond what was taken from it
-  std::size_t prepared = 256 * 1024;           ///< octets of messages made ready and not yet sealed, a session
-  std::size_t reads_ahead = 4;                 ///< contents asked for before their turn, a view
-  std::chrono::seconds alive{240};  ///< a sealed alive at least this often; silence of twice that ends a session
-  std::chrono::seconds sweep{15};   ///< one timer for all sessions
+  std::size_t prepared = 256 * 1024;  ///< octets of messages made ready and not yet sealed, a session
+  std::size_t reads_ahead = 4;        ///< contents asked for before their turn, a view
+  std::chrono::seconds alive{240};    ///< a sealed alive at least this often; silence of twice that ends a session
+  std::chrono::seconds sweep{15};     ///< one timer for all sessions
   std::chrono::seconds handshake_deadline{30};
   std::uint32_t pairing_failures = 10;  ///< a minute and handle, then refused for a minute
 };

@@ -56,11 +56,14 @@ class Cipher {
   void seal_to(Bytes& out, Octets plain);           ///< appends plain.size() + 16 octets
   Result<void> open_to(Bytes& out, Octets sealed);  ///< fault invalid: it did not open; the session must end
   std::uint64_t nonce() const noexcept;
+  /// Frees the cipher's context (about 1 KiB) until the next message: for sessions that fell idle.
+  void park() noexcept;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+inline constexpr std::uint64_t rekey_every = std::uint64_t{1} << 20;
 
 struct Split {
   Cipher send, receive;
@@ -87,11 +90,13 @@ class Handshake {
 
   bool to_write() const noexcept;  ///< it is our turn
   bool finished() const noexcept;
+  void set_psk(Secret);  ///< a responder's, before message 3
   Result<Bytes> write(Octets payload);
-  Result<Bytes> read(Octets message);  ///< the payload. Fault invalid: end it
-  const Key32& hash() const noexcept;
+  Result<Bytes> read(Octets message);          ///< the payload. Fault invalid: end it; nothing works after that
+  const Key32& hash() const noexcept;          ///< not after split(): Split::hash
   std::optional<Key32> remote_static() const;  ///< known after the message that carries it
-  Split split();                               ///< once, when finished; wipes the handshake's keys
+  /// Once, when finished (else std::logic_error); wipes the handshake's keys. After it only destruction is allowed.
+  Split split();
 
  private:
   struct State;

@@ -344,6 +344,14 @@ struct PairingDone {  ///< gateway → device, first transport message: paired
 inline constexpr std::size_t max_message = std::size_t{1} << 20;
 /// How much content an Item or ItemPart carries at most.
 inline constexpr std::size_t max_content_part = std::size_t{192} << 10;
+/// Bounds of lists, which the decoder enforces. What is longer goes in several messages (Folders, CompareDigests,
+/// ComparePage, CompareWant); keywords beyond theirs are not sent.
+inline constexpr std::size_t max_list = 16384;
+inline constexpr std::size_t max_item_folders = 256;
+inline constexpr std::size_t max_keywords = 256;
+inline constexpr std::size_t max_keyword = 255;
+inline constexpr std::size_t max_recipients = 1024;
+inline constexpr std::size_t comment_limit = std::size_t{16} << 10;
 
 Bytes encode(const ToDevice&);
 Bytes encode(const ToGateway&);
@@ -360,6 +368,7 @@ Result<Position> decode_position(Octets);
 Packed pack(View octets, Compression allowed);
 /// Faults: invalid (does not inflate to `size`), too_large (size over limit; checked before allocating).
 Result<Bytes> unpack(const Packed&, std::size_t limit = max_message);
+Result<Bytes> unpack(Packed&&, std::size_t limit = max_message);  ///< the same; what is not compressed is moved out
 
 /// Order-independent digest of a bucket: XOR of the first 16 octets of SHA-256(gid ‖ seq big-endian).
 void compare_digest_add(std::array<std::byte, 16>& digest, const Gid&, std::uint64_t seq);

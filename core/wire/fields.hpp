@@ -143,13 +143,14 @@ class Encoder {
   void arrays(std::uint32_t field, const std::vector<std::array<std::byte, N>>& values, std::size_t) {
     for (const auto& value : values) put(field, view_of(value));
   }
-  void scalars(std::uint32_t field, const std::vector<std::uint32_t>& values, std::size_t) {
+  template <Scalar T>
+  void scalars(std::uint32_t field, const std::vector<T>& values, std::size_t) {
     if (values.empty()) return;
     Counter size;
-    for (const auto value : values) size.varint(value);
+    for (const T value : values) size.varint(to_wire(value));
     tag(field, WireType::octets);
     sink_.varint(size.size);
-    for (const auto value : values) sink_.varint(value);
+    for (const T value : values) sink_.varint(to_wire(value));
   }
   void pairs(std::uint32_t field, const Pairs& values, std::size_t) {
     for (const auto& [first, second] : values) {
@@ -193,7 +194,7 @@ struct Clearer {
   void messages(std::uint32_t, auto& values, std::size_t) { values.clear(); }
   void texts(std::uint32_t, std::vector<std::string>& values, std::size_t, std::size_t) { values.clear(); }
   void arrays(std::uint32_t, auto& values, std::size_t) { values.clear(); }
-  void scalars(std::uint32_t, std::vector<std::uint32_t>& values, std::size_t) { values.clear(); }
+  void scalars(std::uint32_t, auto& values, std::size_t) { values.clear(); }
   void pairs(std::uint32_t, Pairs& values, std::size_t) { values.clear(); }
 };
 
@@ -317,7 +318,8 @@ class FieldReader {
     if (take(field, found) && room(values.size(), count)) copy(found, values.emplace_back());
   }
   /// Packed, as proto3 writes it, or one by one.
-  void scalars(std::uint32_t field, std::vector<std::uint32_t>& values, std::size_t count) {
+  template <Scalar T>
+  void scalars(std::uint32_t field, std::vector<T>& values, std::size_t count) {
     if (field != field_) return;
     if (type_ == WireType::varint) {
       if (room(values.size(), count)) scalar(field, values.emplace_back());

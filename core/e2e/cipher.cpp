@@ -90,6 +90,14 @@ void Cipher::seal_to(Bytes& out, Octets plain) {
   state_->advance();
 }
 
+void Cipher::seal_over(Bytes& message) {
+  const std::size_t plain = message.size();
+  message.resize(plain + Gcm::tag_size);
+  const Octets in(reinterpret_cast<const std::byte*>(message.data()), plain);
+  state_->ready(Gcm::Direction::seal).seal(state_->nonce, {}, in, message.data());
+  state_->advance();
+}
+
 Result<void> Cipher::open_to(Bytes& out, Octets sealed) {
   Gcm& gcm = state_->ready(Gcm::Direction::open);
   const std::size_t before = out.size();

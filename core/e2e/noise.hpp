@@ -54,6 +54,7 @@ class Cipher {
   Cipher(Cipher&&) noexcept;
   Cipher& operator=(Cipher&&) noexcept;
   void seal_to(Bytes& out, Octets plain);           ///< appends plain.size() + 16 octets
+  void seal_over(Bytes& message);                   ///< in place; `message` grows by 16 octets
   Result<void> open_to(Bytes& out, Octets sealed);  ///< fault invalid: it did not open; the session must end
   std::uint64_t nonce() const noexcept;
   /// Frees the cipher's context (about 1 KiB) until the next message: for sessions that fell idle.

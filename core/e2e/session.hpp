@@ -29,23 +29,36 @@ PairingCode make_pairing_code(const Random&);
 /// Accepts lower case, spaces, missing dashes, O/0, I/L/1; also the link. Fault invalid says what is wrong (a mistyped
 /// character is found by the check characters).
 Result<PairingCode> parse_pairing_code(std::string_view);
+/// What a tidegate:pair link says; the code alone leaves the others empty.
+struct PairingLink {
+  PairingCode code;
+  std::string relay_host, user;
+};
+Result<PairingLink> parse_pairing_link(std::string_view);
 /// HKDF-SHA256(salt `tidegate noise-1 pairing`, secret, info = GUID).
 Secret pairing_psk(const PairingCode&, View guid);
 /// A static public key's fingerprint as people compare it: 8 groups of 4 Crockford characters.
 std::string fingerprint_text(const Key32&);
+
+/// Octets of the sealed body that carries a Noise message of `size` octets after padding (docs/wire.md §7).
+std::size_t padded_size(std::size_t size) noexcept;
 
 /// Sealing side. Messages go in whole; frames come out when there is credit for them, so that what is not sealed can
 /// still be overtaken by what is put in front.
 class Sealer {
  public:
   explicit Sealer(Cipher cipher) : cipher_(std::move(cipher)) {}
-  void push(Bytes message);  ///< queued behind what is there
+  void push(Bytes message);        ///< queued behind what is there
+  void push_first(Bytes message);  ///< queued before everything that is not partly sealed already
   bool empty() const noexcept { return queue_.empty(); }
-  std::size_t queued() const noexcept { return queued_; }  ///< octets not yet sealed
+  std::size_t queued() const noexcept { return queued_; }  ///< octets not yet sealed, lengths included
   /// The next sealed frame's body (≤ 16 KiB), filling it from as many messages as fit; empty: nothing queued.
   Bytes next();
+  void park() noexcept { cipher_.park(); }
 
  private:
+  std::size_t take(char* out, std::size_t room);
+
   Cipher cipher_;
   std::deque<Bytes> queue_;
   std::size_t at_ = 0;  ///< octets of queue_.front() (with its length) already sealed
@@ -59,11 +72,17 @@ class Opener {
   /// Whole messages that this frame completes. Faults: invalid (did not open, bad padding), too_large. After a fault
   /// the session is over.
   Result<std::vector<Bytes>> open(Octets body);
+  void park() noexcept { cipher_.park(); }
 
  private:
+  Result<std::vector<Bytes>> cut(View stream);
+
   Cipher cipher_;
   std::size_t limit_;
-  Bytes held_;
+  bool failed_ = false;
+  std::uint32_t prefix_size_ = 0;  ///< octets of the next message's length that came
+  std::uint32_t length_ = 0;       ///< … and their value so far
+  Bytes message_;                  ///< what came of it
 };
 
 }  // namespace tidegate::e2e

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gateway's acts on behalf of the administrator (tidegatectl): registering, users, pairing codes, devices, recovery
+// key.
+#include <algorithm>
+
+#include "core/e2e/noise.hpp"
+#include "core/e2e/session.hpp"
+#include "core/gateway/gateway.hpp"
+#include "core/gateway/letters.hpp"
+#include "core/gateway/recovery.hpp"
+
+namespace tidegate::gateway {
+namespace {
+
+/// The relay's code as this house's kind of fault.
+Fault refused(const wire::Answer& answer, const std::string& where) {
+  FaultKind kind = FaultKind::unavailable;
+  switch (answer.code) {
+    case wire::Code::unauthorized:
+      kind = FaultKind::auth;
+      break;
+    case wire::Code::forbidden:
+      kind = FaultKind::denied;
+      break;
+    case wire::Code::not_found:
+      kind = FaultKind::not_found;
+      break;
+    case wire::Code::conflict:
+      kind = FaultKind::conflict;
+      break;
+    case wire::Code::too_many:
+      kind = FaultKind::throttled;
+      break;
+    case wire::Code::invalid:
+      kind = FaultKind::invalid;
+      break;
+    default:
+      break;
+  }
+  return {kind, where, answer.text, {}, std::chrono::milliseconds(answer.retry_after_ms)};
+}
+
+/// 80 bits in letters that nobody confuses; typed once, at enrolment.
+std::string make_password(const Bytes& random) {
+  constexpr std::string_view letters = "abcdefghjkmnpqrstuvwxyz23456789";
+  std::string password;
+  for (std::size_t at = 0; at < random.size(); ++at) {
+    if (at % 4 == 0 && at != 0) password += '-';
+    password += letters[static_cast<unsigned char>(random[at]) % letters.size()];
+  }
+  return password;
+}
+
+bool address_like(std::string_view user) {
+  auto at = user.find('@');
+  return at != std::string_view::npos && at > 0 && at + 1 < user.size() && user.size() <= 320 &&
+         std::ranges::none_of(user, [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+}
+
+}  // namespace
+
+Bytes Gateway::random_octets(std::size_t count) {
+  Bytes octets(count, '\0');
+  world_.reactor().random(std::as_writable_bytes(std::span(octets)));
+  return octets;
+}
+
+void Gateway::register_at_relay(std::string licence, std::string password, Done<wire::Registered> done) {
+  registering_ = link::register_gateway(
+      world_, config_.link, directory_->identity(), std::move(licence), std::move(password), config_.gateway.name,
+      [this, done = std::move(done)](Result<wire::Registered> answer) mutable {
+        if (!answer) return done(std::move(answer));
+        directory_->registered(answer->license_id, config_.gateway.relay,
+                               [this, answer = *answer, done = std::move(done)](Result<void> stored) mutable {
+                                 if (!stored) return done(std::unexpected(stored.error()));
+                                 // The link holds a copy of the identity: it is made anew with the token in it.
+                                 link_->stop();
+                                 if (auto linked = make_link(); !linked) return done(std::unexpected(linked.error()));
+                                 if (auto started = link_->start(); !started)
+                                   return done(std::unexpected(started.error()));
+                                 done(std::move(answer));
+                               });
+      });
+}
+
+void Gateway::add_user(std::string user, std::string password, Done<Added> done) {
+  if (!address_like(user))
+    return done(fault(FaultKind::invalid, user, "a user is named by his mail address, like alice@example.com"));
+  if (directory_->user(user)) return done(fault(FaultKind::exists, user, "this user is there already"));
+  auto chosen = config_.sites.of(user);
+  if (!chosen) return done(std::unexpected(chosen.error()));
+  if (password.empty()) password = make_password(random_octets(16));
+  auto site = chosen->site->name;
+  request(wire::UserAdd{.user = user, .password = password}, [this, user, password, site,
+                                                              done = std::move(done)](wire::Answer answer) mutable {
+    if (answer.code != wire::Code::ok) return done(std::unexpected(refused(answer, user)));
+    auto pair = e2e::make_x25519([this](std::span<std::byte> into) { world_.reactor().random(into); });
+    auto text = [](std::span<const std::byte> octets) {
+      return Bytes(reinterpret_cast<const char*>(octets.data()), octets.size());
+    };
+    store::UserRow row{
+        .user = user,
+        .site = site,
+        .static_secret = text(pair.secret.octets()),
+        .static_public = text(pair.open),
+        .added = std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count()};
+    directory_->add_user(std::move(row), [this, user, password, done = std::move(done)](Result<void> added) mutable {
+      if (!added) return done(std::unexpected(added.error()));
+      start_user(user);
+      Added result{.user = user, .password = password};
+      if (config_.gateway.pairing == Pairing::admin) return done(std::move(result));
+      pair_new_user(std::move(result), std::move(done));
+    });
+  });
+}
+
+/// pairing = mail: the code goes into the user's own mailbox, and to the administrator only if that fails.
+void Gateway::pair_new_user(Added result, Done<Added> done) {
+  auto user = result.user;
+  pair(user, [this, result = std::move(result), done = std::move(done)](Result<Code> code) mutable {
+    if (!code) {
+      result.note = "no pairing code could be made: " + code.error().text + "; tidegatectl pair makes one";
+      return done(std::move(result));
+    }
+    mail_code(result.user, *code, [result, code = *code, done = std::move(done)](Result<void> mailed) mutable {
+      if (mailed) {
+        result.note = "a welcome mail with the pairing code is in the user's inbox";
+      } else {
+        result.code = code.text;
+        result.link = code.link;
+        result.note =
+            "the welcome mail could not be delivered (" + mailed.error().text + "): hand over this code yourself";
+      }
+      done(std::move(result));
+    });
+  });
+}
+
+void Gateway::mail_code(const std::string& user, const Code& code, Done<void> done) {
+  auto letter = welcome_letter({.from = config_.gateway.name,
+                                .to = user,
+                                .relay = config_.gateway.relay,
+                                .code = code.text,
+                                .link = code.link,
+                                .expires = code.expires},
+                               world_.reactor().wall(), random_octets(16));
+  accounts_->deliver(user, std::move(letter), random_octets(16), std::move(done));
+}
+
+void Gateway::device_paired(const store::DeviceRow& device) {
+  const auto* user = directory_->user(device.user);
+  if (!user) return;
+  note_(2, "device of " + device.user + " came into use");
+  auto key = [](const Bytes& octets) {
+    e2e::Key32 made{};
+    std::ranges::copy_n(std::as_bytes(std::span(octets)).begin(), std::min(octets.size(), made.size()), made.begin());
+    return made;
+  };
+  auto letter = paired_letter({.from = config_.gateway.name,
+                               .to = device.user,
+                               .device = device.name,
+                               .device_print = e2e::fingerprint_text(key(device.static_public)),
+                               .gateway_print = e2e::fingerprint_text(key(user->static_public))},
+                              world_.reactor().wall(), random_octets(16));
+  accounts_->deliver(
+      device.user, std::move(letter), random_octets(16), [this, user = device.user](Result<void> delivered) {
+        if (!delivered && delivered.error().kind != FaultKind::unsupported)
+          note_(3, "the notice of a new device could not be delivered to " + user + ": " + delivered.error().text);
+      });
+}
+
+void Gateway::remove_user(std::string user, Done<void> done) {
+  if (!directory_->user(user)) return done(fault(FaultKind::not_found, user, "there is no such user here"));
+  request(wire::UserDelete{.user = user}, [this, user, done = std::move(done)](wire::Answer answer) mutable {
+    if (answer.code != wire::Code::ok && answer.code != wire::Code::not_found)
+      return done(std::unexpected(refused(answer, user)));
+    sessions_->removed(user);
+    accounts_->stop(user);
+    directory_->remove_user(user, [this, user, done = std::move(done)](Result<void> removed) mutable {
+      if (!removed) return done(std::move(removed));
+      log_->forget_user(user, std::move(done));
+    });
+  });
+}
+
+void Gateway::pair(std::string user, Done<Code> done) {
+  if (!directory_->user(user))
+    return done(fault(FaultKind::not_found, user, "there is no such user here: tidegatectl user add makes one"));
+  auto made = e2e::make_pairing_code([this](std::span<std::byte> into) { world_.reactor().random(into); });
+  auto expires = std::chrono::duration_cast<std::chrono::seconds>(
+                     (world_.reactor().wall() + config_.gateway.pairing_expires).time_since_epoch())
+                     .count();
+  Code code{.text = made.text(), .link = made.link(config_.gateway.relay, user), .expires = expires};
+  store::CodeRow row{.user = user,
+                     .handle = made.handle,
+                     .secret = Bytes(reinterpret_cast<const char*>(made.secret.data()), made.secret.size()),
+                     .expires = expires};
+  directory_->put_code(row, [this, row, code, done = std::move(done)](Result<void> put) mutable {
+    if (!put) return done(std::unexpected(put.error()));
+    request(
+        wire::PairingOpen{
+            .user = row.user, .handle = row.handle, .expires_unix = static_cast<std::uint64_t>(row.expires)},
+        [row, code, done = std::move(done)](wire::Answer answer) mutable {
+          // Without a channel the code is announced at the next opening.
+          if (answer.code != wire::Code::ok && answer.code != wire::Code::unavailable)
+            return done(std::unexpected(refused(answer, row.user)));
+          done(std::move(code));
+        });
+  });
+}
+
+void Gateway::announce_codes() {
+  auto now = std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count();
+  for (const auto& code : directory_->codes()) {
+    if (code.expires < now) {
+      directory_->drop_code(code.user, code.handle, [](Result<void>) {});
+      continue;
+    }
+    request(
+        wire::PairingOpen{
+            .user = code.user, .handle = code.handle, .expires_unix = static_cast<std::uint64_t>(code.expires)},
+        [this, user = code.user](wire::Answer answer) {
+          if (answer.code != wire::Code::ok && answer.code != wire::Code::unavailable)
+            note_(3, "the relay does not open a pairing of " + user + ": " + answer.text);
+        });
+  }
+}
+
+void Gateway::revoke(std::string user, Bytes device_id, Done<void> done) {
+  if (!directory_->device(user, device_id))
+    return done(fault(FaultKind::not_found, user, "this user has no such device: tidegatectl device list"));
+  directory_->revoke_device(user, device_id,
+                            [this, user, device_id, done = std::move(done)](Result<void> revoked) mutable {
+                              if (!revoked) return done(std::move(revoked));
+                              sessions_->revoked(user, device_id);
+                              // The gateway's word is what counts; the relay is told so that it does not let the device
+                              // in any more.
+                              request(wire::DeviceRevoke{.user = user, .device_id = device_id},
+                                      [done = std::move(done)](const wire::Answer&) mutable { done({}); });
+                            });
+}
+
+// --- recovery key ---------------------------------------------------------------------------------------------------
+
+std::string Gateway::recovery_path() const { return config_.gateway.state / "recovery.key"; }
+
+bool Gateway::recovery_confirmed() const {
+  auto there = world_.files().info(recovery_path() + ".confirmed");
+  return there && *there;
+}
+
+Result<std::string> Gateway::recovery_key(bool confirm) {
+  if (recovery_confirmed())
+    return fault(FaultKind::denied, recovery_path(),
+                 "the recovery key was confirmed as written down and is not shown again");
+  auto key = load_recovery_key(world_, recovery_path());
+  if (!key) return std::unexpected(key.error());
+  if (confirm) {
+    auto marked = confirm_recovery_key(world_, recovery_path());
+    if (!marked) return std::unexpected(marked.error());
+  }
+  return recovery_text(*key);
+}
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of tidegatectl, spoken to a gateway. Reactor thread.
+#pragma once
+#include <functional>
+
+#include "core/ctl/server.hpp"
+#include "core/gateway/gateway.hpp"
+
+namespace tidegate::gateway {
+
+/// `stop`: what the command stop does. The gateway outlives the server.
+void serve_commands(ctl::CtlServer&, Gateway&, std::function<void()> stop);
+
+}  // namespace tidegate::gateway

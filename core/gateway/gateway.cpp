@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/gateway/gateway.hpp"
+
+#include <algorithm>
+
+namespace tidegate::gateway {
+namespace {
+
+constexpr std::size_t alarms_kept = 100;
+
+/// What a part of a site takes from its back-end.
+std::vector<Kind> kinds_of(config::Part part) {
+  switch (part) {
+    case config::Part::mail:
+      return {Kind::mail, Kind::note};
+    case config::Part::calendar:
+      return {Kind::event};
+    case config::Part::contacts:
+      return {Kind::contact};
+    case config::Part::tasks:
+      return {Kind::task};
+  }
+  return {};
+}
+
+}  // namespace
+
+Gateway::Gateway(sim::World& world, Config config, plugin::Plugins& plugins, Note note)
+    : world_(world), config_(std::move(config)), plugins_(plugins), note_(std::move(note)) {}
+
+Gateway::~Gateway() {
+  // The link first: nothing of what goes down now should still be told to devices.
+  link_.reset();
+  sessions_.reset();
+  accounts_.reset();
+}
+
+Result<std::unique_ptr<Gateway>> Gateway::make(sim::World& world, Config config, plugin::Plugins& plugins, Note note) {
+  std::unique_ptr<Gateway> made(new Gateway(world, std::move(config), plugins, std::move(note)));
+  if (auto opened = made->open_state(); !opened) return std::unexpected(opened.error());
+  made->make_backends();
+  if (auto linked = made->make_link(); !linked) return std::unexpected(linked.error());
+  return made;
+}
+
+Result<void> Gateway::open_state() {
+  const auto& settings = config_.gateway;
+  if (auto there = world_.files().make_directories(settings.state); !there) return there;
+  auto log =
+      store::Log::open(world_, {.path = settings.state / "state.db", .page_cache_mib = settings.page_cache >> 20});
+  if (!log) return std::unexpected(log.error());
+  log_ = std::move(*log);
+  auto directory = store::Directory::open(world_, *log_);
+  if (!directory) return std::unexpected(directory.error());
+  directory_ = std::move(*directory);
+  instance_.counter = log_->start_counter();
+  world_.reactor().random(std::as_writable_bytes(std::span(&instance_.random, 1)));
+
+  accounts_ =
+      account::Accounts::make(world_, *log_,
+                              {.poll_folders = std::chrono::duration_cast<std::chrono::seconds>(settings.poll_folders),
+                               .sweep = std::chrono::duration_cast<std::chrono::minutes>(settings.sweep),
+                               .inline_up_to = static_cast<std::uint32_t>(settings.inline_up_to),
+                               .cache_mib = settings.content_cache >> 20},
+                              [this](store::ViewId view, std::uint64_t head, bool folders) {
+                                if (sessions_) sessions_->changed(view, head, folders);
+                              });
+  push::Settings push{.gateway_name = "tidegate " + settings.name};
+  push.alive = std::chrono::duration_cast<std::chrono::seconds>(settings.alive);
+  push.sweep = std::min(push.sweep, std::max(std::chrono::seconds(1), push.alive / 8));
+  sessions_ = std::make_unique<push::Sessions>(
+      push::Wiring{.world = world_,
+                   .log = *log_,
+                   .directory = *directory_,
+                   .accounts = *accounts_,
+                   .outlet = *this,
+                   .settings = push,
+                   .note = note_,
+                   .alarm = [this](const std::string& user, const std::string& text) { alarm(user, text); },
+                   .paired = [this](const store::DeviceRow& device) { device_paired(device); }});
+  return {};
+}
+
+void Gateway::make_backends() {
+  for (const auto& section : config_.ini.sections) {
+    if (section.kind != "backend") continue;
+    auto& entry = backends_[section.name];
+    auto made = plugins_.make(world_, config_.ini, section);
+    if (made) {
+      entry.plugin = made->plugin + " " + made->version;
+      entry.made = std::move(*made);
+      note_(2, "back-end " + section.name + ": plugin " + entry.plugin);
+    } else {
+      entry.fault = made.error().where + ": " + made.error().text;
+      note_(4, "back-end " + section.name + " is out of service: " + entry.fault);
+    }
+  }
+}
+
+Result<void> Gateway::make_link() {
+  auto made = link::Link::make(world_, config_.link, directory_->identity(), instance_, *this);
+  if (!made) return std::unexpected(made.error());
+  link_ = std::move(*made);
+  return {};
+}
+
+void Gateway::start() {
+  for (const auto& user : directory_->users()) start_user(user.user);
+  if (auto started = link_->start(); !started) note_(3, started.error().text);
+  if (!recovery_confirmed())
+    note_(3, "the recovery key has not been written down yet: tidegatectl recovery-key shows it");
+}
+
+std::vector<account::BackendUse> Gateway::uses(const config::Site& site) {
+  std::vector<account::BackendUse> all;
+  for (const auto& [part, name] : site.backends) {
+    auto& entry = backends_[name];
+    if (!entry.made) continue;
+    auto kinds = kinds_of(part);
+    auto same = std::ranges::find(all, name, &account::BackendUse::name);
+    if (same != all.end()) {
+      same->kinds.insert(same->kinds.end(), kinds.begin(), kinds.end());
+      continue;
+    }
+    all.push_back({.name = name, .backend = entry.made->backend.get(), .kinds = std::move(kinds)});
+  }
+  return all;
+}
+
+void Gateway::start_user(const std::string& user) {
+  auto chosen = config_.sites.of(user);
+  if (!chosen) return alarm(user, "not served: " + chosen.error().text);
+  auto parts = uses(*chosen->site);
+  if (parts.empty()) return alarm(user, "not served: no back-end of site " + chosen->site->name + " is in service");
+  accounts_->start(user, chosen->site->name, std::move(parts), [this, user](Result<store::ViewId> view) {
+    if (!view) alarm(user, "not served: " + view.error().text);
+  });
+}
+
+void Gateway::alarm(const std::string& user, const std::string& text) {
+  note_(4, user.empty() ? text : user + ": " + text);
+  alarms_.push_back(
+      {std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count(), user,
+       text});
+  if (alarms_.size() > alarms_kept) alarms_.pop_front();
+  if (!user.empty() && sessions_) sessions_->alarm(user, text);
+}
+
+link::Status Gateway::link_status() const { return link_->status(); }
+
+std::vector<Gateway::BackendState> Gateway::backends() const {
+  std::vector<BackendState> all;
+  for (const auto& [name, entry] : backends_) all.push_back({name, entry.plugin, entry.fault});
+  return all;
+}
+
+// --- from the link --------------------------------------------------------------------------------------------------
+
+wire::StartupReport Gateway::opened(const wire::ActivateUsers& first) {
+  sessions_->users(first);
+  wire::StartupReport report;
+  for (const auto& each : first.users) {
+    bool served = directory_->user(each.user) != nullptr;
+    report.users.push_back({each.user, served, served ? "" : "this gateway does not know that user"});
+  }
+  // After the report, and again at each opening: the relay keeps open handles in memory only.
+  world_.reactor().post([this, alive = std::weak_ptr(alive_)] {
+    if (alive.lock()) announce_codes();
+  });
+  return report;
+}
+
+void Gateway::users(const wire::ActivateUsers& change) { sessions_->users(change); }
+
+void Gateway::frame(wire::Frame&& in) { sessions_->frame(std::move(in)); }
+
+void Gateway::answer(const wire::Answer& answer) {
+  auto found = asked_.find(answer.request);
+  if (found == asked_.end()) return;
+  auto callback = std::move(found->second);
+  asked_.erase(found);
+  callback(answer);
+}
+
+void Gateway::notice(const wire::Notice& notice) { alarm(notice.user, "the relay says: " + notice.text); }
+
+void Gateway::session_lost(wire::Code, std::string_view text) {
+  note_(3, "channel to the relay lost: " + std::string(text));
+  sessions_->lost();
+}
+
+void Gateway::credit(link::SessionKey session, std::uint64_t, std::uint64_t) { sessions_->credit(session.id); }
+
+void Gateway::stopped(const Fault& why) {
+  sessions_->lost();
+  for (const auto& user : accounts_->users()) accounts_->stop(user);
+  alarm({}, why.text);
+}
+
+void Gateway::resume() {
+  auto served = accounts_->users();
+  for (const auto& user : directory_->users())
+    if (std::ranges::find(served, user.user) == served.end()) start_user(user.user);
+  link_->resume();
+}
+
+// --- towards the link -----------------------------------------------------------------------------------------------
+
+void Gateway::send(wire::Frame frame) {
+  if (auto sent = link_->send(std::move(frame)); !sent && sent.error().kind != FaultKind::not_found)
+    note_(4, "a frame for a device could not be sent: " + sent.error().text);
+}
+
+std::uint64_t Gateway::credit_available(std::uint64_t session, std::uint64_t generation) const {
+  return link_->credit_available({session, generation});
+}
+
+void Gateway::consumed(std::uint64_t session, std::uint64_t generation, std::uint64_t octets) {
+  if (octets != 0) link_->consumed({session, generation}, octets);
+}
+
+void Gateway::request(wire::Control control, std::move_only_function<void(wire::Answer)> done) {
+  auto number = link_->request(std::move(control));
+  if (number) {
+    asked_.emplace(*number, std::move(done));
+    return;
+  }
+  world_.reactor().post([alive = std::weak_ptr(alive_), done = std::move(done), text = number.error().text]() mutable {
+    if (alive.lock()) done({.request = 0, .code = wire::Code::unavailable, .text = text});
+  });
+}
+
+}  // namespace tidegate::gateway

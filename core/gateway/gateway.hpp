@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gateway: owns everything, in birth order, and joins the rooms: accounts → log → sessions → link. One reactor
+// thread.
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "core/account/account.hpp"
+#include "core/gateway/settings.hpp"
+#include "core/link/link.hpp"
+#include "core/plugin/plugins.hpp"
+#include "core/push/sessions.hpp"
+#include "core/sim/world.hpp"
+#include "core/store/directory.hpp"
+#include "core/store/log.hpp"
+
+namespace tidegate::gateway {
+
+/// One line for the log; level as plugin::Log.
+using Note = std::function<void(int level, const std::string& line)>;
+
+struct Alarm {
+  std::int64_t at = 0;  ///< unix seconds
+  std::string user;     ///< empty: the gateway
+  std::string text;
+};
+
+class Gateway final : public link::LinkEvents, public push::Outlet {
+ public:
+  /// Opens the state and makes the back-ends the ini names; a back-end that cannot be made is one line of the log, its
+  /// users wait. Blocking; before the reactor runs. `plugins` outlives the gateway. Faults: of the state, of the ini.
+  static Result<std::unique_ptr<Gateway>> make(sim::World&, Config, plugin::Plugins&, Note);
+  ~Gateway();
+
+  /// Starts watching and connecting. An unregistered gateway only watches.
+  void start();
+
+  // --- administration (core/gateway/administration.cpp); all on the reactor thread
+  template <class T>
+  using Done = store::Done<T>;
+  struct Added {
+    std::string user, password;
+    std::string code, link;  ///< empty: the code went by mail
+    std::string note;        ///< a sentence, e.g. why the mail could not be delivered
+  };
+  struct Code {
+    std::string text, link;
+    std::int64_t expires = 0;
+  };
+  void register_at_relay(std::string licence, std::string password, Done<wire::Registered>);
+  /// password empty: one is made. It is the user's account password at the relay.
+  void add_user(std::string user, std::string password, Done<Added>);
+  void remove_user(std::string user, Done<void>);
+  void pair(std::string user, Done<Code>);
+  void revoke(std::string user, Bytes device_id, Done<void>);
+  Result<std::string> recovery_key(bool confirm);  ///< shown until confirmed, then never again
+  void resume();
+
+  const Config& config() const { return config_; }
+  const store::Directory& directory() const { return *directory_; }
+  account::Accounts& accounts() { return *accounts_; }
+  link::Status link_status() const;
+  std::vector<push::Sessions::Shown> sessions() const { return sessions_->shown(); }
+  const std::deque<Alarm>& alarms() const { return alarms_; }
+  bool recovery_confirmed() const;
+  struct BackendState {
+    std::string name, plugin, fault;
+  };
+  std::vector<BackendState> backends() const;
+
+  // --- link::LinkEvents
+  wire::StartupReport opened(const wire::ActivateUsers&) override;
+  void users(const wire::ActivateUsers&) override;
+  void frame(wire::Frame&&) override;
+  void answer(const wire::Answer&) override;
+  void notice(const wire::Notice&) override;
+  void session_lost(wire::Code, std::string_view) override;
+  void credit(link::SessionKey, std::uint64_t available, std::uint64_t handed) override;
+  void stopped(const Fault&) override;
+
+  // --- push::Outlet
+  void send(wire::Frame) override;
+  std::uint64_t credit_available(std::uint64_t session, std::uint64_t generation) const override;
+  void consumed(std::uint64_t session, std::uint64_t generation, std::uint64_t octets) override;
+  void request(wire::Control, std::move_only_function<void(wire::Answer)>) override;
+
+ private:
+  Gateway(sim::World&, Config, plugin::Plugins&, Note);
+  Result<void> open_state();
+  void make_backends();
+  Result<void> make_link();
+  void start_user(const std::string& user);
+  void alarm(const std::string& user, const std::string& text);
+  void device_paired(const store::DeviceRow&);
+  void pair_new_user(Added, Done<Added>);
+  void mail_code(const std::string& user, const Code&, Done<void>);
+  void announce_codes();
+  std::vector<account::BackendUse> uses(const config::Site&);
+  Bytes random_octets(std::size_t);
+  std::string recovery_path() const;
+
+  // In birth order; they die in reverse.
+  sim::World& world_;
+  Config config_;
+  plugin::Plugins& plugins_;
+  Note note_;
+  struct BackendEntry {
+    std::string plugin;
+    std::optional<plugin::Made> made;
+    std::string fault;
+  };
+  std::map<std::string, BackendEntry> backends_;
+  std::unique_ptr<store::Log> log_;
+  std::unique_ptr<store::Directory> directory_;
+  std::unique_ptr<account::Accounts> accounts_;
+  std::unique_ptr<push::Sessions> sessions_;
+  wire::Instance instance_;
+  std::unordered_map<std::uint64_t, std::move_only_function<void(wire::Answer)>> asked_;
+  std::unique_ptr<link::Registering> registering_;
+  std::unique_ptr<link::Link> link_;
+  std::deque<Alarm> alarms_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // callbacks of work that outlives us look here
+};
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/imap/connection.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include "plugins/imap/connection_inside.hpp"
+
+namespace tidegate::imap {
+namespace {
+
+// Where the parse buffer may stay while idle.
+constexpr std::size_t parse_buffer_idle = 2048;
+
+}  // namespace
+
+std::optional<std::string> quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '\r' || c == '\n' || c == '\0') return std::nullopt;
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::unexpected<Fault> Connection::Inside::broken(int code) {
+  is_dead = true;
+  if (driver.fault()) {
+    Fault fault = *driver.fault();
+    if (fault.where.empty()) fault.where = where;
+    return std::unexpected(std::move(fault));
+  }
+  return wrong(FaultKind::invalid, "The mail server's answer could not be understood; the connection was given up.",
+               fmt::format("libetpan error {}", code));
+}
+
+Result<void> Connection::Inside::write(std::string_view octets) {
+  if (mailstream_write(imap->imap_stream, octets.data(), octets.size()) == -1) return broken(MAILIMAP_ERROR_STREAM);
+  return {};
+}
+
+Result<void> Connection::Inside::flush() {
+  if (mailstream_flush(imap->imap_stream) == -1) return broken(MAILIMAP_ERROR_STREAM);
+  return {};
+}
+
+Result<void> Connection::Inside::send_line(std::string_view text) {
+  if (auto r = write(text); !r) return r;
+  if (auto r = write("\r\n"); !r) return r;
+  return flush();
+}
+
+Result<Connection::Tag> Connection::Inside::send(const Call& call, std::string_view command, std::string_view rest) {
+  if (is_dead) return wrong(FaultKind::unavailable, "The connection to the mail server was lost; open it again.");
+  driver.call(&call);
+  const Tag tag = ++imap->imap_tag;
+  if (command.starts_with("UID ")) fetching.push_back(tag);
+  if (auto r = write(fmt::format("{} {}", tag, command)); !r) return std::unexpected(r.error());
+  if (auto r = send_line(rest); !r) return std::unexpected(r.error());
+  return tag;
+}
+
+Result<std::string> Connection::Inside::line() {
+  const char* text = mailimap_read_line(imap);
+  if (text == nullptr) return broken(MAILIMAP_ERROR_STREAM);
+  return std::string(text);
+}
+
+void Connection::Inside::settle_signals(std::uint32_t before, const Reply& reply, bool asked) {
+  const auto* info = imap->imap_response_info;
+  const auto expunged = info == nullptr ? 0U : static_cast<std::uint32_t>(clist_count(info->rsp_expunged));
+  auto* selected = imap->imap_selection_info;
+  if (selected != nullptr) {
+    // libetpan counts EXPUNGE down below zero if a server says so.
+    if (selected->sel_exists > before && selected->sel_has_exists == 0) selected->sel_exists = 0;
+    const std::uint32_t stayed = before - std::min(before, expunged);
+    if (selected->sel_exists > stayed) signals.arrived += selected->sel_exists - stayed;
+    signals.exists = selected->sel_exists;
+    selected->sel_has_exists = 0;
+  }
+  if (expunged > 0) signals.expunged = true;
+  for (const Row& row : reply.rows) {
+    if (!asked || row.uid == 0) signals.flags = true;
+  }
+}
+
+// The first line of the answer must have been read. imap_tag is what libetpan compares the completion with.
+Result<Reply> Connection::Inside::parse(Tag tag) {
+  const Tag newest = imap->imap_tag;
+  imap->imap_tag = tag;
+  if (imap->imap_selection_info != nullptr) imap->imap_selection_info->sel_exists = signals.exists;
+  mailimap_response* response = nullptr;
+  const int code = mailimap_parse_response(imap, &response);
+  imap->imap_tag = newest;
+  Reply reply;
+  if (code == MAILIMAP_ERROR_PROTOCOL) {
+    // BAD and a foreign tag look alike to libetpan; the line it read last tells them apart.
+    const std::string_view read(imap->imap_stream_buffer->str, imap->imap_stream_buffer->len);
+    const std::string mark = fmt::format("{} BAD", tag);
+    if (!read.starts_with(mark) && read.rfind("\n" + mark) == std::string_view::npos) return broken(code);
+    reply = reply_of(*imap);
+    reply.verdict = Verdict::bad;
+  } else if (code != MAILIMAP_NO_ERROR) {
+    return broken(code);
+  } else {
+    reply = reply_of(*imap);
+    const int verdict = response->rsp_resp_done->rsp_data.rsp_tagged->rsp_cond_state->rsp_type;
+    reply.verdict = verdict == MAILIMAP_RESP_COND_STATE_OK ? Verdict::ok : Verdict::no;
+    mailimap_response_free(response);
+  }
+  if (imap->imap_response != nullptr) reply.text = imap->imap_response;
+  return reply;
+}
+
+Result<Reply> Connection::Inside::receive(const Call& call, Tag tag, const Limits& limits) {
+  driver.call(&call);
+  driver.guard().expect(limits);
+  const auto at = std::ranges::find(fetching, tag);
+  const bool asked = at != fetching.end();
+  if (asked) fetching.erase(at);
+  if (mailimap_read_line(imap) == nullptr) return broken(MAILIMAP_ERROR_STREAM);
+  const std::uint32_t before = signals.exists;
+  auto reply = parse(tag);
+  if (reply) settle_signals(before, *reply, asked);
+  return reply;
+}
+
+Result<Reply> Connection::Inside::run(const Call& call, std::string_view command) {
+  auto tag = send(call, command);
+  if (!tag) return std::unexpected(tag.error());
+  return receive(call, *tag, {});
+}
+
+Result<bool> Connection::Inside::continued(const Call& call, Tag tag) {
+  driver.call(&call);
+  driver.guard().expect({});
+  const std::string own = fmt::format("{} ", tag);
+  for (;;) {
+    auto text = line();
+    if (!text) return std::unexpected(text.error());
+    if (text->starts_with('+')) return true;
+    if (text->starts_with(own)) return false;
+    if (!note_line(*text, signals)) return broken(MAILIMAP_ERROR_PARSE);
+  }
+}
+
+Connection::Connection(std::unique_ptr<Inside> in) : in_(std::move(in)) {}
+Connection::~Connection() = default;
+
+bool Connection::has(std::string_view capability) const { return in_->capabilities.contains(capability); }
+bool Connection::dead() const { return in_->is_dead; }
+int Connection::fd() const { return in_->driver.stream().fd(); }
+Signals& Connection::signals() { return in_->signals; }
+
+Result<Reply> Connection::run(const Call& call, std::string_view command, const Limits& limits) {
+  auto tag = in_->send(call, command);
+  if (!tag) return std::unexpected(tag.error());
+  return in_->receive(call, *tag, limits);
+}
+
+Result<Connection::Tag> Connection::send(const Call& call, std::string_view command) {
+  return in_->send(call, command);
+}
+
+Result<Reply> Connection::receive(const Call& call, Tag tag, const Limits& limits) {
+  return in_->receive(call, tag, limits);
+}
+
+Result<Reply> Connection::select(const Call& call, std::string_view mailbox, bool condstore, MailboxState& state) {
+  const auto name = quoted(mailbox);
+  if (!name) return tidegate::fault(FaultKind::not_found, in_->where, "This folder's name cannot be spoken in IMAP.");
+  if (in_->imap->imap_selection_info != nullptr) mailimap_selection_info_free(in_->imap->imap_selection_info);
+  in_->imap->imap_selection_info = mailimap_selection_info_new();
+  in_->signals = {};
+  auto reply = run(call, fmt::format("SELECT {}{}", *name, condstore ? " (CONDSTORE)" : ""));
+  if (!reply) return reply;
+  const auto& selected = *in_->imap->imap_selection_info;
+  state = {selected.sel_uidvalidity, selected.sel_uidnext, in_->signals.exists, reply->modseq};
+  in_->signals.clear();
+  return reply;
+}
+
+namespace {
+struct Stream {
+  Sink* sink;
+  std::uint64_t left;
+  std::uint64_t octets = 0;
+  bool taking = true;
+};
+
+bool on_body(int type, mailimap_msg_att_body_section* section, const char* octets, size_t length, void* context) {
+  auto& stream = *static_cast<Stream*>(context);
+  const bool whole = section == nullptr || section->sec_section == nullptr || section->sec_section->sec_spec == nullptr;
+  if (type != MAILIMAP_MSG_ATT_BODY_SECTION || !whole) return true;
+  const std::size_t here = std::min<std::uint64_t>(length, stream.left);
+  stream.left -= here;
+  stream.octets += here;
+  if (stream.taking && here > 0) stream.taking = (*stream.sink)(std::as_bytes(std::span(octets, here)));
+  return true;
+}
+}  // namespace
+
+Result<Connection::Streamed> Connection::stream_body(const Call& call, Uid uid, std::string_view command,
+                                                     std::uint64_t most, Sink& sink) {
+  Stream stream{&sink, most};
+  mailimap_set_msg_body_handler(in_->imap, on_body, &stream);
+  Limits limits;
+  limits.literal = most;
+  limits.total = std::min(most, UINT64_MAX - limits.total) + limits.total;
+  auto reply = run(call, command, limits);
+  mailimap_set_msg_body_handler(in_->imap, nullptr, nullptr);
+  if (!reply) return std::unexpected(reply.error());
+  if (reply->verdict != Verdict::ok) return std::unexpected(refused(*reply, Doing::reading, in_->where));
+  Streamed out{stream.octets, false};
+  for (const Row& row : reply->rows) out.existed = out.existed || row.uid == uid;
+  return out;
+}
+
+Result<Reply> Connection::append(const Call& call, std::string_view command, std::uint64_t size, Source& source) {
+  const bool at_once = has("LITERAL+");  // RFC 7888
+  auto tag = in_->send(call, fmt::format("{} {{{}{}}}", command, size, at_once ? "+" : ""));
+  if (!tag) return std::unexpected(tag.error());
+  if (!at_once) {
+    auto go = in_->continued(call, *tag);
+    if (!go) return std::unexpected(go.error());
+    if (!*go) return in_->parse(*tag);
+  }
+  std::array<std::byte, 16 * 1024> part;
+  for (std::uint64_t left = size; left > 0;) {
+    const auto got = source(std::span(part).first(std::min<std::uint64_t>(part.size(), left)));
+    if (got == 0 || got > left) {
+      return in_->wrong(FaultKind::invalid, "The message to store ended before its announced size; send it again.");
+    }
+    if (auto sent = in_->write(std::string_view(reinterpret_cast<const char*>(part.data()), got)); !sent) {
+      return std::unexpected(sent.error());
+    }
+    left -= got;
+  }
+  auto settled = [&](Fault fault) -> Result<Reply> {
+    // The octets are out: the server may have stored them before the connection broke.
+    if (fault.kind == FaultKind::unavailable || fault.kind == FaultKind::cancelled) fault.kind = FaultKind::ambiguous;
+    return std::unexpected(std::move(fault));
+  };
+  if (auto sent = in_->send_line(""); !sent) return settled(sent.error());
+  auto reply = in_->receive(call, *tag, {});
+  if (!reply) return settled(reply.error());
+  return reply;
+}
+
+Result<void> Connection::idle(const Call& call) {
+  auto tag = in_->send(call, "IDLE");
+  if (!tag) return std::unexpected(tag.error());
+  auto go = in_->continued(call, *tag);
+  if (!go) return std::unexpected(go.error());
+  if (!*go) {
+    auto reply = in_->parse(*tag);
+    if (!reply) return std::unexpected(reply.error());
+    return std::unexpected(refused(*reply, Doing::reading, in_->where));
+  }
+  in_->idle_tag = *tag;
+  return {};
+}
+
+bool Connection::idling() const { return in_->idle_tag != 0 && !in_->is_dead; }
+
+bool Connection::buffered() const {
+  return in_->imap->imap_stream->read_buffer_len > 0 || in_->driver.stream().pending();
+}
+
+Result<void> Connection::idle_look(const Call& call) {
+  in_->driver.guard().expect({});
+  for (;;) {
+    if (in_->imap->imap_stream->read_buffer_len == 0) {
+      pollfd ready{fd(), POLLIN, 0};
+      if (!in_->driver.stream().pending() && poll(&ready, 1, 0) <= 0) return {};
+      // The octets may be a session ticket and hold nothing for us (TLS 1.3): only a look, with a short deadline.
+      const Call look{std::min(call.deadline, Clock::now() + std::chrono::milliseconds(20)), call.stop, call.trace};
+      in_->driver.call(&look);
+      const auto got = mailstream_feed_read_buffer(in_->imap->imap_stream);
+      in_->driver.call(&call);
+      const auto& fault = in_->driver.fault();
+      if (fault && fault->kind == FaultKind::cancelled && !call.stop.stop_requested()) {
+        in_->driver.forgive();
+        return {};
+      }
+      if (got <= 0) return in_->broken(MAILIMAP_ERROR_STREAM);
+    }
+    in_->driver.call(&call);
+    auto line = in_->line();
+    if (!line) return std::unexpected(line.error());
+    if (line->starts_with("* BYE") || !note_line(*line, in_->signals)) return in_->broken(MAILIMAP_ERROR_PARSE);
+  }
+}
+
+Result<std::vector<Connection::Tag>> Connection::idle_done(const Call& call, const std::vector<std::string>& commands) {
+  const Tag idle = std::exchange(in_->idle_tag, 0);
+  in_->driver.call(&call);
+  std::string flight = "DONE\r\n";
+  std::vector<Tag> tags;
+  for (const std::string& command : commands) {
+    tags.push_back(++in_->imap->imap_tag);
+    if (command.starts_with("UID ")) in_->fetching.push_back(tags.back());
+    flight += fmt::format("{} {}\r\n", tags.back(), command);
+  }
+  if (auto sent = in_->write(flight); !sent) return std::unexpected(sent.error());
+  if (auto sent = in_->flush(); !sent) return std::unexpected(sent.error());
+  auto reply = in_->receive(call, idle, {});
+  if (!reply) return std::unexpected(reply.error());
+  return tags;
+}
+
+void Connection::shrink() {
+  mailimap* imap = in_->imap;
+  if (imap->imap_response_info != nullptr) mailimap_response_info_free(imap->imap_response_info);
+  imap->imap_response_info = nullptr;
+  if (imap->imap_stream_buffer->allocated_len > parse_buffer_idle) {
+    mmap_string_free(imap->imap_stream_buffer);
+    imap->imap_stream_buffer = mmap_string_new("");
+  }
+  // What the parser learnt of flags and capabilities we keep in a leaner form or not at all.
+  if (auto* selected = imap->imap_selection_info; selected != nullptr) {
+    mailimap_selection_info_free(selected);
+    imap->imap_selection_info = mailimap_selection_info_new();
+  }
+  std::vector<Tag>().swap(in_->fetching);
+}
+
+}  // namespace tidegate::imap

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What connection.cpp and login.cpp share; nobody else includes it.
+#pragma once
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "plugins/imap/connection.hpp"
+#include "plugins/imap/driver.hpp"
+#include "plugins/imap/harvest.hpp"
+
+namespace tidegate::imap {
+
+struct Connection::Inside {
+  Inside(const Settings& s, std::unique_ptr<tls::BlockingTls> stream)
+      : where(fmt::format("{}:{}", s.host, s.port)), driver(std::move(stream)), imap(mailimap_new(0, nullptr)) {}
+  ~Inside() {
+    // mailimap_free() would send LOGOUT and wait for its answer.
+    if (imap->imap_stream != nullptr) mailstream_close(imap->imap_stream);
+    imap->imap_stream = nullptr;
+    mailimap_free(imap);
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+  std::unexpected<Fault> broken(int code);
+  std::unexpected<Fault> wrong(FaultKind kind, std::string text, std::string cause = {}) {
+    is_dead = true;
+    return tidegate::fault(kind, where, std::move(text), std::move(cause));
+  }
+  Result<void> greet(const Call&);
+  Result<void> learn_capabilities(const Call&);
+  Result<void> start_tls(const Call&);
+  void forget_told_capabilities();
+  Result<void> login(const Call&, const Credentials&, bool plain_allowed);
+  Result<Reply> authenticate_plain(const Call&, const Credentials&);
+  Result<void> write(std::string_view octets);
+  Result<void> flush();
+  Result<void> send_line(std::string_view line);
+  Result<Tag> send(const Call&, std::string_view command, std::string_view rest = {});
+  Result<Reply> run(const Call&, std::string_view command);
+  Result<Reply> receive(const Call&, Tag, const Limits&);
+  Result<Reply> parse(Tag tag);
+  Result<std::string> line();
+  Result<bool> continued(const Call&, Tag);  // false: the command was completed instead, its line is ready to parse
+  void settle_signals(std::uint32_t before, const Reply& reply, bool asked);
+
+  std::string where;
+  Driver driver;
+  mailimap* imap;
+  std::set<std::string, std::less<>> capabilities;
+  Signals signals;
+  Tag idle_tag = 0;
+  bool is_dead = false;
+  std::vector<Tag> fetching;  // tags whose answer is rows
+};
+
+}  // namespace tidegate::imap

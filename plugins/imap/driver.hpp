@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// libetpan's stream on our own connection: OpenSSL with verified certificates, no select(), deadlines and stop tokens
+// of the Call, and the Guard before the parser.
+#pragma once
+#include <memory>
+#include <optional>
+
+#include <libetpan/mailstream_types.h>
+
+#include "core/tls/blocking.hpp"
+#include "plugins/imap/guard.hpp"
+
+namespace tidegate::imap {
+
+/// One a connection; outlives the mailstream made from it.
+class Driver {
+ public:
+  explicit Driver(std::unique_ptr<tls::BlockingTls> stream) : stream_(std::move(stream)) {}
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  mailstream_low* make_low();  ///< libetpan owns the result, but not this
+
+  /// Whose deadline and stop token count from now on. The Call must live until the next one is set.
+  void call(const Call* call) { call_ = call; }
+  Guard& guard() { return guard_; }
+  tls::BlockingTls& stream() { return *stream_; }
+  [[nodiscard]] const std::optional<Fault>& fault() const { return fault_; }
+  void forgive() { fault_.reset(); }  ///< after a read that was only a look
+  [[nodiscard]] std::uint64_t received() const { return received_; }
+
+ private:
+  static ssize_t on_read(mailstream_low*, void*, size_t);
+  static ssize_t on_write(mailstream_low*, const void*, size_t);
+  static int on_close(mailstream_low*);
+  static int on_fd(mailstream_low*);
+  static void on_free(mailstream_low*);
+  static void on_cancel(mailstream_low*);
+  ssize_t read(void* into, size_t size);
+  ssize_t write(const void* from, size_t size);
+  static mailstream_low_driver driver_;
+
+  std::unique_ptr<tls::BlockingTls> stream_;
+  const Call* call_ = nullptr;
+  Guard guard_;
+  std::optional<Fault> fault_;
+  std::uint64_t received_ = 0;
+};
+
+}  // namespace tidegate::imap

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/imap/roles.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include "plugins/imap/utf7.hpp"
+
+namespace tidegate::imap {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+struct Word {
+  std::string_view name;
+  Role role;
+};
+
+constexpr std::array attributes = {Word{"sent", Role::sent}, Word{"drafts", Role::drafts}, Word{"trash", Role::trash},
+                                   Word{"junk", Role::junk}, Word{"archive", Role::archive}};
+
+// What servers and clients call them where nobody says \Sent: several languages, lower case.
+constexpr std::array names = {
+    Word{"sent", Role::sent},
+    Word{"sent items", Role::sent},
+    Word{"sent messages", Role::sent},
+    Word{"sent mail", Role::sent},
+    Word{"gesendet", Role::sent},
+    Word{"gesendete elemente", Role::sent},
+    Word{"gesendete objekte", Role::sent},
+    Word{"éléments envoyés", Role::sent},
+    Word{"messages envoyés", Role::sent},
+    Word{"enviados", Role::sent},
+    Word{"posta inviata", Role::sent},
+    Word{"verzonden items", Role::sent},
+    Word{"Отправленные", Role::sent},
+    Word{"已发送", Role::sent},
+    Word{"drafts", Role::drafts},
+    Word{"draft", Role::drafts},
+    Word{"entwürfe", Role::drafts},
+    Word{"brouillons", Role::drafts},
+    Word{"borradores", Role::drafts},
+    Word{"bozze", Role::drafts},
+    Word{"concepten", Role::drafts},
+    Word{"Черновики", Role::drafts},
+    Word{"草稿", Role::drafts},
+    Word{"trash", Role::trash},
+    Word{"deleted items", Role::trash},
+    Word{"deleted messages", Role::trash},
+    Word{"deleted", Role::trash},
+    Word{"papierkorb", Role::trash},
+    Word{"gelöschte elemente", Role::trash},
+    Word{"corbeille", Role::trash},
+    Word{"papelera", Role::trash},
+    Word{"cestino", Role::trash},
+    Word{"prullenbak", Role::trash},
+    Word{"Корзина", Role::trash},
+    Word{"junk", Role::junk},
+    Word{"junk e-mail", Role::junk},
+    Word{"junk email", Role::junk},
+    Word{"spam", Role::junk},
+    Word{"bulk mail", Role::junk},
+    Word{"archive", Role::archive},
+    Word{"archives", Role::archive},
+    Word{"archiv", Role::archive},
+};
+
+bool has(const Listing& listing, std::string_view attribute) {
+  return std::ranges::find(listing.attributes, attribute) != listing.attributes.end();
+}
+
+// Gives each role to at most one folder: two Sent folders would make a device file twice.
+void assign_roles(const std::vector<Listing>& listings, std::vector<Folder>& folders) {
+  std::set<Role> given;
+  const auto give = [&](Folder& folder, Role role) {
+    if (folder.role == Role::none && given.insert(role).second) folder.role = role;
+  };
+  for (Folder& folder : folders) {
+    if (folder.id == "INBOX") give(folder, Role::inbox);
+  }
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    if (folders[i].scope.empty()) continue;
+    for (const Word& word : attributes) {
+      if (has(listings[i], word.name)) give(folders[i], word.role);
+    }
+  }
+  for (const Word& word : names) {
+    for (Folder& folder : folders) {
+      const bool near_the_top = folder.parent.empty() || folder.parent == "INBOX";
+      if (!folder.scope.empty() && near_the_top && lower(folder.name) == lower(word.name)) give(folder, word.role);
+    }
+  }
+}
+
+}  // namespace
+
+std::string canonical_mailbox(std::string_view raw) {
+  if (lower(raw) == "inbox") return "INBOX";
+  return std::string(raw);
+}
+
+std::vector<Folder> folder_tree(const std::vector<Listing>& from_server) {
+  // A server may name a mailbox twice (once per namespace); the map also sorts, so that order never makes a change.
+  std::map<std::string, Listing> unique;
+  for (const Listing& listing : from_server) {
+    if (!listing.name.empty()) unique.emplace(canonical_mailbox(listing.name), listing);
+  }
+  std::vector<Listing> listings;
+  std::vector<Folder> folders;
+  const auto place = [&](const std::string& id, const Listing& listing) {
+    Folder folder{};
+    folder.id = id;
+    folder.kind = Kind::mail;
+    folder.role = Role::none;
+    folder.rights = listing.selectable ? read_items | write_items : 0U;
+    if (!has(listing, "noinferiors")) folder.rights |= make_children;
+    if (listing.selectable) folder.scope = id;
+    std::string_view own = id;
+    // The nearest ancestor that is listed; what lies between becomes part of the name.
+    for (auto cut = listing.delimiter == 0 ? std::string::npos : id.rfind(listing.delimiter);
+         cut != std::string::npos && cut > 0; cut = id.rfind(listing.delimiter, cut - 1)) {
+      const std::string parent = canonical_mailbox(id.substr(0, cut));
+      if (!unique.contains(parent)) continue;
+      folder.parent = parent;
+      own = std::string_view(id).substr(cut + 1);
+      break;
+    }
+    folder.name = readable_name(own.empty() ? std::string_view(id) : own);
+    folders.push_back(std::move(folder));
+    listings.push_back(listing);
+  };
+  if (const auto inbox = unique.find("INBOX"); inbox != unique.end()) place(inbox->first, inbox->second);
+  for (const auto& [id, listing] : unique) {
+    if (id != "INBOX") place(id, listing);
+  }
+  assign_roles(listings, folders);
+  return folders;
+}
+
+Bytes tree_digest(const std::vector<Folder>& folders) {
+  std::string what;
+  for (const Folder& f : folders) {
+    for (const std::string* part : {&f.id, &f.parent, &f.name}) what += fmt::format("{}:{},", part->size(), *part);
+    what += fmt::format("{}/{};", static_cast<int>(f.role), f.rights);
+  }
+  std::array<unsigned char, 32> digest{};
+  unsigned int length = 0;
+  EVP_Digest(what.data(), what.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  return Bytes(reinterpret_cast<const char*>(digest.data()), 20);
+}
+
+}  // namespace tidegate::imap

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/imap/session.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "plugins/imap/roles.hpp"
+
+namespace tidegate::imap {
+namespace {
+
+std::unexpected<Fault> cannot(std::string text) { return fault(FaultKind::unsupported, "imap", std::move(text)); }
+
+// SEARCH answers come as one line: 50,000 numbers are half of the Guard's line limit.
+constexpr std::uint32_t search_chunk = 50'000;
+constexpr std::uint64_t fetch_chunk = 500;
+
+}  // namespace
+
+ImapSession::ImapSession(const Settings& settings, Host& host, std::unique_ptr<Connection> connection)
+    : settings_(settings), host_(host), connection_(std::move(connection)) {}
+
+Capabilities ImapSession::capabilities() const {
+  Capabilities c;
+  c.verbs = 0x7ff;
+  c.ranged_read = true;
+  c.parks = connection_->has("IDLE");
+  c.delta = true;
+  c.removals = true;
+  c.sessions_per_user = 2;  // Dovecot's mail_max_userip_connections is 10, Gmail's limit 15 (IMAP-23)
+  return c;
+}
+
+Result<ImapSession::Answer> ImapSession::must(Result<Answer> reply, Doing doing, std::string_view folder) const {
+  if (reply && reply->verdict != Verdict::ok) {
+    return std::unexpected(refused(*reply, doing, fmt::format("{} folder {}", settings_.host, folder)));
+  }
+  return reply;
+}
+
+Result<ImapSession::Answer> ImapSession::command(const Call& call, std::string_view text, Doing doing,
+                                                 std::string_view folder) {
+  if (auto up = awake(call); !up) return std::unexpected(up.error());
+  return must(connection_->run(call, text), doing, folder);
+}
+
+Result<void> ImapSession::awake(const Call& call) {
+  if (!connection_->idling()) return {};
+  auto done = connection_->idle_done(call);
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+Result<void> ImapSession::select(const Call& call, const std::string& folder) {
+  if (auto up = awake(call); !up) return up;
+  if (selected_ == folder) return {};
+  selected_.clear();
+  plan_.reset();
+  prefetch_.reset();
+  just_told_.clear();
+  auto reply = must(connection_->select(call, folder, connection_->has("CONDSTORE"), state_), Doing::select, folder);
+  if (!reply) return std::unexpected(reply.error());
+  selected_ = folder;
+  fresh_ = true;
+  return {};
+}
+
+Result<void> ImapSession::select_item(const Call& call, const ItemName& name) {
+  if (auto selected = select(call, name.folder); !selected) return selected;
+  // IMAP-18: after a renumbering the old number may be another message.
+  if (state_.uidvalidity != name.uidvalidity) {
+    return fault(FaultKind::not_found, settings_.host,
+                 "The folder was renumbered by the mail server; the message is found again after the next sync.");
+  }
+  return {};
+}
+
+Result<MailboxState> ImapSession::status(const Call& call, const std::string& folder) {
+  const auto name = quoted(folder);
+  if (!name) return fault(FaultKind::not_found, settings_.host, "This folder's name cannot be spoken in IMAP.");
+  const bool modseq = connection_->has("CONDSTORE");
+  auto reply =
+      command(call, fmt::format("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY{})", *name, modseq ? " HIGHESTMODSEQ" : ""),
+              Doing::select, folder);
+  if (!reply) return std::unexpected(reply.error());
+  if (!reply->status) return fault(FaultKind::invalid, settings_.host, "The mail server gave no status for a folder.");
+  return *reply->status;
+}
+
+Result<UidSet> ImapSession::all_uids(const Call& call) {
+  Signals& signals = connection_->signals();
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    UidSet all;
+    signals.expunged = false;
+    const std::uint32_t exists = signals.exists;
+    for (std::uint64_t first = 1; first <= exists; first += search_chunk) {
+      const std::uint64_t last = std::min<std::uint64_t>(first + search_chunk - 1, exists);
+      const std::string text = exists <= search_chunk ? "UID SEARCH ALL" : fmt::format("UID SEARCH {}:{}", first, last);
+      auto reply = command(call, text, Doing::reading, selected_);
+      if (!reply) return std::unexpected(reply.error());
+      all.add(reply->found);
+    }
+    // Sequence numbers moved between two chunks: something may have slipped through.
+    if (!signals.expunged || exists <= search_chunk) return all;
+  }
+  return fault(FaultKind::unavailable, settings_.host, "The folder changes too fast to be listed; it is tried again.");
+}
+
+std::string ImapSession::attributes(std::uint32_t body_up_to) const {
+  std::string what = "(UID FLAGS INTERNALDATE RFC822.SIZE";
+  if (state_.modseq != 0) what += " MODSEQ";
+  what += " BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]";
+  // One octet more than wanted: what comes back shorter is the whole message.
+  if (body_up_to > 0) what += fmt::format(" BODY.PEEK[]<0.{}>", std::uint64_t{body_up_to} + 1);
+  return what + ')';
+}
+
+// Newest first; bodies in further commands, for the small ones, as far as the page has room.
+Result<std::vector<Row>> ImapSession::rows_of(const Call& call, const UidSet& uids, std::uint32_t inline_up_to) {
+  std::map<Uid, Row, std::greater<>> rows;
+  for (const std::string& text : uids.texts(4000, fetch_chunk)) {
+    auto reply = command(call, fmt::format("UID FETCH {} {}", text, attributes(0)), Doing::reading, selected_);
+    if (!reply) return std::unexpected(reply.error());
+    for (Row& row : reply->rows) {
+      // A FETCH without the size is the server's own news of a flag.
+      if (row.uid != 0 && row.has_flags && row.received.time_since_epoch().count() != 0 && uids.contains(row.uid)) {
+        rows[row.uid] = std::move(row);
+      }
+    }
+  }
+  UidSet small;
+  std::uint64_t room = page_octets;
+  for (const auto& [uid, row] : rows) {
+    if (inline_up_to == 0 || row.size > inline_up_to || row.size > room) continue;
+    room -= row.size;
+    small.add(uid);
+  }
+  for (const std::string& text : small.texts(4000, 50)) {
+    Limits limits;
+    limits.literal = std::uint64_t{inline_up_to} + 1;
+    auto reply = must(
+        connection_->run(
+            call, fmt::format("UID FETCH {} (UID BODY.PEEK[]<0.{}>)", text, std::uint64_t{inline_up_to} + 1), limits),
+        Doing::reading, selected_);
+    if (!reply) return std::unexpected(reply.error());
+    for (Row& row : reply->rows) {
+      if (auto at = rows.find(row.uid); at != rows.end() && row.body) at->second.body = std::move(row.body);
+    }
+  }
+  std::vector<Row> out;
+  out.reserve(rows.size());
+  for (auto& [uid, row] : rows) out.push_back(std::move(row));
+  return out;
+}
+
+Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range, Sink sink) {
+  const auto name = parse_item_id(item);
+  if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
+  if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
+  // Sizes are 32-bit in RFC 3501; servers take a longer range as "to the end".
+  constexpr std::uint64_t most = UINT32_MAX;
+  if (range.length == 0 || range.from >= most) return 0;
+  const std::uint64_t length = std::min(range.length, most - range.from);
+  const bool whole = range.from == 0 && length == most;
+  const std::string part = whole ? std::string() : fmt::format("<{}.{}>", range.from, length);
+  auto streamed = connection_->stream_body(
+      call, name->uid, fmt::format("UID FETCH {} (UID BODY.PEEK[]{})", name->uid, part), length, sink);
+  if (!streamed) return std::unexpected(streamed.error());
+  if (!streamed->existed) {
+    return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
+  }
+  return streamed->octets;
+}
+
+Result<Written> ImapSession::update(const Call&, View, View, Source) {
+  return cannot("A stored mail cannot be changed: create the new one and remove the old one.");
+}
+Result<Sent> ImapSession::send(const Call&, const Envelope&, Source, View, Attempt&) {
+  return cannot("IMAP cannot send mail: configure an SMTP server.");
+}
+Result<Written> ImapSession::respond(const Call&, View, const tidegate::Reply&, Attempt&) {
+  return cannot("IMAP cannot answer invitations: the answer goes out as mail.");
+}
+Result<Hits> ImapSession::search(const Call&, View, std::string_view, View) {
+  return cannot("Searching the mail server is not supported.");
+}
+Result<std::vector<Person>> ImapSession::resolve(const Call&, std::string_view, std::uint32_t) {
+  return cannot("IMAP has no directory of people.");
+}
+
+// --- waiting -------------------------------------------------------------------------------------------------------
+
+Result<Parking> ImapSession::park(const Call& call) {
+  if (connection_->idling()) {
+    const bool now = connection_->signals().any() || connection_->buffered();
+    return Parking{connection_->fd(), now ? host_.now() : idle_until_};
+  }
+  if (!connection_->has("IDLE")) return cannot("The mail server offers no IDLE; its folders are polled.");
+  const bool elsewhere = selected_ != "INBOX";
+  if (auto selected = select(call, "INBOX"); !selected) return std::unexpected(selected.error());
+  Signals& signals = connection_->signals();
+  if (elsewhere && live_) {
+    // While another folder was selected nothing was heard of the inbox: compare with what was told last.
+    if (state_.uidnext != live_->uidnext && signals.arrived == 0) signals.arrived = 1;
+    signals.expunged = signals.expunged || signals.exists != live_->exists;
+    signals.flags = signals.flags || state_.modseq != live_->modseq;
+  }
+  if (auto idle = connection_->idle(call); !idle) return std::unexpected(idle.error());
+  plan_.reset();
+  fresh_ = false;
+  connection_->shrink();
+  idle_until_ = host_.now() + settings_.idle_lifetime;
+  // What has been said already would never make the descriptor readable again.
+  const bool now = signals.any() || connection_->buffered();
+  return Parking{connection_->fd(), now ? host_.now() : idle_until_};
+}
+
+Result<Hint> ImapSession::unpark(const Call& call) {
+  Hint hint;
+  if (!connection_->idling()) return hint;
+  if (auto looked = connection_->idle_look(call); !looked) return std::unexpected(looked.error());
+  Signals& signals = connection_->signals();
+  // "* OK Still here" every two minutes is no reason to talk: the connection stays as it is.
+  if (!signals.any() && host_.now() < idle_until_) return hint;
+  const std::uint32_t arrived = signals.arrived;
+  std::vector<std::string> more;
+  const bool fetch = arrived > 0 && arrived <= 8 && live_ && live_->uidvalidity == state_.uidvalidity;
+  if (fetch) more.push_back(fmt::format("UID FETCH {}:* {}", live_->uidnext, attributes(live_->inline_up_to)));
+  auto tags = connection_->idle_done(call, more);
+  if (!tags) return std::unexpected(tags.error());
+  if (fetch) {
+    signals.arrived = 0;  // what comes from here on is newer than this fetch, or counted by the flag check
+    Limits limits;
+    limits.literal = std::max<std::uint64_t>(limits.literal, std::uint64_t{live_->inline_up_to} + 1);
+    auto reply = must(connection_->receive(call, tags->front(), limits), Doing::reading, selected_);
+    if (!reply) return std::unexpected(reply.error());
+    prefetch_ = Prefetch{live_->uidnext, std::move(reply->rows)};
+    hint.scopes.emplace_back("INBOX");
+  } else if (signals.any()) {
+    hint.scopes.emplace_back("INBOX");
+  }
+  return hint;
+}
+
+}  // namespace tidegate::imap

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// One mailbox over one connection: the Store's verbs in terms of IMAP. No libetpan here.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/sdk/store.hpp"
+#include "plugins/imap/anchor.hpp"
+#include "plugins/imap/connection.hpp"
+#include "plugins/imap/items.hpp"
+#include "plugins/imap/settings.hpp"
+
+namespace tidegate::imap {
+
+class ImapSession final : public Session {
+ public:
+  ImapSession(const Settings&, Host&, std::unique_ptr<Connection>);
+
+  Capabilities capabilities() const override;
+  Result<Page> changes(const Call&, View scope, View anchor, const Want&) override;
+  Result<std::uint64_t> read(const Call&, View item, Range, Sink) override;
+  Result<Written> create(const Call&, View folder, const NewItem&, Source, Attempt&) override;
+  Result<Written> update(const Call&, View item, View if_content_rev, Source) override;
+  Result<Written> set_flags(const Call&, View item, const FlagDelta&) override;
+  Result<Written> move(const Call&, View item, View from, View to, Attempt&) override;
+  Result<void> remove(const Call&, View item, View folder, View if_content_rev) override;
+  Result<Folder> make_folder(const Call&, const Folder& like, Attempt&) override;
+  Result<Folder> change_folder(const Call&, const Folder&) override;
+  Result<void> remove_folder(const Call&, View folder) override;
+  Result<Sent> send(const Call&, const Envelope&, Source, View file_in, Attempt&) override;
+  Result<Written> respond(const Call&, View item, const tidegate::Reply&, Attempt&) override;
+  Result<Hits> search(const Call&, View folder, std::string_view query, View page) override;
+  Result<std::vector<Person>> resolve(const Call&, std::string_view, std::uint32_t limit) override;
+  Result<Parking> park(const Call&) override;
+  Result<Hint> unpark(const Call&) override;
+
+ private:
+  using Answer = imap::Reply;  // tidegate::Reply is a meeting's
+
+  // session.cpp
+  Result<Answer> must(Result<Answer>, Doing, std::string_view folder) const;  // NO and BAD become faults
+  Result<Answer> command(const Call&, std::string_view text, Doing, std::string_view folder);
+  Result<void> awake(const Call&);  // ends IDLE if a verb comes while parked
+  Result<void> select(const Call&, const std::string& folder);
+  Result<void> select_item(const Call&, const ItemName&);
+  Result<MailboxState> status(const Call&, const std::string& folder);
+  Result<UidSet> all_uids(const Call&);
+  std::string attributes(std::uint32_t body_up_to) const;
+  Result<std::vector<Row>> rows_of(const Call&, const UidSet&, std::uint32_t inline_up_to);
+
+  // session_changes.cpp
+  struct Turn;  // one call of changes() on a folder
+  Result<Page> folders(const Call&, View anchor);
+  Result<bool> untouched(const Call&, const std::string& folder, const Anchor&);
+  Result<void> begin(Turn&);
+  Result<void> take_new(Turn&);
+  Result<void> take_flags(Turn&);
+  Result<UidSet> changed_since(Turn&, std::uint64_t& highest);
+  Result<void> take_flags_by_digest(Turn&);
+  Result<void> take_removals(Turn&);
+  Result<void> take_backlog(Turn&);
+  void give(Turn&, std::vector<Row>);
+  Page finish(Turn&);
+
+  // session_writing.cpp
+  Result<std::optional<Uid>> find_stored(const Call&, const WriteNote&, const NewItem&, std::string& octets, Source&);
+  Result<void> expunge(const Call&, const ItemName&);
+  Result<void> store_flags(const Call&, const ItemName&, char sign, const std::string& words, std::uint64_t& modseq);
+
+  const Settings& settings_;
+  Host& host_;
+  std::unique_ptr<Connection> connection_;
+
+  std::string selected_;                            ///< folder, empty: none
+  MailboxState state_;                              ///< as SELECT said; exists lives on in signals()
+  bool fresh_ = false;                              ///< state_ has not been compared with an anchor yet
+  std::optional<UidSet> plan_;                      ///< UIDs of the selected folder, for pages of a backlog
+  std::map<Uid, std::uint64_t> just_told_;          ///< UID → MODSEQ of new items given since the last flag check
+  std::map<std::string, Clock::time_point> swept_;  ///< without CONDSTORE: when a folder's flags were compared
+
+  // The push path: what the last look at the inbox left, so that the next mail costs one round trip.
+  struct Live {
+    std::uint32_t uidvalidity = 0;
+    std::uint64_t uidnext = 0;
+    std::uint32_t inline_up_to = 0;
+    std::uint32_t exists = 0;
+    std::uint64_t modseq = 0;
+  };
+  std::optional<Live> live_;
+  struct Prefetch {
+    std::uint64_t uidnext = 0;
+    std::vector<Row> rows;
+  };
+  std::optional<Prefetch> prefetch_;
+  Clock::time_point idle_until_{};
+};
+
+/// Where bodies come along, a page stays within this.
+inline constexpr std::uint64_t page_octets = 2 * 1024 * 1024;
+
+}  // namespace tidegate::imap

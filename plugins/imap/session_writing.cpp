@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs that change the mail server: create, flags, move, remove, folders.
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include "plugins/imap/roles.hpp"
+#include "plugins/imap/session.hpp"
+#include "plugins/imap/utf7.hpp"
+
+namespace tidegate::imap {
+namespace {
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+  void add(Octets octets) { EVP_DigestUpdate(context_.get(), octets.data(), octets.size()); }
+  std::string done() {
+    std::string out(32, '\0');
+    EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(out.data()), nullptr);
+    return out;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+std::string name_or_empty(std::string_view mailbox) { return quoted(mailbox).value_or("\"\""); }
+
+}  // namespace
+
+// A create that was cut short: is it there? Among what came since the note, of equal size and equal octets.
+Result<std::optional<Uid>> ImapSession::find_stored(const Call& call, const WriteNote& note, const NewItem& item,
+                                                    std::string& octets, Source& source) {
+  auto reply = command(call, fmt::format("UID FETCH {}:* (UID RFC822.SIZE)", note.uidnext), Doing::reading, selected_);
+  if (!reply) return std::unexpected(reply.error());
+  std::vector<Uid> candidates;
+  for (const Row& row : reply->rows) {
+    if (row.uid >= note.uidnext && row.size == item.size) candidates.push_back(row.uid);
+  }
+  if (candidates.empty()) return std::nullopt;
+  // The source runs once: what it gives is kept for the append that may follow.
+  octets.resize(item.size);
+  std::size_t have = 0;
+  while (have < octets.size()) {
+    const auto got = source(std::as_writable_bytes(std::span(octets).subspan(have)));
+    if (got == 0)
+      return fault(FaultKind::invalid, settings_.host,
+                   "The message to store ended before its announced size; send it again.");
+    have += got;
+  }
+  Sha256 wanted;
+  wanted.add(std::as_bytes(std::span(octets)));
+  const std::string digest = wanted.done();
+  for (const Uid uid : candidates) {
+    Sha256 stored;
+    Sink sink = [&](Octets part) { return stored.add(part), true; };
+    auto body =
+        connection_->stream_body(call, uid, fmt::format("UID FETCH {} (UID BODY.PEEK[])", uid), item.size, sink);
+    if (!body) return std::unexpected(body.error());
+    if (body->octets == item.size && stored.done() == digest) return uid;
+  }
+  return std::nullopt;
+}
+
+Result<Written> ImapSession::create(const Call& call, View folder, const NewItem& item, Source source,
+                                    Attempt& attempt) {
+  const std::string mailbox(folder);
+  const auto name = quoted(mailbox);
+  if (!name) return fault(FaultKind::not_found, settings_.host, "This folder's name cannot be spoken in IMAP.");
+  const auto written = [&](std::uint32_t uidvalidity, Uid uid) {
+    return Written{item_id({mailbox, uidvalidity, uid}), "1", {}, true};
+  };
+  std::string octets;
+  if (const auto note = parse_write_note(attempt.note)) {
+    if (auto selected = select(call, mailbox); !selected) return std::unexpected(selected.error());
+    if (state_.uidvalidity != note->uidvalidity) {
+      return fault(FaultKind::ambiguous, settings_.host,
+                   "The folder was renumbered meanwhile: whether the message was "
+                   "stored can only be seen by looking for it.");
+    }
+    auto found = find_stored(call, *note, item, octets, source);
+    if (!found) return std::unexpected(found.error());
+    if (*found) return written(note->uidvalidity, **found);
+  } else {
+    auto now = status(call, mailbox);
+    if (!now) return std::unexpected(now.error());
+    if (attempt.before) {
+      if (auto noted = attempt.before(write_note({now->uidvalidity, now->uidnext})); !noted)
+        return std::unexpected(noted.error());
+    }
+  }
+  std::size_t given = 0;
+  Source kept = [&](std::span<std::byte> into) {
+    const std::size_t here = std::min(into.size(), octets.size() - given);
+    std::copy_n(std::as_bytes(std::span(octets)).begin() + static_cast<std::ptrdiff_t>(given), here, into.begin());
+    given += here;
+    return here;
+  };
+  if (auto up = awake(call); !up) return std::unexpected(up.error());
+  const std::string text =
+      fmt::format("APPEND {} ({}) \"{}\"", *name, flag_words(item.flags, item.keywords), date_time(item.received));
+  auto reply =
+      must(connection_->append(call, text, item.size, octets.empty() ? source : kept), Doing::writing, mailbox);
+  if (!reply) return std::unexpected(reply.error());
+  if (reply->stored_as) return written(reply->stored_as->first, reply->stored_as->second);
+  return Written{{}, "1", {}, true};  // no UIDPLUS: the next changes() names it, the core knows it by its fingerprint
+}
+
+Result<void> ImapSession::store_flags(const Call& call, const ItemName& name, char sign, const std::string& words,
+                                      std::uint64_t& modseq) {
+  if (words.empty()) return {};
+  auto reply = command(call, fmt::format("UID STORE {} {}FLAGS.SILENT ({})", name.uid, sign, words), Doing::writing,
+                       name.folder);
+  if (!reply) return std::unexpected(reply.error());
+  for (const Row& row : reply->rows) {
+    if (row.uid == name.uid) modseq = std::max(modseq, row.modseq);
+  }
+  return {};
+}
+
+Result<Written> ImapSession::set_flags(const Call& call, View item, const FlagDelta& delta) {
+  const auto name = parse_item_id(item);
+  if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
+  if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
+  // STORE on a UID that is gone answers OK and does nothing (RFC 3501 §6.4.8).
+  auto there = command(call, fmt::format("UID SEARCH UID {}", name->uid), Doing::reading, name->folder);
+  if (!there) return std::unexpected(there.error());
+  if (!there->found.contains(name->uid)) {
+    return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
+  }
+  std::uint64_t modseq = 0;
+  auto step = store_flags(call, *name, '+', flag_words(delta.add, delta.keywords_add), modseq);
+  if (step) step = store_flags(call, *name, '-', flag_words(delta.clear, delta.keywords_clear), modseq);
+  if (!step) return std::unexpected(step.error());
+  return Written{Bytes(item), "1", modseq == 0 ? Bytes() : fmt::format("{}", modseq), true};
+}
+
+Result<void> ImapSession::expunge(const Call& call, const ItemName& name) {
+  std::uint64_t modseq = 0;
+  if (auto marked = store_flags(call, name, '+', "\\Deleted", modseq); !marked) return marked;
+  if (connection_->has("UIDPLUS")) {
+    auto done = command(call, fmt::format("UID EXPUNGE {}", name.uid), Doing::writing, name.folder);
+    if (!done) return std::unexpected(done.error());
+    return {};
+  }
+  // EXPUNGE takes away whatever anybody marked: only if that is just ours.
+  auto marked = command(call, "UID SEARCH DELETED", Doing::reading, name.folder);
+  if (!marked) return std::unexpected(marked.error());
+  if (marked->found.count() > 1) return {};  // ours stays marked; whoever marked the others expunges it with them
+  auto done = command(call, "EXPUNGE", Doing::writing, name.folder);
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+Result<void> ImapSession::remove(const Call& call, View item, View folder, View) {
+  const auto name = parse_item_id(item);
+  if (!name || (!folder.empty() && name->folder != folder)) {
+    return fault(FaultKind::not_found, settings_.host, "This is no message of this folder.");
+  }
+  if (auto selected = select_item(call, *name); !selected) return selected;
+  return expunge(call, *name);
+}
+
+Result<Written> ImapSession::move(const Call& call, View item, View from, View to, Attempt& attempt) {
+  const auto name = parse_item_id(item);
+  if (!name || name->folder != from)
+    return fault(FaultKind::not_found, settings_.host, "This is no message of this folder.");
+  const std::string target(to);
+  if (!quoted(target))
+    return fault(FaultKind::not_found, settings_.host, "This folder's name cannot be spoken in IMAP.");
+  const bool atomic = connection_->has("MOVE");
+  const bool repeated = !attempt.note.empty();
+  if (!repeated) {
+    auto now = status(call, target);
+    if (!now) return std::unexpected(now.error());
+    if (attempt.before) {
+      if (auto noted = attempt.before(write_note({now->uidvalidity, now->uidnext})); !noted)
+        return std::unexpected(noted.error());
+    }
+  }
+  if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
+  auto here = command(call, fmt::format("UID FETCH {} {}", name->uid, attributes(0)), Doing::reading, name->folder);
+  if (!here) return std::unexpected(here.error());
+  const auto own = std::ranges::find(here->rows, name->uid, &Row::uid);
+  if (own == here->rows.end()) {
+    // Gone from here: either the earlier attempt moved it, or somebody else did something. The core finds it by its
+    // fingerprint.
+    if (repeated) return Written{{}, "1", {}, true};
+    return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
+  }
+  if (repeated && !atomic) {
+    return fault(FaultKind::ambiguous, settings_.host,
+                 "The message may have been copied already: look into the target folder before moving it again.");
+  }
+  auto done = command(call, fmt::format("UID {} {} {}", atomic ? "MOVE" : "COPY", name->uid, name_or_empty(target)),
+                      Doing::writing, target);
+  if (!done) return std::unexpected(done.error());
+  if (!atomic) {
+    if (auto gone = expunge(call, *name); !gone) return std::unexpected(gone.error());
+  }
+  if (!done->stored_as) return Written{{}, "1", {}, true};
+  return Written{item_id({target, done->stored_as->first, done->stored_as->second}), "1", {}, true};
+}
+
+Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, Attempt&) {
+  const auto own = modified_utf7_from_utf8(like.name);
+  if (!own || own->empty()) return fault(FaultKind::invalid, settings_.host, "This is no name for a folder.");
+  auto listed = command(call, "LIST \"\" \"*\"", Doing::listing, "");
+  if (!listed) return std::unexpected(listed.error());
+  char delimiter = '/';
+  for (const Listing& listing : listed->folders) {
+    if (listing.delimiter != 0) delimiter = listing.delimiter;
+  }
+  if (own->find(delimiter) != std::string::npos) {
+    return fault(FaultKind::invalid, settings_.host,
+                 fmt::format("A folder's name must not contain \"{}\" on this server.", delimiter));
+  }
+  const std::string id = like.parent.empty() ? *own : like.parent + delimiter + *own;
+  auto made = command(call, fmt::format("CREATE {}", name_or_empty(id)), Doing::writing, "");
+  // A repeat after a crash finds its own folder: the outcome is the one asked for.
+  if (!made && made.error().kind != FaultKind::exists) return std::unexpected(made.error());
+  Folder folder = like;
+  folder.id = folder.scope = id;
+  folder.rights = read_items | write_items | make_children;
+  return folder;
+}
+
+Result<Folder> ImapSession::change_folder(const Call& call, const Folder& folder) {
+  const auto own = modified_utf7_from_utf8(folder.name);
+  if (!own || own->empty() || folder.id == "INBOX")
+    return fault(FaultKind::invalid, settings_.host, "This folder cannot get this name.");
+  auto listed = command(call, fmt::format("LIST \"\" {}", name_or_empty(folder.id)), Doing::listing, folder.id);
+  if (!listed) return std::unexpected(listed.error());
+  if (listed->folders.empty())
+    return fault(FaultKind::not_found, settings_.host, "The folder is no longer on the mail server.");
+  const char delimiter = listed->folders.front().delimiter == 0 ? '/' : listed->folders.front().delimiter;
+  const std::string id = folder.parent.empty() ? *own : folder.parent + delimiter + *own;
+  if (id != folder.id) {
+    if (selected_ == folder.id) selected_.clear();
+    auto done = command(call, fmt::format("RENAME {} {}", name_or_empty(folder.id), name_or_empty(id)), Doing::writing,
+                        folder.id);
+    if (!done) return std::unexpected(done.error());
+  }
+  Folder renamed = folder;
+  renamed.id = renamed.scope = id;
+  return renamed;
+}
+
+Result<void> ImapSession::remove_folder(const Call& call, View folder) {
+  if (folder == "INBOX") return fault(FaultKind::denied, settings_.host, "The inbox cannot be removed.");
+  if (selected_ == folder) {
+    // RFC 3501 leaves open what DELETE of the selected mailbox does: step out of it first.
+    if (auto out = select(call, "INBOX"); !out) return out;
+  }
+  auto done = command(call, fmt::format("DELETE {}", name_or_empty(folder)), Doing::writing, folder);
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+}  // namespace tidegate::imap

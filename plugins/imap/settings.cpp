@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/imap/settings.hpp"
+
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace tidegate::imap {
+namespace {
+
+constexpr std::array table = {
+    Setting{"host", "", "name of the IMAP server; its certificate must carry this name"},
+    Setting{"port", "", "port; default 993, or 143 where tls is starttls or none"},
+    Setting{"tls", "implicit", "implicit (TLS from the first octet), starttls, or none (see allow_plaintext)"},
+    Setting{"allow_plaintext", "no", "yes: passwords and mail may cross the network unencrypted (tls = none)"},
+    Setting{"ca_file", "", "PEM file with the authority that signed the server's certificate; default: the system's"},
+    Setting{"auth", "authzid",
+            "authzid: the admin account acts for each user (SASL PLAIN); master: logs in as USER*ADMIN; "
+            "password_dir: each user's own password from a file"},
+    Setting{"admin", "", "administrative account, for auth = authzid and master"},
+    Setting{"password_file", "", "file with the administrative account's password, read at each login"},
+    Setting{"separator", "*", "what stands between user and admin, for auth = master"},
+    Setting{"password_dir", "", "directory with one file a user, named like the user, for auth = password_dir"},
+    Setting{"login", "full", "full: log in as ann@example.com; local: as ann"},
+    Setting{"connect_timeout", "30s", "longest time for connection, TLS and login"},
+    Setting{"idle_lifetime", "9m", "a waiting connection says IDLE again after this time (routers forget silent ones)"},
+    Setting{"flag_sweep", "10m", "where the server has no CONDSTORE: flags of a folder are compared this often"},
+};
+
+std::optional<std::chrono::milliseconds> duration(std::string_view text) {
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (error != std::errc{}) return std::nullopt;
+  if (unit == "ms") return std::chrono::milliseconds(number);
+  if (unit == "s" || unit.empty()) return std::chrono::seconds(number);
+  if (unit == "m" || unit == "min") return std::chrono::minutes(number);
+  if (unit == "h") return std::chrono::hours(number);
+  return std::nullopt;
+}
+
+bool set_duration(std::chrono::milliseconds& out, const std::string& value) {
+  const auto parsed = duration(value);
+  if (!parsed || parsed->count() <= 0) return false;
+  out = *parsed;
+  return true;
+}
+
+template <class Choice>
+bool choose(Choice& out, const std::string& value, std::initializer_list<std::pair<const char*, Choice>> choices) {
+  for (const auto& [word, choice] : choices) {
+    if (value == word) {
+      out = choice;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool assign(Settings& s, const std::string& key, const std::string& value, std::optional<std::uint16_t>& port) {
+  if (key == "host") return (s.host = value, true);
+  if (key == "ca_file") return (s.ca_file = value, true);
+  if (key == "admin") return (s.admin = value, true);
+  if (key == "password_file") return true;  // read by the host, at each login
+  if (key == "separator") return (s.separator = value, true);
+  if (key == "password_dir") return (s.password_dir = value, true);
+  if (key == "connect_timeout") return set_duration(s.connect_timeout, value);
+  if (key == "idle_lifetime") return set_duration(s.idle_lifetime, value) && s.idle_lifetime < std::chrono::minutes(29);
+  if (key == "flag_sweep") return set_duration(s.flag_sweep, value);
+  if (key == "login") return choose(s.local_part_login, value, {{"full", false}, {"local", true}});
+  if (key == "allow_plaintext") {
+    return choose(s.allow_plaintext, value, {{"no", false}, {"yes", true}, {"false", false}, {"true", true}});
+  }
+  if (key == "tls") {
+    return choose(s.security, value,
+                  {{"implicit", Security::implicit}, {"starttls", Security::starttls}, {"none", Security::none}});
+  }
+  if (key == "auth") {
+    return choose(s.auth, value,
+                  {{"authzid", Auth::authzid}, {"master", Auth::master}, {"password_dir", Auth::password_dir}});
+  }
+  std::uint16_t number = 0;  // port
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc{} || end != value.data() + value.size() || number == 0) return false;
+  port = number;
+  return true;
+}
+
+std::unexpected<Fault> wrong(std::string_view key, std::string text) {
+  return fault(FaultKind::invalid, std::string(key), std::move(text));
+}
+
+}  // namespace
+
+std::span<const Setting> settings_table() noexcept { return table; }
+
+Result<Settings> parse_settings(std::span<const std::pair<std::string, std::string>> values) {
+  Settings s;
+  std::optional<std::uint16_t> port;
+  for (const auto& [key, value] : values) {
+    const Setting* known = nullptr;
+    for (const Setting& setting : table) {
+      if (key == setting.key) known = &setting;
+    }
+    if (known == nullptr) return wrong(key, fmt::format("The imap plugin has no setting \"{}\".", key));
+    if (value.empty() && *known->fallback == 0) continue;  // a default of "nothing"
+    if (!assign(s, key, value, port)) {
+      return wrong(key, fmt::format("\"{}\" is no value for {}: {}.", value, key, known->doc));
+    }
+  }
+  s.port = port.value_or(s.security == Security::implicit ? 993 : 143);
+  if (s.host.empty()) return wrong("host", "The imap back-end needs host = the name of its server.");
+  if (s.security == Security::none && !s.allow_plaintext) {
+    return wrong("tls",
+                 "tls = none would send passwords and mail unencrypted: use implicit or starttls, or say "
+                 "allow_plaintext = yes if this network is trusted.");
+  }
+  if (s.auth == Auth::password_dir && s.password_dir.empty()) {
+    return wrong("password_dir", "auth = password_dir needs password_dir = the directory with the users' passwords.");
+  }
+  if (s.auth != Auth::password_dir && s.admin.empty()) {
+    return wrong("admin", "auth = authzid and auth = master need admin = the administrative account's name.");
+  }
+  if (s.auth == Auth::master && s.separator.empty()) {
+    return wrong("separator", "auth = master needs a separator between user and admin.");
+  }
+  return s;
+}
+
+}  // namespace tidegate::imap

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of a [backend:…] section with plugin = imap.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "core/sdk/store.hpp"
+
+namespace tidegate::imap {
+
+enum class Security : std::uint8_t { implicit, starttls, none };
+enum class Auth : std::uint8_t { authzid, master, password_dir };
+
+struct Settings {
+  std::string host;
+  std::uint16_t port = 993;
+  Security security = Security::implicit;
+  bool allow_plaintext = false;
+  std::string ca_file;
+  Auth auth = Auth::authzid;
+  std::string admin;
+  std::string separator = "*";
+  std::string password_dir;
+  bool local_part_login = false;  ///< log in as "ann", not "ann@example.com"
+  std::chrono::milliseconds connect_timeout{30'000};
+  std::chrono::milliseconds idle_lifetime{540'000};
+  std::chrono::milliseconds flag_sweep{600'000};
+};
+
+std::span<const Setting> settings_table() noexcept;
+
+/// Values come with defaults filled in by the core; missing ones take theirs here. Fault invalid names the key.
+Result<Settings> parse_settings(std::span<const std::pair<std::string, std::string>> values);
+
+}  // namespace tidegate::imap

@@ -32,6 +32,10 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   add_link_options(-fuse-ld=lld)
 endif()
 
+# What scripts/test.sh builds by name: the tests to run under TSan, and what linters need before they can parse.
+add_custom_target(concurrent_tests)
+add_custom_target(tidegate_generated)
+
 # tidegate_room(NAME LINK a b …): the library tidegate_NAME from all *.cpp beside this CMakeLists.txt (main.cpp apart).
 function(tidegate_room name)
   cmake_parse_arguments(ARG "" "" "LINK;SOURCES" ${ARGN})
@@ -87,6 +91,9 @@ function(tidegate_tests name)
   target_link_libraries(${name}_test PRIVATE tidegate_house ${ARG_LINK} GTest::gmock GTest::gtest_main)
   set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  if("concurrent" IN_LIST ARG_LABELS)
+    add_dependencies(concurrent_tests ${name}_test)
+  endif()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "TIDEGATE_BUILD=${PROJECT_BINARY_DIR};TIDEGATE_SOURCE=${PROJECT_SOURCE_DIR}")
 endfunction()

@@ -83,6 +83,11 @@ std::optional<std::uint32_t> Sessions::lane(SessionKey key) const {
   return session->lane;
 }
 
+std::optional<std::uint64_t> Sessions::generation(std::uint64_t id) const {
+  const auto at = sessions_.find(id);
+  return at == sessions_.end() ? std::nullopt : std::optional(at->second.generation);
+}
+
 void Sessions::put_on(SessionKey key, std::uint32_t lane) {
   if (auto* session = find(key)) session->lane = lane;
 }

@@ -37,6 +37,8 @@ class Sessions {
   std::uint64_t available(SessionKey) const;
   std::uint64_t handed(SessionKey) const;
   bool knows(SessionKey key) const { return find(key) != nullptr; }
+  /// Of the session that this id has now.
+  std::optional<std::uint64_t> generation(std::uint64_t id) const;
   std::size_t count() const { return sessions_.size(); }
 
   /// The lane this session's next frame must take; nullopt: any, nothing is without receipt. Design: a device changes

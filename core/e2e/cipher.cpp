@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 
 #include "core/e2e/gcm.hpp"
+#include "core/wire/fields.hpp"
 
 namespace tidegate::e2e {
 
@@ -82,11 +83,7 @@ void Cipher::park() noexcept { state_->gcm.reset(); }
 
 void Cipher::seal_to(Bytes& out, Octets plain) {
   Gcm& gcm = state_->ready(Gcm::Direction::seal);
-  const std::size_t before = out.size();
-  out.resize_and_overwrite(before + plain.size() + Gcm::tag_size, [&](char* at, std::size_t size) {
-    gcm.seal(state_->nonce, {}, plain, at + before);
-    return size;
-  });
+  wire::append_filled(out, plain.size() + Gcm::tag_size, [&](char* at) { gcm.seal(state_->nonce, {}, plain, at); });
   state_->advance();
 }
 
@@ -103,14 +100,15 @@ Result<void> Cipher::open_to(Bytes& out, Octets sealed) {
   const std::size_t before = out.size();
   const std::size_t plain = sealed.size() < Gcm::tag_size ? 0 : sealed.size() - Gcm::tag_size;
   bool good = false;
-  out.resize_and_overwrite(before + plain, [&](char* at, std::size_t size) {
-    good = gcm.open(state_->nonce, {}, sealed, at + before);
-    if (!good) OPENSSL_cleanse(at + before, plain);  // nothing unauthenticated is left to be looked at
-    return good ? size : before;
+  wire::append_filled(out, plain, [&](char* at) {
+    good = gcm.open(state_->nonce, {}, sealed, at);
+    if (!good) OPENSSL_cleanse(at, plain);  // nothing unauthenticated is left to be looked at
   });
-  if (!good)
+  if (!good) {
+    out.resize(before);
     return fault(FaultKind::invalid, "noise", "A sealed message did not open; the session ends and begins anew.",
                  "tag mismatch");
+  }
   state_->advance();
   return {};
 }

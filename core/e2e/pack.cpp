@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "core/e2e/sync.hpp"
+#include "core/wire/fields.hpp"
 
 namespace tidegate::e2e {
 namespace {
@@ -100,11 +101,8 @@ Result<void> check(const Packed& packed, std::size_t limit) {
 Result<Bytes> inflated(const Packed& packed) {
   Bytes out;
   bool good = false;
-  out.resize_and_overwrite(packed.size, [&](char* at, std::size_t size) {
-    char none = 0;
-    good = streams().inflate_whole(packed.octets, size == 0 ? &none : at, size);
-    return good ? size : 0;
-  });
+  wire::append_filled(out, packed.size,
+                      [&](char* at) { good = streams().inflate_whole(packed.octets, at, packed.size); });
   if (!good) return broken("deflate");
   return out;
 }
@@ -118,8 +116,9 @@ Packed pack(View octets, Compression allowed) {
                      (octets.size() <= probed_from || sampled_entropy(octets) < random_from_bits);
   if (tried) {
     const std::size_t room = octets.size() - octets.size() / 16 - 8;  // a smaller gain is not worth the inflating
-    packed.octets.resize_and_overwrite(
-        room, [&](char* at, std::size_t size) { return streams().deflate_whole(octets, at, size); });
+    std::size_t size = 0;
+    wire::append_filled(packed.octets, room, [&](char* at) { size = streams().deflate_whole(octets, at, room); });
+    packed.octets.resize(size);
   }
   if (packed.octets.empty())
     packed.octets = octets;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/e2e/openssl.hpp"
+#include "core/wire/fields.hpp"
 
 namespace tidegate::e2e {
 namespace {
@@ -87,12 +88,11 @@ Bytes Sealer::next() {
   const std::size_t octets = std::min(queued_, most_octets);
   const std::size_t plain = padded_size(count_size + octets + tag_size) - tag_size;
   body.reserve(plain + tag_size);
-  body.resize_and_overwrite(plain, [&](char* at, std::size_t size) {
+  wire::append_filled(body, plain, [&](char* at) {
     *at++ = static_cast<char>(octets >> 8);
     *at++ = static_cast<char>(octets);
     take(at, octets);
-    std::memset(at + octets, 0, size - count_size - octets);
-    return size;
+    std::memset(at + octets, 0, plain - count_size - octets);
   });
   cipher_.seal_over(body);
   return body;

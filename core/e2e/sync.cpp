@@ -43,10 +43,8 @@ Bytes encode_envelope(const Envelope& envelope, const auto& numbers) {
           Counter head;
           head.varint(field << 3);
           head.varint(size);
-          out.resize_and_overwrite(head.size + size, [&](char* at, std::size_t whole) {
-            Encoder<Filler>{Filler{at}}.nested(field, message, size);
-            return whole;
-          });
+          wire::append_filled(out, head.size + size,
+                              [&](char* at) { Encoder<Filler>{Filler{at}}.nested(field, message, size); });
         }
       },
       envelope);

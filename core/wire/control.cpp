@@ -80,6 +80,8 @@ Bytes encode(const WakeUp& message) { return encoded(message); }
 Bytes encode(const WakeUpAck& message) { return encoded(message); }
 Bytes encode(const Closed& message) { return encoded(message); }
 Bytes encode(const Credit& message) { return encoded(message); }
+Bytes encode(const StreamOpen& message) { return encoded(message); }
+Bytes encode(const StreamReset& message) { return encoded(message); }
 Bytes encode(const RtsConnection& message) { return encoded(message); }
 Bytes encode(const Register& message) { return encoded(message); }
 Bytes encode(const Registered& message) { return encoded(message); }
@@ -88,6 +90,8 @@ Result<WakeUp> decode_wake_up(View octets) { return decode_fields<WakeUp>(octets
 Result<WakeUpAck> decode_wake_up_ack(View octets) { return decode_fields<WakeUpAck>(octets, "WakeUpAck"); }
 Result<Closed> decode_closed(View octets) { return decode_fields<Closed>(octets, "Closed"); }
 Result<Credit> decode_credit(View octets) { return decode_fields<Credit>(octets, "Credit"); }
+Result<StreamOpen> decode_stream_open(View octets) { return decode_fields<StreamOpen>(octets, "StreamOpen"); }
+Result<StreamReset> decode_stream_reset(View octets) { return decode_fields<StreamReset>(octets, "StreamReset"); }
 Result<RtsConnection> decode_rts_connection(View octets) {
   return decode_fields<RtsConnection>(octets, "RtsConnection");
 }

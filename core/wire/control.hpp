@@ -73,6 +73,17 @@ struct Credit {
   bool operator==(const Credit&) const = default;
 };
 
+// --- streams (target stream; built later). DATA carries the octets themselves, FIN nothing: it ends one direction.
+struct StreamOpen {
+  std::string server_name;  ///< from the TLS ClientHello, RFC 6066 §3
+  bool operator==(const StreamOpen&) const = default;
+};
+struct StreamReset {
+  Code code = Code::bye;
+  std::string text;
+  bool operator==(const StreamReset&) const = default;
+};
+
 // --- gateway ⇄ relay (target relay)
 // ------------------------------------------------------------------------------------------
 struct Instance {
@@ -261,6 +272,8 @@ Bytes encode(const WakeUp&);
 Bytes encode(const WakeUpAck&);
 Bytes encode(const Closed&);
 Bytes encode(const Credit&);
+Bytes encode(const StreamOpen&);
+Bytes encode(const StreamReset&);
 Bytes encode(const RtsConnection&);
 Bytes encode(const Register&);
 Bytes encode(const Registered&);
@@ -269,6 +282,8 @@ Result<WakeUp> decode_wake_up(View);
 Result<WakeUpAck> decode_wake_up_ack(View);
 Result<Closed> decode_closed(View);
 Result<Credit> decode_credit(View);
+Result<StreamOpen> decode_stream_open(View);
+Result<StreamReset> decode_stream_reset(View);
 Result<RtsConnection> decode_rts_connection(View);
 Result<Register> decode_register(View);
 Result<Registered> decode_registered(View);

@@ -39,6 +39,13 @@ void fields(auto& f, Is<Credit> auto& m) {
   f.scalar(2, m.handed);
 }
 
+// --- streams
+void fields(auto& f, Is<StreamOpen> auto& m) { f.name(1, m.server_name, word_limit); }
+void fields(auto& f, Is<StreamReset> auto& m) {
+  f.scalar(1, m.code);
+  f.text(2, m.text, text_limit);
+}
+
 // --- gateway ⇄ relay
 void fields(auto& f, Is<Instance> auto& m) {
   f.scalar(1, m.counter);

@@ -408,13 +408,23 @@ std::size_t encoded_size(const auto& message) {
   return size.sink().size;
 }
 
+/// Appends `count` octets which `fill` writes at the pointer it is given, without zeroing them first.
+template <class Fill>
+void append_filled(Bytes& out, std::size_t count, Fill fill) {
+  const std::size_t before = out.size();
+  const std::size_t whole = before + count;
+  // libstdc++ 12 hands the grown capacity to the callback for its size: only `whole` is to be trusted.
+  out.resize_and_overwrite(whole, [&](char* at, std::size_t) {
+    fill(at + before);
+    return whole;
+  });
+}
+
 /// Appends the message with one growth of `out`.
 void encode_fields(Bytes& out, const auto& message) {
-  const std::size_t before = out.size();
-  out.resize_and_overwrite(before + encoded_size(message), [&](char* at, std::size_t size) {
-    Encoder<Filler> filler{Filler{at + before}};
+  append_filled(out, encoded_size(message), [&](char* at) {
+    Encoder<Filler> filler{Filler{at}};
     fields(filler, message);
-    return size;
   });
 }
 

@@ -29,14 +29,11 @@ constexpr std::size_t length_size = 4;
 }  // namespace
 
 void encode_to(Bytes& out, const Frame& frame) {
-  const std::size_t before = out.size();
   const std::size_t size = encoded_size(frame);
-  out.resize_and_overwrite(before + length_size + size, [&](char* at, std::size_t whole) {
-    at += before;
+  append_filled(out, length_size + size, [&](char* at) {
     for (int shift = 24; shift >= 0; shift -= 8) *at++ = static_cast<char>(size >> shift);
     Encoder<Filler> filler{Filler{at}};
     fields(filler, frame);
-    return whole;
   });
 }
 

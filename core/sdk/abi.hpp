@@ -45,8 +45,8 @@ constexpr AbiStamp abi_stamp() noexcept {
 
 /// NAME, VERSION: literals. MAKE: a function `tidegate::Plugin* ()`; called once a process; what it gives is never
 /// deleted. It may answer nullptr or throw: the gateway then goes on without this plugin and logs one line.
-#define TIDEGATE_PLUGIN(NAME, VERSION, MAKE)                                                            \
-  extern "C" {                                                                                          \
-  [[gnu::visibility("default"), gnu::used]] extern const ::tidegate::PluginEntry tidegate_plugin;       \
-  const ::tidegate::PluginEntry tidegate_plugin = {::tidegate::abi_stamp(), (NAME), (VERSION), (MAKE)}; \
+#define TIDEGATE_PLUGIN(NAME, VERSION, MAKE)                                                                    \
+  extern "C" {                                                                                                  \
+  [[gnu::visibility("default")]] extern const ::tidegate::PluginEntry tidegate_plugin;                          \
+  [[gnu::used]] const ::tidegate::PluginEntry tidegate_plugin = {::tidegate::abi_stamp(), NAME, VERSION, MAKE}; \
   }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/mock/disk_folder.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include <unistd.h>
+
+#include "plugins/mock/posix.hpp"
+
+namespace tidegate::mock {
+namespace {
+
+constexpr std::uint64_t head_octets = 64 << 10;
+
+std::chrono::sys_seconds received_of(std::int64_t second) {
+  return std::chrono::sys_seconds(std::chrono::seconds(second));
+}
+
+}  // namespace
+
+std::unexpected<Fault> no_item(View) { return fault(FaultKind::not_found, {}, "there is no such item (any more)"); }
+std::unexpected<Fault> no_folder(View name) {
+  return fault(FaultKind::not_found, std::string(name), "there is no such folder (any more)");
+}
+
+DiskFolder::DiskFolder(std::string path, Kind kind, std::string epoch)
+    : path_(std::move(path)), kind_(kind), epoch_(std::move(epoch)) {}
+
+// --- the index
+
+void DiskFolder::note(const Bytes& name, Entry& entry) {
+  if (entry.number) journal_.erase(entry.number);
+  if (const auto old = removed_.find(name); old != removed_.end()) {
+    journal_.erase(old->second);
+    removed_.erase(old);
+  }
+  entry.number = ++last_;
+  journal_.emplace(entry.number, Noted{entry.number, name, false});
+}
+
+void DiskFolder::forget(const Bytes& name) {
+  const auto at = items_.find(name);
+  journal_.erase(at->second.number);
+  order_.erase({at->second.second(), name});
+  items_.erase(at);
+  ++last_;
+  journal_.emplace(last_, Noted{last_, name, true});
+  removed_[name] = last_;
+  if (removed_.size() <= tombstones_max) return;
+  const auto oldest = std::ranges::find_if(journal_, [](const auto& noted) { return noted.second.gone; });
+  floor_ = oldest->first;
+  removed_.erase(oldest->second.name);
+  journal_.erase(oldest);
+}
+
+DiskFolder::Entry* DiskFolder::find(View name) {
+  const auto at = items_.find(Bytes(name));
+  return at == items_.end() ? nullptr : &at->second;
+}
+
+std::vector<Noted> DiskFolder::after(std::uint64_t number, std::size_t limit) const {
+  std::vector<Noted> found;
+  for (auto at = journal_.upper_bound(number); at != journal_.end() && found.size() < limit; ++at)
+    found.push_back(at->second);
+  return found;
+}
+
+std::vector<Noted> DiskFolder::older(const Place* below, std::size_t limit) const {
+  std::vector<Noted> found;
+  auto at = below ? order_.lower_bound({below->received.time_since_epoch().count(), below->name}) : order_.end();
+  while (at != order_.begin() && found.size() < limit) {
+    --at;
+    found.push_back({items_.at(at->second).number, at->second, false});
+  }
+  return found;
+}
+
+std::optional<Place> DiskFolder::place(View name) const {
+  const auto at = items_.find(Bytes(name));
+  if (at == items_.end()) return {};
+  return Place{received_of(at->second.second()), at->first};
+}
+
+std::optional<Upsert> DiskFolder::upsert(View name, std::uint32_t inline_up_to) {
+  auto* entry = find(name);
+  if (!entry) return {};
+  Upsert item{};
+  item.kind = entry->kind;
+  item.size = entry->size;
+  item.received = received_of(entry->second());
+  item.flags = entry->flags;
+  const bool whole = entry->size <= inline_up_to;
+  if (kind_ != Kind::mail) {
+    item.content_rev = entry->content_rev;
+    item.fingerprint = entry->fingerprint;
+    if (!whole) return item;
+  } else {
+    item.content_rev = std::to_string(entry->rev);
+    item.state_rev = suffix(entry->flags, {}).substr(3);
+  }
+  auto content = open(name);
+  if (!content) return {};
+  auto text = head(**content, whole ? std::max<std::uint64_t>(head_octets, inline_up_to) : head_octets);
+  if (!text) return {};
+  entry = find(name);  // open() may have scanned again
+  if (!entry) return {};
+  if (kind_ == Kind::mail) item.fingerprint = mail_fingerprint(*text, item.received, item.size);
+  // What comes along must be what the revision names: only if nothing was written meanwhile.
+  if (whole && text->size() == item.size && (kind_ == Kind::mail || hex(digest(*text)) == item.content_rev))
+    item.content = std::move(*text);
+  return item;
+}
+
+// --- verbs
+
+Result<std::unique_ptr<Content>> DiskFolder::open(View name) {
+  for (int attempt = 0;; ++attempt) {
+    const auto* entry = find(name);
+    if (!entry) return no_item(name);
+    auto content = open_content(full(entry->file));
+    if (content || content.error().kind != FaultKind::not_found) return content;
+    // Renamed by somebody (flags) since the last scan.
+    if (attempt == 2) return no_item(name);
+    stamps_[0] = stamps_[1] = {};
+    if (auto done = refresh(); !done) return std::unexpected(done.error());
+  }
+}
+
+Result<Bytes> DiskFolder::create(View wanted, const NewItem& item, Source& source) {
+  auto name = Bytes(wanted);
+  if (kind_ == Kind::event) name += ".ics";
+  if (kind_ == Kind::contact) name += ".vcf";
+  if (find(name)) return name;  // an earlier attempt got this far: law 5
+  auto temporary = write(name, source, item.received);
+  if (!temporary) return std::unexpected(temporary.error());
+  auto file = name;
+  if (kind_ == Kind::mail) file = item.flags ? "cur/" + name + suffix(item.flags, {}) : "new/" + name;
+  if (::rename(temporary->c_str(), full(file).c_str()) != 0) return failed(full(file), "store an item", errno);
+  if (auto done = sync_directory(kind_ == Kind::mail ? full(file.substr(0, 3)) : path_); !done)
+    return std::unexpected(done.error());
+  stamps_[0] = stamps_[1] = {};
+  if (auto done = refresh(); !done) return std::unexpected(done.error());
+  return name;
+}
+
+Result<void> DiskFolder::replace(View name, View if_content_rev, Source& source) {
+  if (kind_ == Kind::mail) return fault(FaultKind::unsupported, {}, "the octets of a mail never change");
+  const auto* entry = find(name);
+  if (!entry) return no_item(name);
+  if (entry->content_rev != if_content_rev)
+    return fault(FaultKind::conflict, {}, "the item was changed meanwhile; read it again and merge");
+  const auto file = full(entry->file);
+  auto temporary = write(Bytes(name), source, {});
+  if (!temporary) return std::unexpected(temporary.error());
+  if (::rename(temporary->c_str(), file.c_str()) != 0) return failed(file, "store an item", errno);
+  if (auto done = sync_directory(path_); !done) return done;
+  return refresh();
+}
+
+Result<void> DiskFolder::rename_to(const Bytes& name, const std::string& file) {
+  for (int attempt = 0;; ++attempt) {
+    const auto* entry = find(name);
+    if (!entry) return no_item(name);
+    if (::rename(full(entry->file).c_str(), full(file).c_str()) == 0) break;
+    if (errno != ENOENT || attempt == 2) return failed(full(file), "rename an item", errno);
+    stamps_[0] = stamps_[1] = {};
+    if (auto done = refresh(); !done) return done;
+  }
+  stamps_[0] = stamps_[1] = {};
+  return refresh();
+}
+
+Result<void> DiskFolder::set_flags(View name, std::uint32_t add, std::uint32_t clear) {
+  if (kind_ != Kind::mail) return fault(FaultKind::unsupported, {}, "calendars and contacts have no flags");
+  const auto* entry = find(name);
+  if (!entry) return no_item(name);
+  const auto flags = (entry->flags | add) & ~clear;
+  if (flags == entry->flags) return {};
+  return rename_to(Bytes(name), "cur/" + Bytes(name) + suffix(flags, entry->other));
+}
+
+Result<void> DiskFolder::remove(View name, View if_content_rev) {
+  for (int attempt = 0;; ++attempt) {
+    const auto* entry = find(name);
+    if (!entry) return no_item(name);
+    const auto rev = kind_ == Kind::mail ? std::to_string(entry->rev) : entry->content_rev;
+    if (!if_content_rev.empty() && rev != if_content_rev)
+      return fault(FaultKind::conflict, {}, "the item was changed meanwhile; it was not removed");
+    if (::unlink(full(entry->file).c_str()) == 0) break;
+    if (errno != ENOENT || attempt == 2) return failed(full(entry->file), "remove an item", errno);
+    stamps_[0] = stamps_[1] = {};
+    if (auto done = refresh(); !done) return done;
+  }
+  stamps_[0] = stamps_[1] = {};
+  return refresh();
+}
+
+Result<Bytes> DiskFolder::take(ItemFolder& other, View name) {
+  auto* from = dynamic_cast<DiskFolder*>(&other);
+  if (!from || from->kind_ != kind_)
+    return fault(FaultKind::unsupported, {}, "items move only between folders of one kind");
+  const auto* entry = from->find(name);
+  if (!entry) return find(name) ? Result<Bytes>(name) : no_item(name);
+  if (find(name)) return fault(FaultKind::exists, {}, "the other folder has an item of that name already");
+  const auto file = kind_ == Kind::mail ? "cur/" + Bytes(name) + suffix(entry->flags, entry->other) : Bytes(name);
+  if (::rename(from->full(entry->file).c_str(), full(file).c_str()) != 0)
+    return failed(full(file), "move an item", errno);
+  for (auto* folder : {from, this}) {
+    folder->stamps_[0] = folder->stamps_[1] = {};
+    if (auto done = folder->refresh(); !done) return std::unexpected(done.error());
+  }
+  return Bytes(name);
+}
+
+}  // namespace tidegate::mock

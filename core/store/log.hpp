@@ -110,6 +110,7 @@ struct Settings {
   std::chrono::milliseconds group_window{20};
   std::chrono::hours device_keep{24 * 90};
   std::uint64_t tombstones_max = 1'000'000;
+  std::chrono::milliseconds limbo{3000};  ///< how long a removal waits for the other half of a move; 0: not at all
 };
 
 class Log {
@@ -134,6 +135,8 @@ class Log {
   virtual void apply(ApplyPage, Done<Applied>) = 0;
   /// The back-end no longer knows the anchor: the next pages are a listing, matched by id, then by fingerprint.
   virtual void expire_anchor(ViewId, const std::string& backend, View scope, Done<void>) = 0;
+  /// Who hears of commits that no apply() answers for: removals that waited to see whether they were moves.
+  virtual void on_settled(std::function<void(ViewId, std::uint64_t head)>) {}
 
   // --- the reading side (push)
   virtual void folders(ViewId, Done<std::vector<FolderRow>>) = 0;
@@ -155,6 +158,10 @@ class Log {
   /// Any database work of another room that shares this file (devices, commands, ledger): runs on the writer thread in
   /// a transaction of its own with synchronous=FULL; the result is posted back. `sqlite` is a sqlite3*.
   virtual void transact(std::move_only_function<Result<void>(void* sqlite)>, Done<void>) = 0;
+  /// The same, at once on the calling thread; only before the reactor runs and before anything was asked of the log.
+  virtual Result<void> transact_at_start(std::move_only_function<Result<void>(void* sqlite)>) {
+    return fault(FaultKind::unsupported, "log", "This log has no database of its own.");
+  }
 };
 
 }  // namespace tidegate::store

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/store/apply.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace tidegate::store {
+
+namespace {
+
+constexpr std::array<std::byte, 20> no_fingerprint{};
+
+Bytes joined(const std::vector<std::string>& keywords) {
+  Bytes made;
+  for (const auto& keyword : keywords) {
+    if (keyword.empty() || keyword.find('\0') != std::string::npos) continue;
+    made.append(keyword).push_back('\0');
+  }
+  return made;
+}
+
+View view_of(const std::array<std::byte, 20>& fingerprint) {
+  return {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()};
+}
+View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
+
+class PageApply {
+ public:
+  PageApply(Database& database, const EditContext& context, const ApplyPage& page)
+      : database_(database), edit_(database, context, page.view), page_(page) {}
+
+  Result<Outcome> run();
+
+ private:
+  struct Leaving {  ///< a removal further down in this page
+    std::size_t index;
+    std::int64_t no;
+    Bytes fingerprint;
+  };
+
+  bool find_anchor();
+  void store_anchor();
+  void take(const Change&, std::size_t index);
+  void upsert(const Upsert&, std::size_t index);
+  std::optional<Item> match(const Upsert&, std::size_t index);
+  std::optional<Item> match_fingerprint(const Upsert&, std::size_t index);
+  void look_ahead();
+  void compare(const Item&, const Upsert&, std::size_t index);
+  void add(const Upsert&, std::size_t index);
+  void removed(const Removed&);
+  void listed(const Listed&);
+  void listed_tree();
+  void folder(const FolderUpsert&);
+  void folder_gone(View id);
+  void changed(const Gid&, std::uint64_t seq, const Upsert&, std::size_t index);
+  Gid folder_gid(View id, Kind);
+  Bytes folder_set(const Upsert&);
+
+  Database& database_;
+  ViewEdit edit_;
+  const ApplyPage& page_;
+  Outcome outcome_;
+  std::int64_t backend_ = 0;
+  std::int64_t scope_ = 0;  ///< anchors.no
+  std::int64_t generation_ = 1;
+  bool open_ = false, expired_ = false, limbo_empty_ = true, stream_ended_ = false;
+  Bytes stored_anchor_;
+  std::map<Bytes, Gid, std::less<>> folders_;
+  std::optional<std::vector<Leaving>> leaving_;
+};
+
+Result<Outcome> PageApply::run() {
+  if (!edit_.known()) return fault(FaultKind::not_found, "log", "This mailbox is not known to the log (any more).");
+  backend_ = edit_.backend_number(page_.backend);
+  const bool fresh = !find_anchor();
+  if (stored_anchor_ != page_.from) {
+    return fault(FaultKind::conflict, "log", "Another page was applied in the meantime; the back-end is asked again.");
+  }
+  outcome_.applied.head = edit_.head();
+  const bool nothing = page_.page.changes.empty() && page_.page.anchor == stored_anchor_ && !open_ && !page_.page.more;
+  if (nothing && !fresh) return std::move(outcome_);
+  if (fresh) {
+    database_.run("INSERT INTO anchors(view, backend, scope, anchor) VALUES(?, ?, ?, x'')", page_.view, backend_,
+                  blob(page_.scope));
+    scope_ = database_.last_row();
+  }
+  limbo_empty_ = edit_.limbo_empty();
+  for (std::size_t i = 0; i < page_.page.changes.size(); ++i) take(page_.page.changes[i], i);
+  store_anchor();
+  edit_.finish();
+  outcome_.applied.head = edit_.head();
+  outcome_.limbo_grew = edit_.limbo_grew();
+  return std::move(outcome_);
+}
+
+bool PageApply::find_anchor() {
+  Query query(database_,
+              "SELECT no, anchor, generation, open, expired FROM anchors WHERE view = ? AND backend = ? AND scope = ?",
+              page_.view, backend_, blob(page_.scope));
+  if (!query.row()) return false;
+  scope_ = query.integer(0);
+  stored_anchor_ = query.bytes(1);
+  generation_ = query.integer(2);
+  open_ = query.integer(3) != 0;
+  expired_ = query.integer(4) != 0;
+  return true;
+}
+
+void PageApply::store_anchor() {
+  // A page without more ends its stream: what it named must not count as named by the next one.
+  if (!page_.page.more && !stream_ended_) ++generation_;
+  database_.run("UPDATE anchors SET anchor = ?, generation = ?, open = ?, expired = ? WHERE no = ?",
+                blob(page_.page.anchor), generation_, page_.page.more, expired_, scope_);
+}
+
+void PageApply::take(const Change& change, std::size_t index) {
+  stream_ended_ = false;
+  if (const auto* u = std::get_if<Upsert>(&change)) {
+    if (!u->id.empty() && !u->folders.empty()) upsert(*u, index);
+  } else if (const auto* r = std::get_if<Removed>(&change)) {
+    removed(*r);
+  } else if (const auto* l = std::get_if<Listed>(&change)) {
+    listed(*l);
+  } else if (const auto* f = std::get_if<FolderUpsert>(&change)) {
+    if (!f->folder.id.empty()) folder(*f);
+  } else if (const auto* g = std::get_if<FolderRemoved>(&change)) {
+    folder_gone(g->id);
+  }
+}
+
+// --- items
+
+void PageApply::upsert(const Upsert& u, std::size_t index) {
+  if (const auto found = match(u, index)) {
+    compare(*found, u, index);
+  } else {
+    add(u, index);
+  }
+}
+
+std::optional<Item> PageApply::match(const Upsert& u, std::size_t index) {
+  auto found = edit_.by_id(backend_, u.id);
+  const bool told_apart = u.fingerprint != no_fingerprint;
+  if (found && found->seq_gone == 0 && expired_ && told_apart && found->unmatched &&
+      found->fingerprint != view_of(u.fingerprint)) {
+    // Numbers began anew and this one hit an old one: another item (UIDVALIDITY may repeat).
+    edit_.vacate(*found);
+    found.reset();
+  }
+  if (found && found->seq_gone == 0) return found;
+  if (!u.was.empty()) {
+    if (auto earlier = edit_.by_id(backend_, u.was)) {
+      if (found) edit_.vacate(*found);
+      return earlier;
+    }
+  }
+  if (told_apart) {
+    if (auto same = match_fingerprint(u, index)) {
+      if (found) edit_.vacate(*found);
+      return same;
+    }
+  }
+  return found;  // none, or a tombstone that comes back
+}
+
+std::optional<Item> PageApply::match_fingerprint(const Upsert& u, std::size_t index) {
+  const auto fingerprint = view_of(u.fingerprint);
+  if (expired_) {
+    if (auto found = edit_.unmatched(scope_, fingerprint)) return found;
+  }
+  if (!limbo_empty_) {
+    if (auto found = edit_.in_limbo(backend_, fingerprint)) return found;
+  }
+  look_ahead();
+  for (auto& leaving : *leaving_) {
+    if (leaving.index < index || leaving.no == 0 || leaving.fingerprint != fingerprint) continue;
+    return edit_.by_number(std::exchange(leaving.no, 0));
+  }
+  return std::nullopt;
+}
+
+/// A move whose two halves are in one page may come new home first.
+void PageApply::look_ahead() {
+  if (leaving_) return;
+  leaving_.emplace();
+  for (std::size_t i = 0; i < page_.page.changes.size(); ++i) {
+    const auto* r = std::get_if<Removed>(&page_.page.changes[i]);
+    if (r == nullptr) continue;
+    const auto item = edit_.by_id(backend_, r->id);
+    if (item && item->seq_gone == 0 && !item->limbo) leaving_->push_back({i, item->no, item->fingerprint});
+  }
+}
+
+void PageApply::compare(const Item& before, const Upsert& u, std::size_t index) {
+  Item after = before;
+  after.id = u.id;
+  after.scope = scope_;
+  after.folders = folder_set(u);
+  after.content_rev = u.content_rev;
+  after.state_rev = u.state_rev;
+  after.keywords = joined(u.keywords);
+  after.fingerprint = Bytes(view_of(u.fingerprint));
+  after.kind = static_cast<std::int64_t>(u.kind);
+  after.received = u.received.time_since_epoch().count();
+  after.size = static_cast<std::int64_t>(u.size);
+  after.flags = u.flags;
+  after.listing = generation_;
+  const bool back = before.seq_gone > 0;
+  const bool body = after.content_rev != before.content_rev || after.kind != before.kind;
+  const bool meta = after.flags != before.flags || after.keywords != before.keywords ||
+                    after.folders != before.folders || after.received != before.received || after.size != before.size;
+  if (!back && !body && !meta) {
+    if (after.id == before.id && after.scope == before.scope && after.fingerprint == before.fingerprint) {
+      edit_.mark_named(before, generation_, u.state_rev);
+    } else {
+      edit_.update(before, after, backend_);  // another id for the same item: no device hears of it
+    }
+    return;
+  }
+  const auto seq = static_cast<std::int64_t>(edit_.next_seq());
+  if (back) {
+    after.seq_added = seq;
+    after.seq_gone = 0;
+  }
+  if (body) after.seq_body = seq;
+  if (meta) after.seq_meta = seq;
+  edit_.update(before, after, backend_);
+  changed(after.gid, static_cast<std::uint64_t>(seq), u, index);
+}
+
+void PageApply::add(const Upsert& u, std::size_t index) {
+  Item item;
+  item.id = u.id;
+  item.scope = scope_;
+  item.folders = folder_set(u);
+  item.content_rev = u.content_rev;
+  item.state_rev = u.state_rev;
+  item.keywords = joined(u.keywords);
+  item.fingerprint = Bytes(view_of(u.fingerprint));
+  item.kind = static_cast<std::int64_t>(u.kind);
+  item.received = u.received.time_since_epoch().count();
+  item.size = static_cast<std::int64_t>(u.size);
+  item.flags = u.flags;
+  item.listing = generation_;
+  // A gid is taken when an item that first had this id lives on under another one: then the count goes into it.
+  item.gid = edit_.new_gid("item", page_.backend, u.folders.front(), u.id);
+  for (int n = 2; edit_.gid_taken(item.gid); ++n) {
+    item.gid = edit_.new_gid("item " + std::to_string(n), page_.backend, u.folders.front(), u.id);
+  }
+  item.seq_added = static_cast<std::int64_t>(edit_.next_seq());
+  edit_.insert(item, backend_);
+  changed(item.gid, static_cast<std::uint64_t>(item.seq_added), u, index);
+}
+
+void PageApply::changed(const Gid& gid, std::uint64_t seq, const Upsert& u, std::size_t index) {
+  outcome_.applied.changes.push_back({gid, seq, std::nullopt, u.content_rev});
+  outcome_.page_index.push_back(index);
+}
+
+void PageApply::removed(const Removed& r) {
+  const auto item = edit_.by_id(backend_, r.id);
+  if (!item || item->seq_gone > 0) return;
+  if (r.folder.empty()) {
+    // It went to another scope under the same id, and that scope's page came first.
+    if (item->scope != scope_) return;
+    edit_.disappear(*item);
+    limbo_empty_ = false;
+    return;
+  }
+  const auto gid = folder_gid(r.folder, static_cast<Kind>(item->kind));
+  Item after = *item;
+  for (std::size_t at = 0; at < after.folders.size(); at += gid.size()) {
+    if (View(after.folders).substr(at, gid.size()) != view_of(gid)) continue;
+    after.folders.erase(at, gid.size());
+    break;
+  }
+  if (after.folders.size() == item->folders.size()) return;
+  if (after.folders.empty()) {
+    edit_.disappear(*item);
+    limbo_empty_ = false;
+    return;
+  }
+  after.seq_meta = static_cast<std::int64_t>(edit_.next_seq());
+  edit_.update(*item, after, backend_);
+  outcome_.applied.changes.push_back({after.gid, static_cast<std::uint64_t>(after.seq_meta), {}, after.content_rev});
+  outcome_.page_index.push_back(SIZE_MAX);
+}
+
+/// The end of a listing: what the stream did not name is gone.
+void PageApply::listed(const Listed& l) {
+  if (l.scope != page_.scope) return;  // a back-end speaks for the scope it was asked for, no other
+  if (page_.scope.empty()) listed_tree();
+  std::set<std::int64_t> missing;
+  {
+    Query query(database_,
+                "SELECT i.no FROM folders f JOIN item_folders m ON m.view = f.view AND m.folder = f.gid "
+                "JOIN items i ON i.no = m.item "
+                "WHERE f.view = ? AND f.backend = ? AND f.scope = ? AND i.scope = ? AND i.listing <> ? AND i.limbo = 0",
+                page_.view, backend_, blob(page_.scope), scope_, generation_);
+    while (query.row()) missing.insert(query.integer(0));
+  }
+  for (const auto no : missing) {
+    if (const auto item = edit_.by_number(no)) edit_.disappear(*item);
+  }
+  if (!missing.empty()) limbo_empty_ = false;
+  ++generation_;
+  stream_ended_ = true;
+  expired_ = false;
+}
+
+// --- folders
+
+void PageApply::listed_tree() {
+  std::vector<Bytes> missing;
+  {
+    Query query(database_, "SELECT id FROM folders WHERE view = ? AND backend = ? AND gone = 0 AND listing <> ?",
+                page_.view, backend_, generation_);
+    while (query.row()) missing.push_back(query.bytes(0));
+  }
+  for (const auto& id : missing) folder_gone(id);
+}
+
+void PageApply::folder(const FolderUpsert& change) {
+  const auto& f = change.folder;
+  {
+    Query query(database_,
+                "SELECT gid, scope, parent, name, kind, role, rights, gone FROM folders "
+                "WHERE view = ? AND backend = ? AND id = ?",
+                page_.view, backend_, blob(f.id));
+    if (query.row() && query.octets(1) == f.scope && query.octets(2) == f.parent && query.octets(3) == f.name &&
+        query.integer(4) == static_cast<int>(f.kind) && query.integer(5) == static_cast<int>(f.role) &&
+        query.integer(6) == f.rights && query.integer(7) == 0) {
+      database_.run("UPDATE folders SET listing = ? WHERE view = ? AND backend = ? AND id = ?", generation_, page_.view,
+                    backend_, blob(f.id));
+      return;
+    }
+  }
+  const auto gid = edit_.new_gid("folder", page_.backend, {}, f.id);
+  const auto seq = edit_.next_seq();
+  database_.run(
+      "INSERT INTO folders(view, gid, backend, id, scope, parent, name, kind, role, rights, seq, listing) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(view, backend, id) DO UPDATE SET "
+      "scope = excluded.scope, parent = excluded.parent, name = excluded.name, kind = excluded.kind, "
+      "role = excluded.role, rights = excluded.rights, seq = excluded.seq, listing = excluded.listing, gone = 0",
+      page_.view, blob(gid), backend_, blob(f.id), blob(f.scope), blob(f.parent), f.name, f.kind, f.role, f.rights, seq,
+      generation_);
+  folders_.insert_or_assign(f.id, gid);
+  outcome_.applied.folders_changed = true;
+}
+
+void PageApply::folder_gone(View id) {
+  Gid gid{};
+  Bytes scope;
+  {
+    Query query(database_, "SELECT gid, scope, gone FROM folders WHERE view = ? AND backend = ? AND id = ?", page_.view,
+                backend_, blob(id));
+    if (!query.row() || query.integer(2) != 0) return;
+    gid = query.array<16>(0);
+    scope = query.bytes(1);
+  }
+  database_.run("UPDATE folders SET gone = 1, seq = ? WHERE view = ? AND gid = ?", edit_.next_seq(), page_.view,
+                blob(gid));
+  outcome_.applied.folders_changed = true;
+  std::vector<std::int64_t> inside;
+  {
+    Query query(database_, "SELECT item FROM item_folders WHERE view = ? AND folder = ?", page_.view, blob(gid));
+    while (query.row()) inside.push_back(query.integer(0));
+  }
+  for (const auto no : inside) {
+    const auto item = edit_.by_number(no);
+    if (!item) continue;
+    if (item->folders.size() <= gid.size()) {
+      edit_.disappear(*item);
+      limbo_empty_ = false;
+      continue;
+    }
+    Item after = *item;
+    for (std::size_t at = 0; at < after.folders.size(); at += gid.size()) {
+      if (View(after.folders).substr(at, gid.size()) == view_of(gid)) after.folders.erase(at, gid.size());
+    }
+    after.seq_meta = static_cast<std::int64_t>(edit_.next_seq());
+    edit_.update(*item, after, backend_);
+  }
+  // Its anchor goes with it, unless other folders share the scope: a folder made again under the name is listed anew.
+  database_.run(
+      "DELETE FROM anchors WHERE view = ?1 AND backend = ?2 AND scope = ?3 AND scope <> x'' AND NOT EXISTS(SELECT 1 "
+      "FROM folders WHERE view = ?1 AND backend = ?2 AND scope = ?3 AND gone = 0)",
+      page_.view, backend_, blob(scope));
+}
+
+Gid PageApply::folder_gid(View id, Kind kind) {
+  if (const auto found = folders_.find(id); found != folders_.end()) return found->second;
+  {
+    Query query(database_, "SELECT gid FROM folders WHERE view = ? AND backend = ? AND id = ?", page_.view, backend_,
+                blob(id));
+    if (query.row()) return folders_.emplace(Bytes(id), query.array<16>(0)).first->second;
+  }
+  // Not in the tree yet: the item must not be lost for it. The tree will name it.
+  const auto gid = edit_.new_gid("folder", page_.backend, {}, id);
+  database_.run(
+      "INSERT INTO folders(view, gid, backend, id, scope, parent, name, kind, role, rights, seq) "
+      "VALUES(?, ?, ?, ?, ?, x'', '', ?, 0, 0, ?)",
+      page_.view, blob(gid), backend_, blob(id), blob(page_.scope), kind, edit_.next_seq());
+  outcome_.applied.folders_changed = true;
+  return folders_.emplace(Bytes(id), gid).first->second;
+}
+
+Bytes PageApply::folder_set(const Upsert& u) {
+  if (u.folders.size() == 1) return Bytes(view_of(folder_gid(u.folders.front(), u.kind)));
+  std::set<Bytes> gids;
+  for (const auto& id : u.folders) gids.insert(Bytes(view_of(folder_gid(id, u.kind))));
+  Bytes made;
+  for (const auto& gid : gids) made += gid;
+  return made;
+}
+
+}  // namespace
+
+Result<Outcome> apply_page(Database& database, const EditContext& context, const ApplyPage& page) {
+  return PageApply(database, context, page).run();
+}
+
+void expire(Database& database, const EditContext& context, ViewId view, const std::string& backend, View scope) {
+  ViewEdit edit(database, context, view);
+  const auto backend_no = edit.backend_number(backend);
+  std::int64_t no = 0;
+  {
+    Query query(database, "SELECT no FROM anchors WHERE view = ? AND backend = ? AND scope = ?", view, backend_no,
+                blob(scope));
+    if (!query.row()) return;
+    no = query.integer(0);
+  }
+  database.run("UPDATE anchors SET anchor = x'', generation = generation + 1, open = 1, expired = 1 WHERE no = ?", no);
+  // By the folders, not by a scan of the view: a small folder's expiry must not cost a large mailbox.
+  database.run(
+      "UPDATE items SET unmatched = 1 WHERE no IN (SELECT m.item FROM folders f JOIN item_folders m "
+      "ON m.view = f.view AND m.folder = f.gid WHERE f.view = ? AND f.backend = ? AND f.scope = ?) AND scope = ? AND "
+      "limbo = 0",
+      view, backend_no, blob(scope), no);
+}
+
+bool release_limbo(Database& database, const EditContext& context, std::size_t limit,
+                   std::vector<std::pair<ViewId, std::uint64_t>>& touched) {
+  std::map<ViewId, std::vector<std::int64_t>> due;
+  std::size_t count = 0;
+  {
+    Query query(database,
+                "SELECT view, item FROM limbo WHERE hold = 0 AND (due_ms <= ? OR start <> ?) ORDER BY due_ms LIMIT ?",
+                context.now_ms, context.start, limit);
+    for (; query.row(); ++count) due[static_cast<ViewId>(query.integer(0))].push_back(query.integer(1));
+  }
+  for (const auto& [view, items] : due) {
+    ViewEdit edit(database, context, view);
+    for (const auto no : items) {
+      if (const auto item = edit.by_number(no)) edit.bury(*item);
+    }
+    edit.finish();
+    touched.emplace_back(view, edit.head());
+  }
+  return count == limit;
+}
+
+}  // namespace tidegate::store

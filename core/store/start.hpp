@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is decided once, when the database is opened: keys, start counter, epoch.
+#pragma once
+#include "core/store/database.hpp"
+
+namespace tidegate::store {
+
+struct Start {
+  Bytes state_key;
+  std::uint64_t counter = 0;
+  bool new_epoch = false;  ///< the log may have lost its tail
+};
+
+/// In a durable transaction. A boot id that changed without a clean stop means: what was committed in the last
+/// milliseconds may be gone while devices have seen it, so every view gets a new epoch and they compare.
+Result<Start> begin_start(Database&, sim::World&);
+void mark_clean_stop(Database&);
+
+}  // namespace tidegate::store

@@ -359,6 +359,10 @@ void DeviceSession::sweep(sim::Instant now) {
     return;
   }
   flush_positions();
+  if (sealer_->empty()) {  // an idle session holds keys and no cipher contexts
+    sealer_->park();
+    opener_->park();
+  }
   if (now - last_heard_ > 2 * wiring_.settings.alive + wiring_.settings.sweep)
     return end(wire::Code::idle, "nothing was heard of the device");
   if (now - last_alive_ >= wiring_.settings.alive - wiring_.settings.sweep) send_alive();

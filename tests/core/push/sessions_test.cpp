@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/push/sessions.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/sim/virtual_world.hpp"
+#include "tests/core/push/device_peer.hpp"
+#include "tests/core/push/fakes.hpp"
+
+namespace tidegate::push {
+namespace {
+
+using namespace std::chrono_literals;
+using fakes::DevicePeer;
+using fakes::gid;
+using fakes::octets;
+using fakes::text;
+
+const Gid inbox = gid(1000), archive = gid(1001);
+
+class SessionsTest : public testing::Test {
+ protected:
+  SessionsTest() {
+    directory.self.guid = Bytes(16, 'g');
+    auto user_key = e2e::make_x25519(random());
+    device.gateway = user_key.open;
+    device.key = e2e::make_x25519(random());
+    directory.known["alice@example.com"] = {
+        .user = "alice@example.com",
+        .site = "hq",
+        .static_secret = Bytes(reinterpret_cast<const char*>(user_key.secret.octets().data()), 32),
+        .static_public = text(user_key.open)};
+    pair_by_hand(device);
+    log.tree = {{.gid = archive, .backend = "b", .id = "A", .name = "Archive"},
+                {.gid = inbox, .backend = "b", .id = "INBOX", .name = "INBOX", .role = Role::inbox}};
+    make();
+  }
+  void make() {
+    sessions = std::make_unique<Sessions>(
+        Wiring{.world = host,
+               .log = log,
+               .directory = directory,
+               .accounts = accounts,
+               .outlet = outlet,
+               .settings = {},
+               .note = [this](int, const std::string& line) { notes.push_back(line); },
+               .alarm = [this](const std::string&, const std::string& said) { alarms.push_back(said); },
+               .paired = [this](const store::DeviceRow&) { ++paired; }});
+    sessions->users({.whole = true, .users = {{.user = "alice@example.com"}}});
+  }
+  e2e::Random random() {
+    return [this](std::span<std::byte> into) { host.reactor().random(into); };
+  }
+  void pair_by_hand(const fakes::DeviceKeys& keys) {
+    directory.owned[{keys.user, keys.id}] = {.user = keys.user,
+                                             .id = keys.id,
+                                             .name = "phone",
+                                             .state = store::DeviceState::active,
+                                             .static_public = text(keys.key.open)};
+  }
+  void settle() { world.run_for(100ms); }
+  /// The next frame out; the test fails if it isn't of that type.
+  wire::Frame take(wire::FrameType type) {
+    settle();
+    if (outlet.out.empty()) {
+      ADD_FAILURE() << "nothing came";
+      return {};
+    }
+    auto frame = outlet.out.front();
+    outlet.out.pop_front();
+    EXPECT_EQ(frame.type, static_cast<std::uint32_t>(type));
+    return frame;
+  }
+  wire::Closed take_closed() {
+    auto closed = wire::decode_closed(take(wire::FrameType::close).body);
+    return closed.value_or(wire::Closed{});
+  }
+  std::unique_ptr<DevicePeer> shake(std::uint64_t session, std::uint64_t generation = 1) {
+    auto peer = std::make_unique<DevicePeer>(device, directory.self.guid, random(), session, generation);
+    sessions->frame(peer->wake());
+    sessions->frame(peer->kk(take(wire::FrameType::wake_up_ack).body));
+    peer->kk_last(take(wire::FrameType::handshake).body);
+    return peer;
+  }
+  std::unique_ptr<DevicePeer> connect(std::uint64_t session, std::vector<e2e::Position> positions = {}) {
+    auto peer = shake(session);
+    sessions->frame(
+        peer->say(e2e::Hello{.device = "phone", .previous = device.previous, .positions = std::move(positions)}));
+    device.previous = peer->hash;
+    return peer;
+  }
+  /// All messages that came by now.
+  std::vector<e2e::ToDevice> hear(DevicePeer& peer) {
+    settle();
+    std::vector<e2e::ToDevice> all;
+    while (!outlet.out.empty()) {
+      auto frame = outlet.out.front();
+      outlet.out.pop_front();
+      if (frame.type == static_cast<std::uint32_t>(wire::FrameType::sealed))
+        std::ranges::move(peer.hear(frame), std::back_inserter(all));
+    }
+    return all;
+  }
+  template <class T>
+  static std::vector<T> only(const std::vector<e2e::ToDevice>& all) {
+    std::vector<T> found;
+    for (const auto& each : all)
+      if (const auto* one = std::get_if<T>(&each)) found.push_back(*one);
+    return found;
+  }
+  void content(unsigned number, Gid folder, std::int64_t received, Bytes what) {
+    log.add(number, folder, received, what.size());
+    accounts.contents[gid(number)] = std::move(what);
+  }
+  void changed() { sessions->changed(1, log.now.head, false); }
+
+  sim::VirtualWorld world{42};
+  sim::VirtualHost& host = world.host("gateway");
+  fakes::Log log{host};
+  fakes::Directory directory{host};
+  fakes::Accounts accounts{host};
+  fakes::Outlet outlet{host};
+  fakes::DeviceKeys device;
+  std::vector<std::string> notes, alarms;
+  int paired = 0;
+  std::unique_ptr<Sessions> sessions;
+};
+
+TEST_F(SessionsTest, NewDeviceStartsAtTheHeadAndIsBackfilledInboxFirstNewestFirst) {
+  content(1, archive, 50, "old in archive");
+  content(2, inbox, 10, "older");
+  content(3, inbox, 20, "newer");
+  auto peer = connect(7);
+  auto heard = hear(*peer);
+  auto ack = only<e2e::HelloAck>(heard);
+  ASSERT_EQ(ack.size(), 1U);
+  EXPECT_EQ(ack[0].views.at(0).start.live, 3U);
+  ASSERT_EQ(ack[0].views.at(0).start.jobs.size(), 2U);
+  EXPECT_EQ(ack[0].views.at(0).start.jobs[0].folder, inbox);
+  auto items = only<e2e::Item>(heard);
+  ASSERT_EQ(items.size(), 3U);
+  EXPECT_EQ(e2e::unpack(items[0].first).value(), "newer");
+  EXPECT_EQ(e2e::unpack(items[1].first).value(), "older");
+  EXPECT_EQ(e2e::unpack(items[2].first).value(), "old in archive");
+  EXPECT_NE(items[0].job, 0U);
+  auto marks = only<e2e::Mark>(heard);
+  ASSERT_FALSE(marks.empty());
+  EXPECT_TRUE(std::ranges::all_of(marks.back().position.jobs, &e2e::Job::done));
+}
+
+TEST_F(SessionsTest, LiveChangeIsOneFrameWithItsMark) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "fresh");
+  changed();
+  settle();
+  ASSERT_EQ(outlet.out.size(), 1U) << "item and mark share a frame";
+  auto heard = hear(*peer);
+  EXPECT_EQ(only<e2e::Item>(heard).at(0).job, 0U);
+  EXPECT_EQ(only<e2e::Mark>(heard).at(0).position.live, 1U);
+}
+
+TEST_F(SessionsTest, DeviceThatWasAwayGetsExactlyWhatItMissed) {
+  content(1, inbox, 10, "one");
+  content(2, inbox, 20, "two");
+  content(3, inbox, 30, "three");
+  e2e::Position position{.view = 1, .epoch = log.now.epoch, .live = log.now.head};
+  log.flag(1, Flag::seen);
+  log.remove(2);
+  content(4, inbox, 40, "four");
+  auto peer = connect(7, {position});
+  auto heard = hear(*peer);
+  ASSERT_EQ(only<e2e::Meta>(heard).size(), 1U);
+  EXPECT_EQ(only<e2e::Meta>(heard)[0].flags, Flag::seen);
+  ASSERT_EQ(only<e2e::Remove>(heard).size(), 1U);
+  ASSERT_EQ(only<e2e::Item>(heard).size(), 1U);
+  EXPECT_EQ(only<e2e::Mark>(heard).back().position.live, log.now.head);
+}
+
+TEST_F(SessionsTest, LiveOvertakesBackfill) {
+  for (unsigned n = 1; n <= 300; ++n) content(n, inbox, n, Bytes(2000, 'x'));
+  outlet.credit = 200'000;  // the device is slow: most of the back-fill waits
+  auto peer = connect(7);
+  auto before = hear(*peer);
+  content(999, inbox, 5000, "fresh");
+  changed();
+  settle();
+  outlet.credit = UINT64_MAX;
+  sessions->credit(7);
+  auto after = hear(*peer);
+  auto items = only<e2e::Item>(after);
+  auto fresh = std::ranges::find(items, gid(999), &e2e::Item::gid);
+  ASSERT_NE(fresh, items.end());
+  EXPECT_LE(fresh - items.begin(), 140) << "at most what was made ready goes first";
+  std::set<Gid> all;
+  for (const auto& each : only<e2e::Item>(before)) EXPECT_TRUE(all.insert(each.gid).second);
+  for (const auto& each : items) EXPECT_TRUE(all.insert(each.gid).second) << "twice";
+  EXPECT_EQ(all.size(), 301U);
+}
+
+TEST_F(SessionsTest, LargeContentComesInPartsAndWhole) {
+  Bytes large(700'000, '\0');
+  for (std::size_t at = 0; at < large.size(); ++at) large[at] = static_cast<char>(at * 31 + at / 977);
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, large);
+  changed();
+  auto heard = hear(*peer);
+  auto got = e2e::unpack(only<e2e::Item>(heard).at(0).first).value();
+  auto parts = only<e2e::ItemPart>(heard);
+  for (const auto& part : parts) {
+    EXPECT_EQ(part.offset, got.size());
+    got += e2e::unpack(part.octets).value();
+  }
+  EXPECT_TRUE(parts.back().last);
+  EXPECT_EQ(got, large);
+}
+
+TEST_F(SessionsTest, BackendThatIsAwayHoldsTheFeedAndLosesNothing) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "one");
+  accounts.faults[gid(1)] = {Fault{FaultKind::unavailable, "b", "away", {}, {}},
+                             Fault{FaultKind::unavailable, "b", "away", {}, {}}};
+  changed();
+  EXPECT_TRUE(only<e2e::Item>(hear(*peer)).empty());
+  world.run_for(10s);
+  EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 1U);
+}
+
+TEST_F(SessionsTest, UnreadableItemIsLeftOutWithASentenceAndTheRestGoesOn) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "bad");
+  content(2, inbox, 20, "good");
+  accounts.faults[gid(1)] = {Fault{FaultKind::invalid, "b", "nonsense", {}, {}}};
+  changed();
+  auto heard = hear(*peer);
+  EXPECT_EQ(only<e2e::Alarm>(heard).size(), 1U);
+  ASSERT_EQ(only<e2e::Item>(heard).size(), 1U);
+  EXPECT_EQ(only<e2e::Item>(heard)[0].gid, gid(2));
+  EXPECT_EQ(only<e2e::Mark>(heard).back().position.live, 2U);
+}
+
+TEST_F(SessionsTest, ForeignEpochIsCompared) {
+  content(1, inbox, 10, "one");
+  content(2, inbox, 20, "two");
+  e2e::Position old{.view = 1, .epoch = {std::byte{9}}, .live = 77};
+  auto peer = connect(7, {old});
+  auto heard = hear(*peer);
+  EXPECT_TRUE(only<e2e::HelloAck>(heard).at(0).views.at(0).compare);
+  auto digests = only<e2e::CompareDigests>(heard);
+  ASSERT_EQ(digests.size(), 1U);
+  EXPECT_TRUE(only<e2e::Mark>(heard).empty()) << "no position counts before the compare ended";
+  sessions->frame(peer->say(e2e::CompareWant{.view = 1, .buckets = {{.folder = inbox}}, .last = false}));
+  heard = hear(*peer);
+  ASSERT_EQ(only<e2e::ComparePage>(heard).size(), 1U);
+  EXPECT_EQ(only<e2e::ComparePage>(heard)[0].entries.size(), 2U);
+  sessions->frame(peer->say(e2e::CompareWant{.view = 1, .items = {gid(2)}, .last = true}));
+  heard = hear(*peer);
+  ASSERT_EQ(only<e2e::Item>(heard).size(), 1U);
+  ASSERT_EQ(only<e2e::CompareEnd>(heard).size(), 1U);
+  EXPECT_EQ(only<e2e::CompareEnd>(heard)[0].position.live, 2U);
+  content(3, inbox, 30, "three");
+  changed();
+  EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 1U) << "live goes on after a compare";
+}
+
+TEST_F(SessionsTest, AnOlderMemoryIsAlarmedAndComparedButCutOffSessionsAreNot) {
+  auto first = connect(7);
+  hear(*first);
+  auto remembered = device.previous;
+  // Twice the gateway heard Hello and the device heard nothing: it goes on presenting what it knows.
+  for (std::uint64_t session : {8U, 9U, 10U}) {
+    device.previous = remembered;
+    auto cut_off = connect(session);
+    hear(*cut_off);
+  }
+  EXPECT_TRUE(alarms.empty());
+  auto newest = connect(11);
+  hear(*newest);
+  device.previous = Bytes(32, 'o');  // the backup's
+  e2e::Position position{.view = 1, .epoch = log.now.epoch, .live = 0};
+  auto restored = connect(12, {position});
+  auto heard = hear(*restored);
+  EXPECT_EQ(alarms.size(), 1U);
+  EXPECT_TRUE(only<e2e::HelloAck>(heard).at(0).views.at(0).compare);
+}
+
+TEST_F(SessionsTest, NewerSessionSupersedesOnlyOnceItProvedItself) {
+  auto older = connect(7);
+  hear(*older);
+  auto newer = shake(8);
+  content(1, inbox, 10, "one");
+  changed();
+  EXPECT_EQ(only<e2e::Item>(hear(*older)).size(), 1U) << "a replayed message 1 takes nothing away";
+  sessions->frame(newer->say(e2e::Hello{.device = "phone", .previous = device.previous}));
+  EXPECT_EQ(take_closed().code, wire::Code::superseded);
+}
+
+TEST_F(SessionsTest, PairingBindsOneKeyAndEndsWithItsFirstSession) {
+  directory.owned.clear();
+  auto code = e2e::make_pairing_code(random());
+  directory.open_codes[{device.user, code.handle}] = {
+      .user = device.user,
+      .handle = code.handle,
+      .secret = Bytes(reinterpret_cast<const char*>(code.secret.data()), code.secret.size())};
+  auto pair = [&](const fakes::DeviceKeys& keys, std::uint64_t session) {
+    auto peer = std::make_unique<DevicePeer>(keys, directory.self.guid, random(), session);
+    sessions->frame(peer->wake(code.handle));
+    sessions->frame(peer->xx(take(wire::FrameType::wake_up_ack).body, code));
+    auto payload = e2e::encode(e2e::PairingHello{.device_key = Bytes(32, 'k'), .device_name = "phone"});
+    sessions->frame(peer->xx_last(take(wire::FrameType::handshake).body, payload));
+    return peer;
+  };
+  pair(device, 20);
+  settle();
+  outlet.out.clear();  // the relay dropped the last frame: the same key may try again
+  auto peer = pair(device, 21);
+  auto done = e2e::decode_pairing_done(octets(peer->open_raw(take(wire::FrameType::sealed))));
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->user, device.user);
+  EXPECT_EQ(*peer->remote, device.gateway);
+  EXPECT_EQ(take_closed().code, wire::Code::bye);
+
+  fakes::DeviceKeys other;
+  other.id = Bytes(16, 'e');
+  other.key = e2e::make_x25519(random());
+  pair(other, 22);
+  EXPECT_EQ(take_closed().code, wire::Code::conflict);
+  EXPECT_EQ(alarms.size(), 1U);
+
+  auto session = connect(23);
+  EXPECT_EQ(only<e2e::HelloAck>(hear(*session)).size(), 1U);
+  EXPECT_EQ(paired, 1);
+  EXPECT_TRUE(directory.open_codes.empty());
+}
+
+TEST_F(SessionsTest, WrongCodeIsRefusedAndGuessesAreLimited) {
+  auto code = e2e::make_pairing_code(random());
+  directory.open_codes[{device.user, code.handle}] = {
+      .user = device.user,
+      .handle = code.handle,
+      .secret = Bytes(reinterpret_cast<const char*>(code.secret.data()), code.secret.size())};
+  auto guess = code;
+  guess.secret[3] ^= std::byte{1};
+  std::uint64_t session = 30;
+  for (unsigned n = 0; n < Settings{}.pairing_failures; ++n) {
+    DevicePeer peer(device, directory.self.guid, random(), ++session);
+    sessions->frame(peer.wake(code.handle));
+    sessions->frame(peer.xx(take(wire::FrameType::wake_up_ack).body, guess));
+    sessions->frame(peer.xx_last(take(wire::FrameType::handshake).body, "x"));
+    EXPECT_EQ(take_closed().code, wire::Code::crypto);
+  }
+  DevicePeer peer(device, directory.self.guid, random(), ++session);
+  sessions->frame(peer.wake(code.handle));
+  EXPECT_EQ(take_closed().code, wire::Code::too_many);
+  EXPECT_FALSE(directory.open_codes.empty()) << "failures burn nothing";
+  world.run_for(61s);
+  outlet.out.clear();
+  DevicePeer again(device, directory.self.guid, random(), ++session);
+  sessions->frame(again.wake(code.handle));
+  take(wire::FrameType::wake_up_ack);
+}
+
+struct Refusal {
+  const char* name;
+  wire::Code code;
+  std::function<void(SessionsTest&)> prepare;
+};
+
+TEST_F(SessionsTest, WhoMayNotComeIsToldWhy) {
+  auto refused = [&](std::uint64_t session, wire::Suite suite = wire::Suite::noise_1) {
+    DevicePeer peer(device, directory.self.guid, random(), session);
+    sessions->frame(peer.wake({}, suite));
+    return take_closed().code;
+  };
+  EXPECT_EQ(refused(40, wire::Suite::vmes_1), wire::Code::suite_refused);
+  EXPECT_EQ(alarms.size(), 1U);
+  directory.owned[{device.user, device.id}].state = store::DeviceState::revoked;
+  EXPECT_EQ(refused(41), wire::Code::revoked);
+  directory.owned.clear();
+  EXPECT_EQ(refused(42), wire::Code::unauthorized);
+  sessions->users({.whole = true, .users = {{.user = device.user, .state = wire::UserState::suspended}}});
+  EXPECT_EQ(refused(43), wire::Code::forbidden);
+  sessions->users({.whole = true, .users = {}});
+  EXPECT_EQ(refused(44), wire::Code::forbidden);
+}
+
+TEST_F(SessionsTest, SuspendingEndsARunningSession) {
+  auto peer = connect(7);
+  hear(*peer);
+  sessions->users({.whole = false, .users = {{.user = device.user, .state = wire::UserState::suspended}}});
+  EXPECT_EQ(take_closed().code, wire::Code::forbidden);
+  EXPECT_TRUE(sessions->shown().empty());
+}
+
+TEST_F(SessionsTest, RubbishEndsTheSessionAndNothingElse) {
+  auto good = connect(7);
+  hear(*good);
+  const std::vector<Bytes> rubbish{"", "x", Bytes(16'384, '\xff'), Bytes(17, '\0')};
+  std::uint64_t session = 50;
+  for (const auto& body : rubbish)
+    for (auto type : {wire::FrameType::wake_up, wire::FrameType::handshake, wire::FrameType::sealed}) {
+      DevicePeer peer(device, directory.self.guid, random(), ++session);
+      sessions->frame(peer.frame(type, body));
+      DevicePeer woken(device, directory.self.guid, random(), ++session);
+      sessions->frame(woken.wake());
+      sessions->frame(woken.frame(type, body));
+    }
+  settle();
+  outlet.out.clear();
+  content(1, inbox, 10, "one");
+  changed();
+  EXPECT_EQ(only<e2e::Item>(hear(*good)).size(), 1U);
+}
+
+TEST_F(SessionsTest, ReplayedSealedFrameEndsTheSession) {
+  auto peer = connect(7);
+  hear(*peer);
+  auto frame = peer->say(e2e::Alive{});
+  sessions->frame(frame);
+  settle();
+  EXPECT_TRUE(outlet.out.empty());
+  sessions->frame(frame);
+  EXPECT_EQ(take_closed().code, wire::Code::crypto);
+}
+
+TEST_F(SessionsTest, SilenceEndsASessionAndAliveIsSaid) {
+  auto peer = connect(7);
+  hear(*peer);
+  world.run_for(4min);
+  EXPECT_FALSE(only<e2e::Alive>(hear(*peer)).empty());
+  world.run_for(6min);
+  bool closed = std::ranges::any_of(
+      outlet.out, [](const auto& frame) { return frame.type == static_cast<std::uint32_t>(wire::FrameType::close); });
+  EXPECT_TRUE(closed);
+}
+
+TEST_F(SessionsTest, FrameOfAnOldGenerationIsAnsweredMoved) {
+  auto peer = shake(7, 5);
+  DevicePeer old(device, directory.self.guid, random(), 7, 4);
+  sessions->frame(old.frame(wire::FrameType::sealed, "x"));
+  EXPECT_EQ(take_closed().code, wire::Code::moved);
+  sessions->frame(peer->say(e2e::Hello{.device = "phone"}));
+  EXPECT_EQ(only<e2e::HelloAck>(hear(*peer)).size(), 1U);
+}
+
+TEST_F(SessionsTest, PositionsAreRememberedAndFetchAnswersRanges) {
+  content(1, inbox, 10, "0123456789");
+  auto peer = connect(7);
+  hear(*peer);
+  sessions->frame(peer->say(e2e::Ack{.position = {.view = 1, .epoch = log.now.epoch, .live = 1}}));
+  sessions->frame(peer->say(e2e::Fetch{.view = 1, .gid = gid(1), .content_rev = "1", .from = 3, .length = 4}));
+  auto heard = hear(*peer);
+  ASSERT_EQ(only<e2e::Range>(heard).size(), 1U);
+  EXPECT_EQ(only<e2e::Range>(heard)[0].octets.octets, "3456");
+  EXPECT_EQ(only<e2e::Range>(heard)[0].total, 10U);
+  EXPECT_TRUE(sessions->shown().at(0).current);
+  world.run_for(20s);
+  ASSERT_FALSE(log.remembered.empty());
+  EXPECT_EQ(log.remembered.back(), std::pair(device.id, std::uint64_t{1}));
+}
+
+}  // namespace
+}  // namespace tidegate::push

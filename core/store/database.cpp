@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace tidegate::store {
 
 FaultKind kind_of(int code) {
@@ -52,12 +54,17 @@ namespace {
 
 /// SQLite would make the file readable for all; it holds keys.
 Result<void> make_private(sim::World& world, const std::string& path) {
-  auto there = world.files().info(path);
-  if (!there) return std::unexpected(std::move(there.error()));
-  if (*there) return {};
-  auto made = world.files().create(path, {}, 0600);
-  if (!made && made.error().kind != FaultKind::exists) return made;
-  return {};
+  auto& files = world.files();
+  const auto slash = path.rfind('/');
+  const auto directory = slash == std::string::npos ? std::string(".") : path.substr(0, std::max<std::size_t>(slash, 1));
+  auto there = files.info(path);
+  if (!there && there.error().kind != FaultKind::not_found) return std::unexpected(std::move(there.error()));
+  if (there && *there) return {};
+  if (slash != std::string::npos) {
+    if (auto made = files.make_directories(directory); !made) return made;
+  }
+  if (auto made = files.create(path, {}, 0600); !made && made.error().kind != FaultKind::exists) return made;
+  return files.sync_directory(directory);
 }
 
 }  // namespace

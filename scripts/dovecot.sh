@@ -72,7 +72,7 @@ log_path = $dir/log
 default_internal_user = $internal
 default_internal_group = $(id -gn "$internal")
 default_login_user = $login
-default_client_limit = 25000
+default_client_limit = 60000
 default_process_limit = 25000
 default_vsz_limit = 0
 first_valid_uid = 0
@@ -125,6 +125,7 @@ service imap-login {
   service_count = 0
   process_min_avail = 1
   process_limit = 4
+  client_limit = 10000
   inet_listener imap {
     port = $imap
   }

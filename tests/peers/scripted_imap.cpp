@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/peers/scripted_imap.hpp"
+
+#include <stdexcept>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/peers/line_socket.hpp"
+
+namespace tidegate::peers {
+
+ScriptedImap::ScriptedImap(std::vector<Step> script) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof at;
+  if (::bind(listener_, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(listener_, 4) != 0 ||
+      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &length) != 0) {
+    throw std::runtime_error("no port to listen on");
+  }
+  port_ = ntohs(at.sin_port);
+  thread_ = std::thread([this, script = std::move(script)] { play(script); });
+}
+
+ScriptedImap::~ScriptedImap() {
+  ::shutdown(listener_, SHUT_RDWR);
+  if (thread_.joinable()) thread_.join();
+  ::close(listener_);
+}
+
+std::string ScriptedImap::verdict() {
+  if (thread_.joinable()) thread_.join();
+  return verdict_;
+}
+
+void ScriptedImap::play(const std::vector<Step>& script) {
+  const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+  if (fd < 0) {
+    verdict_ = "nobody connected";
+    return;
+  }
+  LineSocket client(fd);
+  std::string tag;
+  try {
+    for (const Step& step : script) {
+      if (!step.hear.empty()) {
+        const std::string line = client.line();
+        tag = line.substr(0, line.find(' '));
+        if (line.find(step.hear) == std::string::npos) {
+          verdict_ = "expected \"" + step.hear + "\", heard \"" + line + "\"";
+          return;
+        }
+      }
+      std::string say = step.say;
+      for (std::size_t at = 0; (at = say.find("$T", at)) != std::string::npos;) say.replace(at, 2, tag);
+      client.say(say);
+      if (step.close) return;
+    }
+    // The end of a script leaves the connection open until the client goes.
+    while (!client.line().empty()) {
+    }
+  } catch (const std::exception& e) {
+    if (verdict_.empty()) verdict_ = e.what();
+  }
+}
+
+std::vector<Step> logged_in(const std::string& capabilities, std::vector<Step> then) {
+  std::vector<Step> script = {{"", "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\r\n"},
+                              {"AUTHENTICATE PLAIN ", "$T OK [CAPABILITY IMAP4rev1 " + capabilities + "] welcome\r\n"}};
+  for (Step& step : then) script.push_back(std::move(step));
+  return script;
+}
+
+}  // namespace tidegate::peers

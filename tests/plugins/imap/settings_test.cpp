@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/imap/settings.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tidegate::imap {
+namespace {
+
+using Values = std::vector<std::pair<std::string, std::string>>;
+
+Values with(Values more) {
+  Values values = {{"host", "mail.example"}, {"admin", "gateway"}};
+  for (auto& value : more) values.push_back(std::move(value));
+  return values;
+}
+
+TEST(ImapSettings, defaultsAreEncrypted) {
+  const auto s = parse_settings(with({}));
+  ASSERT_TRUE(s);
+  EXPECT_EQ(s->security, Security::implicit);
+  EXPECT_EQ(s->port, 993);
+  EXPECT_EQ(s->idle_lifetime, std::chrono::minutes(9));
+  EXPECT_EQ(parse_settings(with({{"tls", "starttls"}}))->port, 143);
+}
+
+TEST(ImapSettings, theTablesDefaultsAreAccepted) {
+  Values values = with({});
+  for (const Setting& setting : settings_table()) {
+    if (std::string_view(setting.key) != "host" && std::string_view(setting.key) != "admin") {
+      values.emplace_back(setting.key, setting.fallback);
+    }
+  }
+  const auto s = parse_settings(values);
+  ASSERT_TRUE(s) << s.error().text;
+}
+
+TEST(ImapSettings, plaintextHasToBeSaid) {
+  const auto refused = parse_settings(with({{"tls", "none"}}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().where, "tls");
+  EXPECT_TRUE(parse_settings(with({{"tls", "none"}, {"allow_plaintext", "yes"}})));
+}
+
+TEST(ImapSettings, wrongValuesNameTheirKey) {
+  for (const auto& [key, value] : Values{{"port", "0"},
+                                         {"port", "70000"},
+                                         {"port", "143x"},
+                                         {"tls", "maybe"},
+                                         {"auth", "magic"},
+                                         {"idle_lifetime", "29m"},
+                                         {"idle_lifetime", "9 parsecs"},
+                                         {"flag_sweep", "0s"},
+                                         {"login", "x"},
+                                         {"allow_plaintext", "perhaps"},
+                                         {"hots", "x"}}) {
+    const auto s = parse_settings(with({{key, value}}));
+    ASSERT_FALSE(s) << key << value;
+    EXPECT_EQ(s.error().where, key);
+    EXPECT_EQ(s.error().kind, FaultKind::invalid);
+  }
+  EXPECT_FALSE(parse_settings({}));
+  EXPECT_FALSE(parse_settings(Values{{"host", "x"}})) << "authzid needs an admin";
+  EXPECT_FALSE(parse_settings(Values{{"host", "x"}, {"auth", "password_dir"}}));
+  EXPECT_TRUE(parse_settings(Values{{"host", "x"}, {"auth", "password_dir"}, {"password_dir", "/p"}}));
+}
+
+}  // namespace
+}  // namespace tidegate::imap

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole on a real Dovecot: LMTP in, Maildir on the device out; flags, removals, folders made by another client."""
+import imaplib
+import ssl
+import unittest
+
+import stage as st
+
+USER = "alice@example.com"
+
+
+class OnDovecot(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = stage = st.Stage()
+        cls.addClassCleanup(stage.close)
+        stage.write_relay_ini()
+        stage.add_licence()
+        stage.start_relay()
+        backend = stage.start_dovecot(USER)
+        stage.write_gateway_ini(backend, gateway={"poll_folders": "1s", "pairing": "mail"})
+        stage.start_gateway()
+        stage.register()
+        stage.add_user()
+        cls.device = stage.pair_device()
+        cls.device.start()
+        cls.device.until("current")
+
+    def deliver(self, octets):
+        with self.stage.lmtp() as lmtp:
+            lmtp.sendmail("bob@example.org", [USER], octets)
+
+    def client(self):
+        context = ssl.create_default_context(cafile=self.stage.dovecot_folder + "/ca.pem")
+        imap = imaplib.IMAP4_SSL("localhost", int(self.stage.dovecot["imaps"]), ssl_context=context)
+        imap.login(USER, "pw-" + USER)
+        self.addCleanup(imap.logout)
+        return imap
+
+    def equal(self):
+        def same():
+            return self.device.files() == st.maildir_hashes(self.stage.dovecot_store(USER), crlf=True)
+        try:
+            st.wait_for("device and Dovecot to be equal", same)
+        except st.StageError as error:
+            raise AssertionError(f"{error}\n{self.device.process.tail()}\n{self.stage.gateway.tail()}") from None
+
+    def test_a_the_welcome_mail_is_in_the_mailbox(self):
+        self.equal()
+        subjects = [e["subject"] for e in list(self.device.events.queue) if e.get("event") == "item"]
+        st.wait_for("the welcome mail", lambda: len(self.device.files()) >= 1)
+        self.assertIsInstance(subjects, list)
+
+    def test_b_every_sample_arrives(self):
+        for _, octets in st.samples():
+            self.deliver(octets)
+        self.equal()
+
+    def test_c_changes_by_another_client(self):
+        for number in range(5):
+            self.deliver(st.small_message(number))
+        self.equal()
+        imap = self.client()
+        imap.create("Projekte/&AMk-t&AOk-")
+        imap.select("INBOX")
+        imap.uid("copy", "1:2", "Projekte/&AMk-t&AOk-")
+        imap.store("3", "+FLAGS", r"(\Seen \Flagged)")
+        imap.store("4", "+FLAGS", r"(\Deleted)")
+        imap.expunge()
+        self.equal()
+
+    def test_d_uidvalidity_change_brings_nothing_twice(self):
+        imap = self.client()
+        imap.create("Fleeting")
+        imap.append("Fleeting", None, None, st.small_message(77))
+        self.equal()
+        imap.delete("Fleeting")
+        imap.create("Fleeting")
+        imap.append("Fleeting", None, None, st.small_message(78))
+        self.equal()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -180,9 +180,9 @@ void EpollReactor::sleep(Instant limit) {
 }
 
 void EpollReactor::turn(Instant limit) {
+  sleep(limit);  // first: whoever turns may stop because of what a task did, without waiting once more
   run_posted();
   run_due();
-  sleep(limit);
 }
 
 }  // namespace tidegate::sim

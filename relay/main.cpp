@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// tidegate-relay: runs the relay, or administers one (through its Unix socket if it runs, else on its database).
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "core/config/secret.hpp"
+#include "core/tls/network.hpp"
+#include "relay/admin.hpp"
+#include "relay/control_socket.hpp"
+#include "relay/relay.hpp"
+
+#ifndef TIDEGATE_VERSION
+#define TIDEGATE_VERSION "0.1.0"
+#endif
+
+namespace tidegate::relay {
+namespace {
+
+constexpr const char* help = R"(tidegate-relay: the relay of Tidegate
+
+  tidegate-relay run                       runs the relay
+  tidegate-relay status                    what a running relay is doing
+  tidegate-relay licence add NAME --seats N [--expires YYYY-MM-DD] --password-file FILE
+  tidegate-relay licence list
+  tidegate-relay licence suspend|resume|remove NAME
+  tidegate-relay user list
+  tidegate-relay user suspend|resume|remove ADDRESS
+  tidegate-relay user transfer ADDRESS --to GUID
+  tidegate-relay device list
+  tidegate-relay device revoke ADDRESS DEVICE
+  tidegate-relay gateway list
+  tidegate-relay gateway allow-interception|refuse-interception GUID
+  tidegate-relay audit [--last N]
+  tidegate-relay config check              says whether the configuration is right
+  tidegate-relay config sample             prints an annotated configuration
+  tidegate-relay --version, --help
+
+  --config FILE   the configuration (default /etc/tidegate/relay.ini)
+  --json          machine-readable answers
+
+Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration.
+)";
+
+struct CommandLine {
+  std::string config = "/etc/tidegate/relay.ini";
+  std::string password_file;
+  bool json = false;
+  std::vector<std::string> words;
+};
+
+int say(const Fault& why, int status) {
+  fmt::print(stderr, "tidegate-relay: {}{}{}\n", why.where, why.where.empty() ? "" : ": ", why.text);
+  return status;
+}
+
+std::optional<CommandLine> parse(int argc, char** argv) {
+  CommandLine line;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--json") {
+      line.json = true;
+    } else if (word == "--config" || word == "--password-file") {
+      if (++i == argc) return {};
+      (word == "--config" ? line.config : line.password_file) = argv[i];
+    } else {
+      line.words.push_back(word);
+    }
+  }
+  return line;
+}
+
+Result<Settings> read_settings(const std::string& path) {
+  auto ini = config::read_ini(path);
+  if (!ini) return std::unexpected(std::move(ini.error()));
+  if (auto fine = config::only_sections(*ini, {"relay"}); !fine) return std::unexpected(std::move(fine.error()));
+  return table().read(*ini);
+}
+
+void log_as(const Settings& settings) {
+  auto logger = spdlog::stderr_color_mt("relay");
+  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+  logger->set_level(spdlog::level::from_str(settings.log_level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+int run(const Settings& settings) {
+  // No core dump may hold a password or the relay's secret.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  log_as(settings);
+  auto world = tls::real_world();
+  Relay relay(*world, settings);
+  if (auto fine = relay.start(); !fine) return say(fine.error(), 1);
+  world->on_signal([&](int number) {
+    if (number == SIGHUP) return;
+    relay.drain([&] { world->stop(); });
+  });
+  world->run();
+  spdlog::info("relay stopped");
+  return 0;
+}
+
+int print(const AdminAnswer& answer, const std::string& line, bool json) {
+  if (json)
+    fmt::print("{}\n", line);
+  else
+    fmt::print(answer.ok ? stdout : stderr, "{}", to_text(answer));
+  return answer.ok ? 0 : answer.text.starts_with("usage:") ? 2 : 1;
+}
+
+/// No relay runs: the same subcommand on the database itself. SQLite's exclusive lock keeps a relay out meanwhile.
+Result<std::string> on_database(sim::World& world, const Settings& settings, const CommandLine& line, const std::string& password) {
+  if (auto made = world.files().make_directories(settings.state.string()); !made) return std::unexpected(std::move(made.error()));
+  auto accounts = Accounts::open(settings.database_path(), world.sqlite_vfs());
+  if (!accounts) return std::unexpected(std::move(accounts.error()));
+  AdminRequest request{line.words, password, std::string(16, '\0'), {}, "administrator", static_cast<std::int64_t>(std::time(nullptr))};
+  world.reactor().random(std::as_writable_bytes(std::span(request.salt)));
+  request.cost = {static_cast<std::uint32_t>(settings.argon2_memory / 1024), settings.argon2_passes};
+  return to_json(administer(**accounts, request));
+}
+
+int administer(const Settings& settings, const CommandLine& line) {
+  std::string password;
+  if (!line.password_file.empty()) {
+    auto read = config::read_secret_file(line.password_file, [](std::string_view text) { fmt::print(stderr, "tidegate-relay: {}\n", text); });
+    if (!read) return say(read.error(), 2);
+    password = std::move(*read);
+  }
+  auto world = tls::real_world();
+  std::optional<Result<std::string>> answer;
+  const ControlCall call(*world, settings.socket_path(), request_to_json(line.words, password), [&](Result<std::string> said) {
+    answer = std::move(said);
+    world->stop();
+  });
+  world->run();
+  if (answer && !*answer && line.words.front() != "status") answer = on_database(*world, settings, line, password);
+  if (!answer || !*answer) return say(answer ? answer->error() : Fault{}, 1);
+  const auto parsed = from_json(**answer);
+  if (!parsed) return say(parsed.error(), 1);
+  return print(*parsed, **answer, line.json);
+}
+
+int main(int argc, char** argv) {
+  const auto line = parse(argc, argv);
+  if (!line || line->words.empty() || line->words[0] == "--help") {
+    fmt::print(line && !line->words.empty() ? stdout : stderr, "{}", help);
+    return line && !line->words.empty() ? 0 : 2;
+  }
+  const auto& words = line->words;
+  if (words[0] == "--version") {
+    fmt::print("tidegate-relay {}\n", TIDEGATE_VERSION);
+    return 0;
+  }
+  if (words == std::vector<std::string>{"config", "sample"}) {
+    fmt::print("{}", table().sample());
+    return 0;
+  }
+  const auto settings = read_settings(line->config);
+  if (!settings) return say(settings.error(), 2);
+  if (words == std::vector<std::string>{"config", "check"}) {
+    fmt::print("{}: the configuration is right\n", line->config);
+    return 0;
+  }
+  if (words == std::vector<std::string>{"run"}) return run(*settings);
+  return administer(*settings, *line);
+}
+
+}  // namespace
+}  // namespace tidegate::relay
+
+int main(int argc, char** argv) { return tidegate::relay::main(argc, argv); }

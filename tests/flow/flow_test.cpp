@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gateway, relay, two devices and a scripted store in one thread on virtual time from a seed, with losses and crashes.
+// Whatever happens: in the end each device holds exactly what the store holds, nothing twice, nothing missing.
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+
+#include "core/gateway/gateway.hpp"
+#include "core/sim/virtual_world.hpp"
+#include "device/device.hpp"
+#include "relay/relay.hpp"
+#include "tests/flow/scripted_store.hpp"
+
+namespace tidegate::flow {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto user = "alice@example.com";
+
+/// A device's machine, its program, and what it said.
+class DeviceHost final : public device::Events {
+ public:
+  DeviceHost(sim::VirtualWorld& world, const std::string& name) : host_(world.host(name)) {}
+  void start() {
+    running_ =
+        std::make_unique<device::Device>(host_, device::Settings{.state = "/state", .ca_file = "/ca.pem"}, *this);
+    running_->run();
+  }
+  void pair(const std::string& code, const std::string& password, bool& done) {
+    running_ =
+        std::make_unique<device::Device>(host_, device::Settings{.state = "/state", .ca_file = "/ca.pem"}, *this);
+    running_->pair({.relay = "https://relay", .user = user, .password = password, .code = code},
+                   [&done](Result<device::Pairing> paired) {
+                     EXPECT_TRUE(paired) << (paired ? "" : paired.error().text);
+                     done = true;
+                   });
+  }
+  void kill() {
+    host_.kill([this] { running_.reset(); });
+    start();
+  }
+  void power_cut() {
+    host_.power_cut([this] { running_.reset(); });
+    start();
+  }
+  void event(const device::Event& event) override {
+    if (const auto* stopped = std::get_if<device::Stopped>(&event)) stopped_ = stopped->why.text;
+    if (const auto* arrival = std::get_if<device::Arrival>(&event)) ++arrivals_[arrival->gid];
+  }
+  std::multiset<Bytes> contents() const {
+    std::multiset<Bytes> all;
+    collect("/state/mail", all);
+    return all;
+  }
+  const std::string& stopped() const { return stopped_; }
+  void leave() { running_.reset(); }
+
+ private:
+  void collect(const std::string& folder, std::multiset<Bytes>& all) const {
+    auto names = host_.files().list(folder);
+    if (!names) return;
+    for (const auto& each : *names) {
+      auto path = folder + "/" + each.name;
+      if (each.directory && each.name != "tmp")
+        collect(path, all);
+      else if (!each.directory && (folder.ends_with("/cur") || folder.ends_with("/new")))
+        all.insert(host_.files().read(path).value_or("unreadable"));
+    }
+  }
+  sim::VirtualHost& host_;
+  std::unique_ptr<device::Device> running_;
+  std::string stopped_;
+  std::map<e2e::Gid, int> arrivals_;
+};
+
+class Flow {
+ public:
+  explicit Flow(std::uint64_t seed) : world_(seed), phone_(world_, "phone"), tablet_(world_, "tablet") {}
+  ~Flow() {
+    phone_.leave();
+    tablet_.leave();
+    gateway_.reset();
+    plugins_.reset();
+    relay_.reset();
+  }
+
+  void set_up() {
+    start_relay();
+    bool done = false;
+    relay_->administer({"licence", "add", "demo", "--seats", "5"}, "licence password", [&](const std::string& answer) {
+      EXPECT_EQ(answer.find("fault"), std::string::npos) << answer;
+      done = true;
+    });
+    wait(done, "licence");
+    start_gateway();
+    done = false;
+    gateway_->register_at_relay("demo", "licence password", [&](Result<wire::Registered> registered) {
+      EXPECT_TRUE(registered) << (registered ? "" : registered.error().text);
+      done = true;
+    });
+    wait(done, "registration");
+    ASSERT_TRUE(world_.run_until([&] { return gateway_->link_status().state == link::LinkState::open; }, 60s));
+    done = false;
+    gateway_->add_user(user, "account password", [&](Result<gateway::Gateway::Added> added) {
+      EXPECT_TRUE(added) << (added ? "" : added.error().text);
+      done = true;
+    });
+    wait(done, "user");
+    for (auto* device : {&phone_, &tablet_}) pair(*device);
+  }
+  void pair(DeviceHost& device) {
+    bool done = false;
+    std::string code;
+    gateway_->pair(user, [&](Result<gateway::Gateway::Code> made) {
+      ASSERT_TRUE(made);
+      code = made->text;
+      done = true;
+    });
+    wait(done, "code");
+    done = false;
+    device.pair(code, "account password", done);
+    wait(done, "pairing");
+    device.start();
+  }
+  void wait(bool& done, const char* what) {
+    ASSERT_TRUE(world_.run_until([&] { return done; }, 120s)) << what;
+  }
+  void start_relay() {
+    relay::Settings settings;
+    settings.listen = "0.0.0.0:443";
+    settings.public_url = "https://relay";
+    settings.certificate = "/relay.pem";
+    settings.key = "/relay.key";
+    settings.state = "/relay";
+    settings.argon2_memory = std::uint64_t{64} << 10;
+    settings.argon2_passes = 1;
+    relay_ = std::make_unique<relay::Relay>(world_.host("relay"), settings);
+    auto started = relay_->start();
+    ASSERT_TRUE(started) << started.error().text;
+  }
+  void start_gateway() {
+    auto ini = config::parse_ini(
+        "flow.ini",
+        "[gateway]\nrelay = https://relay\nstate = /gateway\npairing = admin\nname = flow\nsweep = 1m\n"
+        "[link]\nca_file = /ca.pem\n"
+        "[backend:store]\nplugin = scripted\n"
+        "[site:all]\nusers = *\nmail = store\n");
+    ASSERT_TRUE(ini) << ini.error().text;
+    auto config = gateway::read_config(*ini);
+    ASSERT_TRUE(config) << config.error().text;
+    plugins_ = std::make_unique<plugin::Plugins>("/nowhere");
+    plugins_->add("scripted", "1", store.plugin());
+    auto made = gateway::Gateway::make(world_.host("gateway"), std::move(*config), *plugins_,
+                                       [](int level, const std::string& line) {
+                                         if (std::getenv("TIDEGATE_FLOW_LOG"))
+                                           std::fprintf(stderr, "gateway %d %s\n", level, line.c_str());
+                                       });
+    ASSERT_TRUE(made) << made.error().text;
+    gateway_ = std::move(*made);
+    gateway_->start();
+  }
+  void end_gateway(bool power) {
+    auto drop = [this] {
+      gateway_.reset();
+      plugins_.reset();
+    };
+    if (power)
+      world_.host("gateway").power_cut(drop);
+    else
+      world_.host("gateway").kill(drop);
+    start_gateway();
+  }
+  void end_relay() {
+    world_.host("relay").kill([this] { relay_.reset(); });
+    start_relay();
+  }
+
+  Bytes message() {
+    Bytes text = "From: a@example.com\r\nSubject: " + std::to_string(++number_) + "\r\nMessage-ID: <" +
+                 std::to_string(number_) + "@flow>\r\n\r\n";
+    auto size = world_.random() % 20 == 0 ? 400'000 : world_.random() % 5000;
+    while (text.size() < size) text += "line " + std::to_string(world_.random()) + "\r\n";
+    return text;
+  }
+  void change() {
+    auto& folders = store.folders();
+    auto folder = world_.random() % 4 == 0 ? std::string("Archive") : std::string("INBOX");
+    auto found = folders.find(folder);
+    auto dice = world_.random() % 100;
+    if (dice < 60 || found == folders.end() || found->second.empty()) {
+      auto content = message();
+      return store.add(folder, std::move(content), 1'700'000'000 + static_cast<std::int64_t>(number_));
+    }
+    auto item = std::next(found->second.begin(), static_cast<std::ptrdiff_t>(world_.random() % found->second.size()));
+    if (dice < 80) return store.set_flags(folder, item->first, static_cast<std::uint32_t>(world_.random() % 8));
+    if (dice < 98) return store.remove(folder, item->first);
+    store.renumber(folder);
+  }
+  void trouble() {
+    switch (world_.random() % 10) {
+      case 0:
+        return end_gateway(false);
+      case 1:
+        return end_gateway(true);
+      case 2:
+        return end_relay();
+      case 3:
+        return phone_.kill();
+      case 4:
+        return tablet_.power_cut();
+      case 5:
+        return world_.cut("gateway", "relay");
+      case 6:
+        return world_.blackhole("phone", "relay");
+      case 7:
+        return world_.heal("gateway", "relay");
+      case 8:
+        return world_.heal("phone", "relay");
+      default:
+        return store.fail_next(world_.random() % 2 == 0 ? FaultKind::unavailable : FaultKind::throttled, 3);
+    }
+  }
+  void calm() {
+    world_.heal("gateway", "relay");
+    world_.heal("phone", "relay");
+    world_.lose_connections(0);
+  }
+  bool settles(std::chrono::seconds limit) {
+    return world_.run_until(
+        [this, count = 0U]() mutable {
+          if (++count % 512 != 0) return false;  // reading both disks is the dearest thing here
+          auto wanted = store.contents();
+          return phone_.contents() == wanted && tablet_.contents() == wanted;
+        },
+        limit);
+  }
+  std::string difference() const {
+    std::string text;
+    auto wanted = store.contents();
+    for (const auto* device : {&phone_, &tablet_}) {
+      auto has = device->contents();
+      std::multiset<Bytes> missing, extra;
+      std::ranges::set_difference(wanted, has, std::inserter(missing, missing.end()));
+      std::ranges::set_difference(has, wanted, std::inserter(extra, extra.end()));
+      text += "missing " + std::to_string(missing.size()) + ", too many " + std::to_string(extra.size()) +
+              ", stopped: " + device->stopped() + "\n";
+    }
+    return text;
+  }
+
+  ScriptedStore store;
+  sim::VirtualWorld world_;
+  DeviceHost phone_, tablet_;
+
+ private:
+  std::unique_ptr<relay::Relay> relay_;
+  std::unique_ptr<plugin::Plugins> plugins_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  unsigned number_ = 0;
+};
+
+std::uint64_t first_seed() {
+  const char* given = std::getenv("TIDEGATE_SEED");
+  return given ? std::strtoull(given, nullptr, 10) : 1;
+}
+
+TEST(FlowTest, WhatIsThereAndWhatComesIsOnBothDevices) {
+  Flow flow(first_seed());
+  for (unsigned n = 0; n < 50; ++n) flow.change();
+  flow.set_up();
+  ASSERT_FALSE(testing::Test::HasFatalFailure());
+  ASSERT_TRUE(flow.settles(10min)) << flow.difference();
+  for (unsigned n = 0; n < 50; ++n) {
+    flow.change();
+    flow.world_.run_for(200ms);
+  }
+  ASSERT_TRUE(flow.settles(10min)) << flow.difference();
+}
+
+class FlowSeeds : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(FlowSeeds, LossesAndCrashesLeaveBothDevicesEqualToTheStore) {
+  Flow flow(first_seed() * 1000 + GetParam());
+  for (unsigned n = 0; n < 20; ++n) flow.change();
+  flow.set_up();
+  ASSERT_FALSE(testing::Test::HasFatalFailure());
+  flow.world_.lose_connections(0.0005);
+  for (unsigned n = 0; n < 120; ++n) {
+    flow.change();
+    flow.world_.run_for(std::chrono::milliseconds(flow.world_.random() % 3000));
+    if (n % 6 == 5) flow.trouble();
+  }
+  flow.calm();
+  ASSERT_TRUE(flow.settles(2h)) << flow.difference();
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, FlowSeeds, testing::Range<std::uint64_t>(1, 9));
+
+TEST(FlowTest, SameSeedSameRun) {
+  auto run = [] {
+    Flow flow(77);
+    for (unsigned n = 0; n < 10; ++n) flow.change();
+    flow.set_up();
+    flow.world_.run_for(30s);
+    return flow.world_.trace();
+  };
+  EXPECT_EQ(run(), run());
+}
+
+}  // namespace
+}  // namespace tidegate::flow

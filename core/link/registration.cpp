@@ -18,7 +18,10 @@ class Registration final : public Registering, ConnectionEvents {
                RegisterDone done)
       : world_(world), identity_(identity), message_(std::move(message)), done_(std::move(done)) {
     auto relay = parse_relay(settings.relay);
-    if (!relay) return later(std::unexpected(relay.error()));
+    if (!relay) {
+      later(std::unexpected(relay.error()));
+      return;
+    }
     relay_ = *std::move(relay);
     binding_ = settings.interception == Interception::refuse;
     const auto deadline = world_.reactor().now() + settings.connect_within;

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of steps that makes a kill at any of them harmless; see device/shelf.hpp.
+#include <algorithm>
+#include <chrono>
+
+#include "device/group.hpp"
+#include "device/mail_header.hpp"
+#include "device/names.hpp"
+#include "device/shelf.hpp"
+#include "device/trouble.hpp"
+
+namespace tidegate::device {
+namespace {
+
+constexpr std::size_t group_limit = 256;  // files (design: state, rule 2)
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+
+[[noreturn]] void broken(const char* what) {
+  throw Trouble(
+      Fault{FaultKind::invalid, "gateway", "The gateway sent what makes no sense here; connecting again.", what, {}});
+}
+
+std::uint32_t local_flags(const std::string& name) {
+  const auto parsed = parse_mail_name(last_of(name));
+  return parsed && parsed->letters ? flags_of_letters(*parsed->letters) : 0;
+}
+
+/// The name for these flags; letters that are not ours (Dovecot's keywords) stay.
+std::string renamed_for(const std::string& name, std::uint32_t flags) {
+  const auto parsed = parse_mail_name(last_of(name));
+  if (!parsed || local_flags(name) == (flags & shown_flags)) return name;
+  std::string letters = flag_letters(flags);
+  if (parsed->letters)
+    for (const char c : *parsed->letters)
+      if (flags_of_letters(std::string(1, c)) == 0) letters += c;
+  std::sort(letters.begin(), letters.end());
+  return "cur/" + parsed->base + ":2," + letters;
+}
+
+void fill(ItemRow& row, const e2e::Item& item) {
+  row.view = item.view;
+  row.gid = item.gid;
+  row.folders = item.folders;
+  row.kind = item.kind;
+  row.size = item.size;
+  row.base_flags = item.flags;
+  row.keywords = item.keywords;
+  row.content_rev = item.content_rev;
+  row.fingerprint.assign(reinterpret_cast<const char*>(item.fingerprint.data()), item.fingerprint.size());
+  row.received = item.received;
+  row.seq = item.seq;
+  row.stub = item.stub;
+}
+
+/// Whether a job at that position has passed this item (newest first, gids descending).
+bool passed(const e2e::Job& job, const e2e::Item& item) {
+  return job.done || item.received > job.below_received ||
+         (item.received == job.below_received && item.gid >= job.below_gid);
+}
+
+}  // namespace
+
+Result<Applied> Shelf::apply(std::vector<e2e::ToDevice> messages) {
+  applied_ = {};
+  try {
+    for (auto& message : messages) {
+      std::visit(Overload{[&](e2e::HelloAck& m) { take(m); }, [&](e2e::Folders& m) { take(m); },
+                          [&](e2e::Item& m) { take(m); }, [&](e2e::ItemPart& m) { take(m); },
+                          [&](e2e::Meta& m) { take(m); }, [&](e2e::Remove& m) { take_gone(m.view, m.seq, m.gid); },
+                          [&](e2e::DropHere& m) { take_gone(m.view, m.seq, m.gid); }, [&](e2e::Mark& m) { take(m); },
+                          [&](e2e::CompareDigests& m) { take(m); }, [&](e2e::ComparePage& m) { take(m); },
+                          [&](e2e::CompareEnd& m) { take(m); }, [](auto&) {}},
+                 message);
+      if (std::holds_alternative<e2e::Wipe>(message)) {
+        if (auto done = wipe(); !done) throw Trouble(done.error());
+        applied_.wiped = true;
+        return std::move(applied_);
+      }
+    }
+    flush();
+  } catch (const Trouble& trouble) {
+    return std::unexpected(trouble.fault);
+  }
+  return std::move(applied_);
+}
+
+void Shelf::take(const e2e::HelloAck& message) {
+  flush();
+  for (const auto& [key, transfer] : transfers_) (void)files_.remove(transfer.draft);  // of an earlier session
+  transfers_.clear();
+  compares_.clear();
+  const auto known = index_->views();
+  Transaction change(index_->database());
+  for (const auto& view : message.views) {
+    const auto found = std::find_if(known.begin(), known.end(), [&](const auto& v) { return v.view == view.view; });
+    const bool first = known.empty() && &view == message.views.data();
+    const auto name = view.name.empty() ? "view" + std::to_string(view.view) : view.name;
+    index_->put_view(view.view, view.name, first ? std::string() : folder_component(name));
+    if (view.compare)
+      compares_.emplace(view.view, Compare(view.view));
+    else if (found == known.end() || !found->position) {
+      index_->put_position(view.start);
+      applied_.started.emplace_back(view.view, view.start);
+    }
+  }
+  change.commit();
+}
+
+void Shelf::take(const e2e::Folders& message) {
+  flush();
+  tree_->apply(message);
+}
+
+/// An item is in a group once, so that a group's order among items does not matter.
+void Shelf::touch(std::uint64_t view, const Gid& gid) {
+  if (group_->puts.size() >= group_limit || group_->touched.contains({view, gid})) flush();
+  group_->touched.insert({view, gid});
+}
+
+void Shelf::take(e2e::Item& item) {
+  touch(item.view, item.gid);
+  if (const auto old = transfers_.find({item.view, item.gid}); old != transfers_.end()) {
+    (void)files_.remove(old->second.draft);
+    transfers_.erase(old);
+  }
+  if (const auto compare = compares_.find(item.view); compare != compares_.end()) compare->second.came(item.gid);
+  const auto row = index_->item(item.view, item.gid);
+  if (row && item.seq <= row->seq) return;  // we have that or newer
+  auto content = need(e2e::unpack(item.first));
+  item.first = {};
+  if (content.size() > item.size) broken("content longer than its size");
+  if (content.size() == item.size) {
+    whole_item(item, content, {}, sha256(content));
+    return;
+  }
+  const auto& folder = tree_->home(item.view, item.folders, item.kind);
+  Transfer transfer{item, tree_->drafts(folder) + "/" + mail_base(item.gid, item.size), {}, content.size(), {}};
+  transfer.digest.add(content);
+  transfer.head = content.substr(0, header_limit);
+  if (need(files_.info(transfer.draft))) need(files_.remove(transfer.draft));
+  need(files_.create(transfer.draft, content));
+  transfers_.insert_or_assign(Key{item.view, item.gid}, std::move(transfer));
+}
+
+void Shelf::take(const e2e::ItemPart& part) {
+  const auto found = transfers_.find({part.view, part.gid});
+  if (found == transfers_.end() || found->second.item.seq != part.seq) return;  // of an item that was ignored
+  auto& transfer = found->second;
+  if (part.failed) {
+    (void)files_.remove(transfer.draft);
+    transfers_.erase(found);
+    return;
+  }
+  const auto content = need(e2e::unpack(part.octets));
+  if (part.offset != transfer.at || content.size() > transfer.item.size - transfer.at) broken("a part out of place");
+  need(files_.append(transfer.draft, content));
+  transfer.digest.add(content);
+  if (transfer.head.size() < header_limit) transfer.head += content.substr(0, header_limit - transfer.head.size());
+  transfer.at += content.size();
+  if (!part.last) return;
+  if (transfer.at != transfer.item.size) broken("content shorter than its size");
+  auto whole = std::move(transfer);
+  transfers_.erase(found);
+  touch(part.view, part.gid);
+  whole_item(whole.item, whole.head, whole.draft, whole.digest.finish());
+}
+
+/// `content`: all of it, or its beginning if the whole is in the file `written`.
+void Shelf::whole_item(const e2e::Item& item, View content, const std::string& written, Bytes hash) {
+  const auto row = index_->item(item.view, item.gid);
+  if (row && item.seq <= row->seq) {
+    if (!written.empty()) need(files_.remove(written));
+    return;
+  }
+  if (keep_or_adopt(item, row, hash)) {
+    if (!written.empty()) need(files_.remove(written));
+    return;
+  }
+  Put put;
+  put.row = row.value_or(ItemRow{});
+  fill(put.row, item);
+  put.row.sha256 = std::move(hash);
+  put.live = item.job == 0 && !compares_.contains(item.view);
+  put.draft = written;
+  place(put, row, content);
+  // One live mail is wanted at once; its fsync and the transaction follow, then the acknowledgement.
+  if (put.live && item.kind == Kind::mail) rename_put(put);
+  group_->puts.push_back(std::move(put));
+}
+
+/// The same octets are on disk already: with a row (only flags or folders changed), or as the file that an earlier
+/// life had renamed when it was cut off.
+bool Shelf::keep_or_adopt(const e2e::Item& item, const std::optional<ItemRow>& row, const Bytes& hash) {
+  if (row && row->sha256 == hash) {
+    auto kept = *row;
+    if (!locate(kept)) return false;
+    restate(kept, item.folders, item.flags);
+    const auto place = std::make_pair(kept.folder, kept.name);
+    fill(kept, item);
+    std::tie(kept.folder, kept.name) = place;
+    group_->rows.push_back(std::move(kept));
+    return true;
+  }
+  const auto strays = strays_.find({item.view, item.gid});
+  if (row || strays == strays_.end()) return false;
+  const auto paths = std::move(strays->second);
+  strays_.erase(strays);
+  ItemRow adopted;
+  bool found = false;
+  for (const auto& path : paths) {
+    const auto octets = found ? Result<Bytes>(Bytes()) : files_.read(path);
+    if (!found && octets && sha256(*octets) == hash) {
+      fill(adopted, item);
+      adopted.sha256 = hash;
+      for (const auto& [key, folder] : tree_->all())
+        if (key.first == item.view && directory_of(directory_of(path)) == tree_->path(folder))
+          adopted.folder = key.second;
+      adopted.name = last_of(directory_of(path)) + "/" + last_of(path);
+      found = true;
+    } else {
+      group_->leaves.push_back(path);
+    }
+  }
+  if (!found) return false;
+  // What it showed may be the store's flags or the user's: keep both.
+  adopted.base_flags = local_flags(adopted.name);
+  restate(adopted, item.folders, item.flags | adopted.base_flags);
+  adopted.base_flags = item.flags;
+  group_->syncs.push_back(path_of(adopted));
+  group_->directories.insert(directory_of(path_of(adopted)));
+  group_->rows.push_back(std::move(adopted));
+  return true;
+}
+
+/// Writes the draft (unless it is there) and settles where it will go.
+void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) {
+  auto& row = put.row;
+  const auto& folder = tree_->home(row.view, row.folders, row.kind);
+  put.folder = tree_->shown(folder);
+  auto old = before;
+  const auto old_path = old ? locate(*old) : std::nullopt;
+  row.folder = folder.info.gid;
+  if (row.kind == Kind::mail) {
+    row.name = mail_name(mail_base(row.gid, row.size), row.base_flags);
+    if (old_path) {
+      const auto merged =
+          merge_flags(before->base_flags & shown_flags, local_flags(old->name), row.base_flags & shown_flags);
+      row.name = renamed_for(old->name.substr(0, 4) + mail_base(row.gid, row.size), merged);
+    }
+    const auto header = read_mail_header(content);
+    put.subject = header.subject;
+    put.from = header.from;
+  } else if (!old || old->folder != row.folder) {
+    row.name = free_vdir_name(folder, row.gid, row.kind, content);
+  }
+  put.target = tree_->path(folder) + "/" + row.name;
+  if (old_path && *old_path != put.target) group_->leaves.push_back(*old_path);
+  if (row.kind != Kind::mail && !old_path && need(files_.info(put.target)) &&
+      sha256(need(files_.read(put.target))) != row.sha256) {
+    // Not ours, and not to be lost: it goes beside the tree (a double UID would break khal).
+    const auto aside = places_.vdir + "/Conflicts";
+    need(files_.make_directories(aside));
+    auto name = gid_text(row.gid) + "-" + last_of(put.target);
+    for (int n = 2; need(files_.info(aside + "/" + name)); ++n) name = std::to_string(n) + "-" + name;
+    need(files_.rename(put.target, aside + "/" + name));
+    group_->directories.insert(aside);
+  }
+  if (!put.draft.empty()) return;
+  put.draft = tree_->drafts(folder) + "/" + mail_base(row.gid, row.size);
+  if (need(files_.info(put.draft))) need(files_.remove(put.draft));
+  need(files_.create(put.draft, content));
+}
+
+void Shelf::rename_put(Put& put) {
+  need(files_.rename(put.draft, put.target));
+  put.renamed = true;
+  const auto now = world_.reactor().wall().time_since_epoch();
+  Arrival arrival{put.row.view,
+                  put.row.gid,
+                  put.folder,
+                  put.subject,
+                  put.from,
+                  put.row.size,
+                  put.row.sha256,
+                  put.target,
+                  put.row.kind,
+                  put.live,
+                  std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
+  if (arrived_) arrived_(std::move(arrival));
+  group_->directories.insert(directory_of(put.target));
+}
+
+/// Brings a file's folder and letters in line with the store, keeping what was changed here.
+void Shelf::restate(ItemRow& row, const std::vector<Gid>& folders, std::uint32_t flags) {
+  const auto from = path_of(row);
+  const auto& home = tree_->home(row.view, folders, row.kind);
+  const bool moves = home.info.gid != row.folder;
+  if (row.kind == Kind::mail)
+    row.name =
+        renamed_for(row.name, merge_flags(row.base_flags & shown_flags, local_flags(row.name), flags & shown_flags));
+  row.folder = home.info.gid;
+  const auto to = path_of(row);
+  if (moves && row.kind != Kind::mail && need(files_.info(to)))
+    row.name = gid_text(row.gid) + std::string(vdir_suffix(row.kind));
+  if (from == path_of(row)) return;
+  need(files_.rename(from, path_of(row)));
+  group_->directories.insert(directory_of(from));
+  group_->directories.insert(directory_of(path_of(row)));
+}
+
+void Shelf::take(const e2e::Meta& meta) {
+  touch(meta.view, meta.gid);
+  if (const auto transfer = transfers_.find({meta.view, meta.gid}); transfer != transfers_.end()) {
+    auto& item = transfer->second.item;  // still on its way: it will be filed so
+    item.folders = meta.folders, item.flags = meta.flags, item.keywords = meta.keywords;
+  }
+  auto row = index_->item(meta.view, meta.gid);
+  if (!row || meta.seq <= row->seq) return;
+  if (locate(*row)) restate(*row, meta.folders, meta.flags);
+  row->folders = meta.folders;
+  row->base_flags = meta.flags;
+  row->keywords = meta.keywords;
+  row->seq = meta.seq;
+  group_->rows.push_back(std::move(*row));
+}
+
+void Shelf::take_gone(std::uint64_t view, std::uint64_t seq, const Gid& gid) {
+  touch(view, gid);
+  if (const auto transfer = transfers_.find({view, gid}); transfer != transfers_.end()) {
+    (void)files_.remove(transfer->second.draft);
+    transfers_.erase(transfer);
+  }
+  if (auto row = index_->item(view, gid)) {
+    if (seq < row->seq) return;
+    if (const auto path = locate(*row)) group_->leaves.push_back(*path);
+    group_->erased.push_back({view, gid});
+  }
+  if (const auto strays = strays_.find({view, gid}); strays != strays_.end()) {
+    for (auto& path : strays->second) group_->leaves.push_back(std::move(path));
+    strays_.erase(strays);
+  }
+}
+
+void Shelf::take(const e2e::Mark& mark) {
+  const auto view = mark.position.view;
+  if (compares_.contains(view)) return;  // only CompareEnd's position counts
+  for (const auto& [key, transfer] : transfers_) {
+    if (key.first != view) continue;
+    const auto& item = transfer.item;
+    const auto job = std::find_if(mark.position.jobs.begin(), mark.position.jobs.end(),
+                                  [&](const e2e::Job& j) { return j.id == item.job; });
+    const bool included =
+        item.job == 0 ? item.seq <= mark.position.live : job == mark.position.jobs.end() || passed(*job, item);
+    if (included) broken("a mark before the last part");
+  }
+  group_->positions[view] = mark.position;
+}
+
+void Shelf::flush() {
+  auto& group = *group_;
+  for (const auto& put : group.puts) need(files_.sync(put.renamed ? put.target : put.draft));
+  for (const auto& path : group.syncs) need(files_.sync(path));
+  for (auto& put : group.puts)
+    if (!put.renamed) rename_put(put);
+  for (const auto& directory : group.directories) need(files_.sync_directory(directory));
+  if (!group.empty()) {
+    Transaction change(index_->database());
+    for (const auto& path : left_) index_->left(path);
+    for (auto& put : group.puts) {
+      describe(put.row);
+      index_->put(put.row);
+    }
+    for (auto& row : group.rows) {
+      describe(row);
+      index_->put(row);
+    }
+    for (const auto& key : group.erased) index_->erase(key.first, key.second);
+    for (const auto& path : group.leaves) index_->leave(path);
+    for (const auto& [view, position] : group.positions) index_->put_position(position);
+    change.commit();
+    left_.clear();
+  }
+  for (const auto& [view, position] : group.positions) applied_.answers.emplace_back(e2e::Ack{position});
+  const bool leaving = !group.leaves.empty();
+  group = {};
+  if (leaving) finish_leaving();
+}
+
+void Shelf::take(const e2e::CompareDigests& message) {
+  flush();
+  auto& compare = compares_.try_emplace(message.view, message.view).first->second;
+  compare.digests(message);
+  if (!message.last) return;
+  index_->each(message.view, [&](const ItemRow& row) { compare.ours(row.gid, row.folders, row.received, row.seq); });
+  for (auto& want : compare.wants()) applied_.answers.emplace_back(std::move(want));
+}
+
+void Shelf::take(const e2e::ComparePage& page) {
+  flush();
+  const auto found = compares_.find(page.view);
+  if (found == compares_.end()) return;
+  Transaction change(index_->database());
+  for (const auto& entry : page.entries) {
+    auto row = index_->item(page.view, entry.gid);
+    const auto held = row ? std::optional(std::make_pair(row->seq, row->fingerprint)) : std::nullopt;
+    if (!found->second.entry(entry, held) || !row) continue;
+    row->seq = 0;  // numbers of another epoch do not compare: what comes next for it is right
+    index_->put(*row);
+  }
+  change.commit();
+  for (auto& want : found->second.page_done(page)) applied_.answers.emplace_back(std::move(want));
+}
+
+void Shelf::take(const e2e::CompareEnd& message) {
+  flush();
+  const auto view = message.position.view;
+  const auto found = compares_.find(view);
+  if (found == compares_.end() || !found->second.complete()) broken("the end of a compare that is not complete");
+  std::vector<ItemRow> absent;
+  index_->each(view, [&](const ItemRow& row) {
+    if (!found->second.named(row.gid)) absent.push_back(row);
+  });
+  for (auto& row : absent) {
+    if (const auto path = locate(row)) group_->leaves.push_back(*path);
+    group_->erased.push_back({view, row.gid});
+  }
+  for (auto it = strays_.begin(); it != strays_.end();) {
+    if (it->first.first != view || found->second.named(it->first.second)) {
+      ++it;
+      continue;
+    }
+    for (auto& path : it->second) group_->leaves.push_back(std::move(path));
+    it = strays_.erase(it);
+  }
+  compares_.erase(found);
+  group_->positions[view] = message.position;
+  flush();
+}
+
+}  // namespace tidegate::device

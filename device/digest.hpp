@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// SHA-256 of content as it comes in parts.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "core/sdk/fault.hpp"
+
+struct evp_md_ctx_st;
+
+namespace tidegate::device {
+
+class Digest {
+ public:
+  Digest();
+  ~Digest();
+  Digest(Digest&&) noexcept;
+  Digest& operator=(Digest&&) noexcept;
+  void add(View);
+  Bytes finish();  ///< 32 octets; once
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st*) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, Free> state_;
+};
+
+Bytes sha256(View);
+std::string hex(View);
+Bytes from_hex(std::string_view);  ///< empty: it was not hex
+
+}  // namespace tidegate::device

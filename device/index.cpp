@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/index.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "device/trouble.hpp"
+
+namespace tidegate::device {
+namespace {
+
+constexpr int schema_version = 1;
+// Columns that only changes made on the device need (missing_since, local_flags, canonical_sha256) and the journal
+// `commands` are here from the first version, so that no index has to be made again for them.
+constexpr const char* schema = R"(
+CREATE TABLE IF NOT EXISTS notes(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS views(
+  view INTEGER PRIMARY KEY, name TEXT NOT NULL, prefix TEXT NOT NULL, position BLOB);
+CREATE TABLE IF NOT EXISTS folders(
+  view INTEGER NOT NULL, gid BLOB NOT NULL, parent BLOB NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL,
+  role INTEGER NOT NULL, rights INTEGER NOT NULL, seq INTEGER NOT NULL, items INTEGER NOT NULL,
+  directory TEXT NOT NULL, mtime_ns INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(view, gid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS moving(
+  view INTEGER NOT NULL, gid BLOB NOT NULL, directory TEXT NOT NULL, PRIMARY KEY(view, gid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS items(
+  view INTEGER NOT NULL, gid BLOB NOT NULL, folders BLOB NOT NULL, folder BLOB NOT NULL, name TEXT NOT NULL,
+  kind INTEGER NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL, inode INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL, base_flags INTEGER NOT NULL, keywords BLOB NOT NULL, content_rev BLOB NOT NULL,
+  fingerprint BLOB NOT NULL, received INTEGER NOT NULL, seq INTEGER NOT NULL, stub INTEGER NOT NULL,
+  state_rev BLOB, local_flags INTEGER, missing_since INTEGER, canonical_sha256 BLOB,
+  PRIMARY KEY(view, gid)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS items_by_place ON items(view, folder, name);
+CREATE INDEX IF NOT EXISTS items_by_hash ON items(sha256);
+CREATE TABLE IF NOT EXISTS leaving(path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS commands(
+  id BLOB PRIMARY KEY, view INTEGER NOT NULL, gid BLOB, state INTEGER NOT NULL, body BLOB NOT NULL, result BLOB)
+  WITHOUT ROWID;
+)";
+
+View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
+
+Gid gid_of(View octets) {
+  Gid gid{};
+  std::memcpy(gid.data(), octets.data(), std::min(octets.size(), gid.size()));
+  return gid;
+}
+
+Bytes join(const std::vector<Gid>& gids) {
+  Bytes out;
+  for (const auto& gid : gids) out += view_of(gid);
+  return out;
+}
+
+std::vector<Gid> split_gids(View octets) {
+  std::vector<Gid> out;
+  for (; octets.size() >= sizeof(Gid); octets.remove_prefix(sizeof(Gid))) out.push_back(gid_of(octets));
+  return out;
+}
+
+Bytes join(const std::vector<std::string>& words) {
+  Bytes out;
+  for (const auto& word : words) out += word + '\n';
+  return out;
+}
+
+std::vector<std::string> split_words(View text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    out.emplace_back(text.substr(0, end));
+    text.remove_prefix(end == View::npos ? text.size() : end + 1);
+  }
+  return out;
+}
+
+constexpr const char* item_columns =
+    "SELECT gid, folders, folder, name, kind, size, sha256, inode, mtime_ns, base_flags, keywords, content_rev, "
+    "fingerprint, received, seq, stub FROM items WHERE view = ?";
+
+ItemRow read_item(std::uint64_t view, const Query& query) {
+  ItemRow row;
+  row.view = view;
+  row.gid = gid_of(query.bytes(0));
+  row.folders = split_gids(query.bytes(1));
+  row.folder = gid_of(query.bytes(2));
+  row.name = query.bytes(3);
+  row.kind = static_cast<Kind>(query.integer(4));
+  row.size = query.number(5);
+  row.sha256 = query.bytes(6);
+  row.inode = query.number(7);
+  row.mtime_ns = query.integer(8);
+  row.base_flags = static_cast<std::uint32_t>(query.integer(9));
+  row.keywords = split_words(query.bytes(10));
+  row.content_rev = query.bytes(11);
+  row.fingerprint = query.bytes(12);
+  row.received = query.integer(13);
+  row.seq = query.number(14);
+  row.stub = query.integer(15) != 0;
+  return row;
+}
+
+}  // namespace
+
+Index::Index(const std::string& path, const char* vfs, bool read_only)
+    : database_(path, vfs, vfs == nullptr, read_only) {
+  std::int64_t version = 0;
+  {
+    auto query = database_.query("PRAGMA user_version");
+    if (query.next()) version = query.integer(0);
+  }
+  if (version > schema_version)
+    throw Trouble(
+        Fault{FaultKind::invalid, path, path + " was written by a newer tidegate-device: install that one.", {}, {}});
+  if (read_only || version == schema_version) return;
+  Transaction change(database_);
+  database_.execute(schema);
+  database_.execute("PRAGMA user_version = 1");
+  change.commit();
+}
+
+std::optional<ItemRow> Index::item(std::uint64_t view, const Gid& gid) {
+  static const std::string sql = std::string(item_columns) + " AND gid = ?";
+  auto query = database_.query(sql.c_str());
+  query.bind(view).bind(view_of(gid));
+  if (!query.next()) return std::nullopt;
+  return read_item(view, query);
+}
+
+void Index::put(const ItemRow& row) {
+  auto query = database_.query(
+      "INSERT OR REPLACE INTO items(view, gid, folders, folder, name, kind, size, sha256, inode, mtime_ns, base_flags, "
+      "keywords, content_rev, fingerprint, received, seq, stub) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?)");
+  query.bind(row.view).bind(view_of(row.gid)).bind(View(join(row.folders))).bind(view_of(row.folder)).text(row.name);
+  query.bind(static_cast<int>(row.kind)).bind(row.size).bind(View(row.sha256)).bind(row.inode).bind(row.mtime_ns);
+  query.bind(row.base_flags).bind(View(join(row.keywords))).bind(View(row.content_rev)).bind(View(row.fingerprint));
+  query.bind(row.received).bind(row.seq).bind(row.stub ? 1 : 0).run();
+}
+
+void Index::erase(std::uint64_t view, const Gid& gid) {
+  database_.query("DELETE FROM items WHERE view = ? AND gid = ?").bind(view).bind(view_of(gid)).run();
+}
+
+void Index::each(std::uint64_t view, const std::function<void(const ItemRow&)>& visit) {
+  auto query = database_.query(item_columns);
+  query.bind(view);
+  while (query.next()) visit(read_item(view, query));
+}
+
+std::uint64_t Index::count(std::uint64_t view) {
+  auto query = database_.query("SELECT count(*) FROM items WHERE view = ?");
+  query.bind(view);
+  return query.next() ? query.number(0) : 0;
+}
+
+bool Index::named(std::uint64_t view, const Gid& folder, const std::string& name) {
+  auto query = database_.query("SELECT 1 FROM items WHERE view = ? AND folder = ? AND name = ?");
+  return query.bind(view).bind(view_of(folder)).text(name).next();
+}
+
+std::vector<FolderRow> Index::folders(std::uint64_t view) {
+  std::vector<FolderRow> out;
+  auto query = database_.query(
+      "SELECT gid, parent, name, kind, role, rights, seq, items, directory FROM folders WHERE view = ?");
+  query.bind(view);
+  while (query.next()) {
+    FolderRow row;
+    row.view = view;
+    row.info.gid = gid_of(query.bytes(0));
+    row.info.parent = gid_of(query.bytes(1));
+    row.info.name = query.bytes(2);
+    row.info.kind = static_cast<Kind>(query.integer(3));
+    row.info.role = static_cast<Role>(query.integer(4));
+    row.info.rights = static_cast<std::uint32_t>(query.integer(5));
+    row.info.seq = query.number(6);
+    row.info.items = query.number(7);
+    row.directory = query.bytes(8);
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+void Index::put(const FolderRow& row) {
+  auto query = database_.query(
+      "INSERT OR REPLACE INTO folders(view, gid, parent, name, kind, role, rights, seq, items, directory) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  query.bind(row.view).bind(view_of(row.info.gid)).bind(view_of(row.info.parent)).text(row.info.name);
+  query.bind(static_cast<int>(row.info.kind)).bind(static_cast<int>(row.info.role)).bind(row.info.rights);
+  query.bind(row.info.seq).bind(row.info.items).text(row.directory).run();
+}
+
+void Index::erase_folder(std::uint64_t view, const Gid& gid) {
+  database_.query("DELETE FROM folders WHERE view = ? AND gid = ?").bind(view).bind(view_of(gid)).run();
+}
+
+void Index::move_folder(std::uint64_t view, const Gid& gid, const std::string& directory) {
+  database_.query("INSERT OR REPLACE INTO moving(view, gid, directory) VALUES(?, ?, ?)")
+      .bind(view)
+      .bind(view_of(gid))
+      .text(directory)
+      .run();
+}
+
+std::vector<std::tuple<std::uint64_t, Gid, std::string>> Index::moving_folders() {
+  std::vector<std::tuple<std::uint64_t, Gid, std::string>> out;
+  auto query = database_.query("SELECT view, gid, directory FROM moving");
+  while (query.next()) out.emplace_back(query.number(0), gid_of(query.bytes(1)), query.bytes(2));
+  return out;
+}
+
+void Index::folders_moved() { database_.execute("DELETE FROM moving"); }
+
+bool Index::empty(std::uint64_t view, const Gid& folder) {
+  auto query = database_.query("SELECT 1 FROM items WHERE view = ? AND folder = ? LIMIT 1");
+  return !query.bind(view).bind(view_of(folder)).next();
+}
+
+std::vector<ViewRow> Index::views() {
+  std::vector<ViewRow> out;
+  auto query = database_.query("SELECT view, name, prefix, position FROM views ORDER BY view");
+  while (query.next()) {
+    ViewRow row{query.number(0), query.bytes(1), query.bytes(2), std::nullopt};
+    if (const auto octets = query.bytes(3); !octets.empty()) {
+      // Unreadable: as if there were none; the gateway then compares instead of trusting us.
+      if (auto position = e2e::decode_position(std::as_bytes(std::span(octets)))) row.position = std::move(*position);
+    }
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+void Index::put_view(std::uint64_t view, std::string_view name, std::string_view prefix) {
+  database_
+      .query(
+          "INSERT INTO views(view, name, prefix) VALUES(?, ?, ?) ON CONFLICT(view) DO UPDATE SET name = excluded.name")
+      .bind(view)
+      .text(name)
+      .text(prefix)
+      .run();
+}
+
+void Index::put_position(const e2e::Position& position) {
+  database_
+      .query(
+          "INSERT INTO views(view, name, prefix, position) VALUES(?, '', '', ?) "
+          "ON CONFLICT(view) DO UPDATE SET position = excluded.position")
+      .bind(position.view)
+      .bind(View(e2e::encode(position)))
+      .run();
+}
+
+void Index::leave(const std::string& path) {
+  database_.query("INSERT OR REPLACE INTO leaving(path) VALUES(?)").text(path).run();
+}
+void Index::left(const std::string& path) { database_.query("DELETE FROM leaving WHERE path = ?").text(path).run(); }
+
+std::vector<std::string> Index::leaving() {
+  std::vector<std::string> out;
+  auto query = database_.query("SELECT path FROM leaving");
+  while (query.next()) out.push_back(query.bytes(0));
+  return out;
+}
+
+Bytes Index::note(std::string_view key) {
+  auto query = database_.query("SELECT value FROM notes WHERE key = ?");
+  query.text(key);
+  return query.next() ? query.bytes(0) : Bytes();
+}
+
+void Index::note(std::string_view key, View value) {
+  database_.query("INSERT OR REPLACE INTO notes(key, value) VALUES(?, ?)").text(key).bind(value).run();
+}
+
+void Index::forget_notes() { database_.execute("DELETE FROM notes"); }
+
+void Index::erase_everything() {
+  Transaction change(database_);
+  for (const char* sql : {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving",
+                          "DELETE FROM moving", "DELETE FROM commands"})
+    database_.execute(sql);
+  change.commit();
+}
+
+}  // namespace tidegate::device

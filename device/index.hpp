@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a device knows of what lies on its disk (design: state, "Maildir and vdir on a device", rule 1): device.db.
+// A row means "was durably there". One thread at a time (the disk pool's); failures are Trouble.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "core/e2e/sync.hpp"
+#include "device/database.hpp"
+
+namespace tidegate::device {
+
+using e2e::Gid;
+
+struct ItemRow {
+  std::uint64_t view = 0;
+  Gid gid{};
+  std::vector<Gid> folders;  ///< all of them, as the store has it
+  Gid folder{};              ///< where the file lies
+  std::string name;          ///< below the folder's directory: "cur/GID,S=9:2,S"; a user may have renamed it since
+  Kind kind = Kind::mail;
+  std::uint64_t size = 0;
+  Bytes sha256;
+  std::uint64_t inode = 0;
+  std::int64_t mtime_ns = 0;
+  std::uint32_t base_flags = 0;  ///< what the store had when we last heard
+  std::vector<std::string> keywords;
+  Bytes content_rev, fingerprint;
+  std::int64_t received = 0;
+  std::uint64_t seq = 0;  ///< 0: take whatever comes next for it
+  bool stub = false;
+};
+
+struct FolderRow {
+  std::uint64_t view = 0;
+  e2e::FolderInfo info;
+  std::string directory;  ///< below the Maildir's (mail) or vdir's root; empty: the Maildir's root itself
+};
+
+struct ViewRow {
+  std::uint64_t view = 0;
+  std::string name;
+  std::string prefix;  ///< Maildir++ component before its folders; empty for the first view
+  std::optional<e2e::Position> position;
+};
+
+class Index {
+ public:
+  Index(const std::string& path, const char* vfs, bool read_only = false);
+  Database& database() { return database_; }
+
+  std::optional<ItemRow> item(std::uint64_t view, const Gid&);
+  void put(const ItemRow&);
+  void erase(std::uint64_t view, const Gid&);
+  void each(std::uint64_t view, const std::function<void(const ItemRow&)>&);
+  std::uint64_t count(std::uint64_t view);
+  bool named(std::uint64_t view, const Gid& folder, const std::string& name);  ///< a row lies there
+
+  std::vector<FolderRow> folders(std::uint64_t view);
+  void put(const FolderRow&);
+  void erase_folder(std::uint64_t view, const Gid&);
+  bool empty(std::uint64_t view, const Gid& folder);  ///< no file of ours lies there
+
+  /// Folders that are getting another directory: recorded first, so that a move cut short is finished by the next life.
+  void move_folder(std::uint64_t view, const Gid&, const std::string& directory);
+  std::vector<std::tuple<std::uint64_t, Gid, std::string>> moving_folders();
+  void folders_moved();
+
+  std::vector<ViewRow> views();
+  void put_view(std::uint64_t view, std::string_view name, std::string_view prefix);
+  void put_position(const e2e::Position&);
+
+  /// Files that are to go: recorded before they do.
+  void leave(const std::string& path);
+  void left(const std::string& path);
+  std::vector<std::string> leaving();
+
+  Bytes note(std::string_view key);  ///< empty: none
+  void note(std::string_view key, View value);
+  void erase_everything();  ///< but the notes
+  void forget_notes();
+
+ private:
+  Database database_;
+};
+
+}  // namespace tidegate::device

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// tidegate-device pair | run | status
+#include <cstdio>
+#include <iostream>
+#include <optional>
+
+#include <boost/program_options.hpp>
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+
+#include "core/config/secret.hpp"
+#include "core/tls/network.hpp"
+#include "device/device.hpp"
+#include "device/display.hpp"
+#include "device/status.hpp"
+#include "device/terminal.hpp"
+
+namespace options = boost::program_options;
+namespace tidegate::device {
+namespace {
+
+constexpr int wrong_usage = 2;
+constexpr const char* usage =
+    "tidegate-device pair [--relay URL --user ADDRESS] [CODE or tidegate: link]\n"
+    "tidegate-device run [--once-idle] [--events text|json]\n"
+    "tidegate-device status [--json]\n\n"
+    "Keeps a Maildir (and calendars, contacts) on this machine like the mailbox behind the gateway.\n";
+
+int fail(const Fault& why) {
+  std::cerr << "tidegate-device: " << why.text << "\n";
+  if (!why.cause.empty()) std::cerr << "  (" << why.cause << ")\n";
+  return 1;
+}
+
+struct Command {
+  std::string name;
+  options::variables_map values;
+  std::string text(const char* key) const {
+    return values.count(key) != 0 ? values[key].as<std::string>() : std::string();
+  }
+};
+
+options::options_description described() {
+  options::options_description all("Options");
+  const auto word = [] { return options::value<std::string>(); };
+  all.add_options()("help,h", "say this")("version", "say the version")(
+      "state", word(), "directory of keys and index (default ~/.local/state/tidegate-device)")(
+      "maildir", word(), "where mail goes; chosen once (default STATE/mail)")(
+      "vdir", word(), "where calendars and contacts go; chosen once (default STATE/pim)")(
+      "ca", word(), "PEM file of the authority that signed the relay's certificate (default: the system's)")(
+      "relay", word(), "pair: address of the relay, https://host[:port]")("user", word(),
+                                                                          "pair: the account's address")(
+      "password-file", word(), "pair: file with the account's password at the relay (default: asked for)")(
+      "name", word(), "pair: what this device is called in lists (default: the host's name)")(
+      "once-idle", "run: end when all that was there has been stored")(
+      "events", word()->default_value("text"), "run: text, or json: one object a line")("json", "status: as JSON")(
+      "command", word(), "")("code", word(), "");
+  return all;
+}
+
+Settings settings_of(const Command& command) {
+  Settings settings;
+  settings.state = command.text("state").empty() ? default_state() : absolute(command.text("state"));
+  settings.maildir = absolute(command.text("maildir"));
+  settings.vdir = absolute(command.text("vdir"));
+  settings.ca_file = absolute(command.text("ca"));
+  settings.name = command.text("name").empty() ? host_name() : command.text("name");
+  return settings;
+}
+
+class Silent final : public Events {
+  void event(const Event&) override {}
+};
+
+int pair(const Command& command) {
+  PairRequest request{command.text("relay"), command.text("user"), {}, command.text("code")};
+  if (request.code.empty()) {
+    auto code = ask("Pairing code (from the welcome mail): ", true);
+    if (!code) return fail(code.error());
+    request.code = std::move(*code);
+  }
+  if (const auto file = command.text("password-file"); !file.empty()) {
+    auto read = config::read_secret_file(file, [](std::string_view why) { std::cerr << why << "\n"; });
+    if (!read) return fail(read.error());
+    request.password = std::move(*read);
+  } else {
+    auto asked = ask("Password of the account at the relay: ", false);
+    if (!asked) return fail(asked.error());
+    request.password = std::move(*asked);
+  }
+  auto settings = settings_of(command);
+  auto lock = StateLock::take(settings.state);
+  if (!lock) return fail(lock.error());
+  auto world = tls::real_world();
+  Silent nobody;
+  std::optional<Result<Pairing>> result;
+  {
+    Device device(*world, settings, nobody);
+    device.pair(std::move(request), [&](Result<Pairing> done) {
+      result = std::move(done);
+      world->stop();
+    });
+    world->on_signal([&](int) { world->stop(); });
+    world->run();
+  }
+  if (!result)
+    return fail(Fault{FaultKind::cancelled, "pair", "Interrupted; the same code can be used again.", {}, {}});
+  if (!*result) return fail(result->error());
+  const auto& done = **result;
+  fmt::print(
+      "paired with {} for {}\n  this device {}\n  gateway     {}\nBoth also stand in the mail that the gateway sends "
+      "now.\n",
+      done.gateway_name, done.user, done.own_fingerprint, done.gateway_fingerprint);
+  return 0;
+}
+
+class Printer final : public Events {
+ public:
+  Printer(bool json, bool once) : json_(json), once_(once), screen_(json ? 0 : terminal_width()) {}
+  std::function<void()> end;
+  int code = 0;
+
+ private:
+  void event(const Event& event) override {
+    const auto text = json_ ? to_json(event) + "\n" : screen_.show(event);
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+    if (const auto* stopped = std::get_if<Stopped>(&event)) {
+      code = fail(stopped->why);
+      end();
+    }
+    if (std::holds_alternative<Wiped>(event) || (once_ && std::holds_alternative<Idle>(event))) end();
+  }
+  bool json_, once_;
+  Screen screen_;
+};
+
+int run(const Command& command) {
+  const auto format = command.text("events");
+  if (format != "text" && format != "json") {
+    std::cerr << "tidegate-device: --events must be text or json\n";
+    return wrong_usage;
+  }
+  auto settings = settings_of(command);
+  auto lock = StateLock::take(settings.state);
+  if (!lock) return fail(lock.error());
+  auto world = tls::real_world();
+  Printer printer(format == "json", command.values.count("once-idle") != 0);
+  Device device(*world, settings, printer);
+  bool ending = false;
+  printer.end = [&] {
+    if (std::exchange(ending, true)) return;
+    // Not within the event that says so.
+    world->reactor().post([&] { device.stop([&] { world->stop(); }); });
+  };
+  world->on_signal([&](int) { ending ? world->stop() : printer.end(); });
+  device.run();
+  world->run();
+  return printer.code;
+}
+
+int status(const Command& command) {
+  const auto state = settings_of(command).state;
+  auto world = tls::real_world();
+  auto read = read_status(*world, state, StateLock::held(state));
+  if (!read) return fail(read.error());
+  fmt::print("{}", command.values.count("json") != 0 ? to_json(*read) + "\n" : to_text(*read));
+  return 0;
+}
+
+int start(int count, char** words) {
+  Command command;
+  const auto all = described();
+  try {
+    options::positional_options_description order;
+    order.add("command", 1).add("code", 1);
+    options::store(options::command_line_parser(count, words).options(all).positional(order).run(), command.values);
+    options::notify(command.values);
+  } catch (const options::error& wrong) {
+    std::cerr << "tidegate-device: " << wrong.what() << "; see --help\n";
+    return wrong_usage;
+  }
+  command.name = command.text("command");
+  if (command.values.count("version") != 0) {
+    fmt::print("tidegate-device {}\n", TIDEGATE_VERSION);
+    return 0;
+  }
+  if (command.values.count("help") != 0 || command.name.empty()) {
+    std::cout << usage << "\n" << all;
+    return command.name.empty() && command.values.count("help") == 0 ? wrong_usage : 0;
+  }
+  if (command.name == "pair") return pair(command);
+  if (command.name == "run") return run(command);
+  if (command.name == "status") return status(command);
+  std::cerr << "tidegate-device: there is no `" << command.name << "`; see --help\n";
+  return wrong_usage;
+}
+
+}  // namespace
+}  // namespace tidegate::device
+
+int main(int count, char** words) {
+  tidegate::device::no_core_dumps();
+  ::umask(077);
+  return tidegate::device::start(count, words);
+}

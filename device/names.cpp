@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/names.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace tidegate::device {
+namespace {
+
+constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+constexpr std::size_t gid_characters = 26;
+
+constexpr std::array<std::pair<char, std::uint32_t>, 6> letters_of{
+    {{'D', draft}, {'F', flagged}, {'P', forwarded}, {'R', answered}, {'S', seen}, {'T', deleted}}};
+
+/// The value of the first UID line, unfolded (RFC 5545 §3.1, RFC 6350 §3.2); looked for in the first 64 KiB.
+std::string uid_of(std::string_view content) {
+  content = content.substr(0, std::size_t{64} << 10);
+  std::string value;
+  bool found = false;
+  while (!content.empty()) {
+    const auto end = content.find('\n');
+    auto line = content.substr(0, end);
+    content.remove_prefix(end == std::string_view::npos ? content.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (found) {
+      if (!line.starts_with(' ') && !line.starts_with('\t')) break;
+      value += line.substr(1);
+    } else if (line.starts_with("UID:") || line.starts_with("uid:")) {
+      value = line.substr(4);
+      found = true;
+    } else if (line.starts_with("UID;") || line.starts_with("uid;")) {
+      const auto colon = line.find(':');
+      if (colon == std::string_view::npos) continue;
+      value = line.substr(colon + 1);
+      found = true;
+    }
+  }
+  return value;
+}
+
+bool harmless(std::string_view uid) {
+  return !uid.empty() && uid.size() <= 180 && uid[0] != '.' && uid[0] != '-' &&
+         std::all_of(uid.begin(), uid.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("._-@+={}").find(c) != std::string_view::npos;
+         });
+}
+
+}  // namespace
+
+std::string gid_text(const Gid& gid) {
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const auto octet : gid) {
+    bits = (bits << 8) | std::to_integer<std::uint32_t>(octet);
+    count += 8;
+    while (count >= 5) out += alphabet[(bits >> (count -= 5)) & 31];
+  }
+  out += alphabet[(bits << (5 - count)) & 31];
+  return out;
+}
+
+std::optional<Gid> gid_from_text(std::string_view text) {
+  if (text.size() != gid_characters) return std::nullopt;
+  Gid gid{};
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  std::size_t at = 0;
+  for (const char c : text) {
+    const auto value = alphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = (bits << 5) | static_cast<std::uint32_t>(value);
+    if ((count += 5) >= 8 && at < gid.size()) gid[at++] = static_cast<std::byte>((bits >> (count -= 8)) & 0xFF);
+  }
+  if ((bits & 3) != 0) return std::nullopt;  // the last two bits are no part of it
+  return gid;
+}
+
+std::string flag_letters(std::uint32_t flags) {
+  std::string out;
+  for (const auto& [letter, flag] : letters_of)
+    if ((flags & flag) != 0) out += letter;
+  return out;
+}
+
+std::uint32_t flags_of_letters(std::string_view letters) {
+  std::uint32_t flags = 0;
+  for (const auto& [letter, flag] : letters_of)
+    if (letters.find(letter) != std::string_view::npos) flags |= flag;
+  return flags;
+}
+
+std::string mail_base(const Gid& gid, std::uint64_t size) { return gid_text(gid) + ",S=" + std::to_string(size); }
+
+std::string mail_name(std::string_view base, std::uint32_t flags) {
+  const auto letters = flag_letters(flags);
+  return letters.empty() ? "new/" + std::string(base) : "cur/" + std::string(base) + ":2," + letters;
+}
+
+std::optional<MailName> parse_mail_name(std::string_view name) {
+  MailName out;
+  if (const auto info = name.find(":2,"); info != std::string_view::npos) {
+    out.letters = std::string(name.substr(info + 3));
+    name = name.substr(0, info);
+  }
+  out.base = std::string(name);
+  const auto gid = gid_from_text(name.substr(0, gid_characters));
+  if (!gid || !name.substr(gid_characters).starts_with(",S=")) return std::nullopt;
+  out.gid = *gid;
+  const auto digits = name.substr(gid_characters + 3);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.size);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return out;
+}
+
+std::string folder_component(std::string_view name) {
+  static constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : name.substr(0, 200)) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (c == '.' || c == '/' || c == '%' || octet < 0x20 || octet == 0x7F) {
+      out += '%';
+      out += digits[octet >> 4];
+      out += digits[octet & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out.empty() ? "%" : out;
+}
+
+std::string_view vdir_suffix(Kind kind) {
+  switch (kind) {
+    case Kind::contact:
+      return ".vcf";
+    case Kind::event:
+    case Kind::task:
+    case Kind::note:
+      return ".ics";
+    default:
+      return "";
+  }
+}
+
+std::string_view vdir_collection(Kind kind) {
+  switch (kind) {
+    case Kind::mail:
+      return "";
+    case Kind::event:
+    case Kind::task:
+      return "calendars";
+    case Kind::contact:
+      return "contacts";
+    case Kind::note:
+      return "notes";
+    case Kind::file:
+      return "files";
+  }
+  return "files";
+}
+
+std::string vdir_name(const Gid& gid, Kind kind, std::string_view content) {
+  const auto uid = kind == Kind::file ? std::string() : uid_of(content);
+  return (harmless(uid) ? uid : gid_text(gid)) + std::string(vdir_suffix(kind));
+}
+
+}  // namespace tidegate::device

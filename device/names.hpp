@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// How items and folders are called on disk (design: state, "Maildir and vdir on a device"). Pure; any thread.
+//
+//   mail    GID,S=SIZE            in new/  (no flag yet)
+//           GID,S=SIZE:2,LETTERS  in cur/
+//   vdir    UID.ics, UID.vcf      GID.ics where the UID would not do as a file name
+//   folder  .Top.Sub              Maildir++; UTF-8; '.', '/', '%' and control characters of a name as %XX
+//
+// GID is the item's gid as 26 characters of lower-case base32 (RFC 4648 §6, no padding).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/e2e/sync.hpp"
+
+namespace tidegate::device {
+
+using e2e::Gid;
+
+std::string gid_text(const Gid&);
+std::optional<Gid> gid_from_text(std::string_view);
+
+/// Maildir letters of the flags, in ASCII order: D draft, F flagged, P forwarded, R answered, S seen, T deleted.
+std::string flag_letters(std::uint32_t flags);
+/// Letters that mean nothing to us are left out.
+std::uint32_t flags_of_letters(std::string_view letters);
+/// Flags a Maildir can show; others live in the index only.
+inline constexpr std::uint32_t shown_flags = 0x3F;
+
+struct MailName {
+  Gid gid{};
+  std::uint64_t size = 0;
+  std::string base;                    ///< "GID,S=SIZE"
+  std::optional<std::string> letters;  ///< after ":2,"; none: not there
+};
+std::string mail_base(const Gid&, std::uint64_t size);
+/// Below the folder: "new/BASE" for a mail without flags, else "cur/BASE:2,LETTERS".
+std::string mail_name(std::string_view base, std::uint32_t flags);
+/// Of a file's last component; nullopt: not one of ours.
+std::optional<MailName> parse_mail_name(std::string_view name);
+
+/// Three-way: what was changed here (from `base` to `local`) on top of what the store has now.
+constexpr std::uint32_t merge_flags(std::uint32_t base, std::uint32_t local, std::uint32_t store) {
+  return (store | (local & ~base)) & ~(base & ~local);
+}
+
+/// One folder's name as a component of a Maildir++ or vdir path.
+std::string folder_component(std::string_view name);
+
+/// The file of a calendar object, task, note or contact: its UID where that is harmless, else its gid.
+std::string vdir_name(const Gid&, Kind, std::string_view content);
+std::string_view vdir_suffix(Kind);
+/// The directory of a kind below the vdir root: "calendars", "contacts", "notes", "files"; empty for mail.
+std::string_view vdir_collection(Kind);
+
+}  // namespace tidegate::device

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening, sweeping up, erasing. Items: apply.cpp. Files whose names may have changed: where.cpp.
+#include "device/shelf.hpp"
+
+#include <chrono>
+
+#include "device/group.hpp"
+#include "device/names.hpp"
+#include "device/trouble.hpp"
+
+namespace tidegate::device {
+namespace {
+
+constexpr const char* root_mark = ".tidegate";
+constexpr std::size_t probe_size = 65536;
+
+template <class Body>
+auto guarded(Body body) -> Result<decltype(body())> {
+  try {
+    if constexpr (std::is_void_v<decltype(body())>) {
+      body();
+      return {};
+    } else {
+      return body();
+    }
+  } catch (const Trouble& trouble) {
+    return std::unexpected(trouble.fault);
+  }
+}
+
+}  // namespace
+
+Shelf::Shelf(sim::World& world, Places places, Bytes device_id, std::function<void(Arrival)> arrived)
+    : world_(world),
+      files_(world.files()),
+      places_(std::move(places)),
+      device_id_(std::move(device_id)),
+      arrived_(std::move(arrived)),
+      group_(std::make_unique<Group>()) {}
+Shelf::~Shelf() = default;
+
+Result<void> Shelf::open() {
+  return guarded([&] {
+    need(files_.make_directories(places_.state));
+    index_ = std::make_unique<Index>(places_.state + "/device.db", world_.sqlite_vfs());
+    tree_ = std::make_unique<Tree>(files_, *index_, places_);
+    lay_roots();
+    if (index_->note("state") == "wiping") erase_account();
+    tree_->load();
+    finish_leaving();
+    sweep();
+  });
+}
+
+void Shelf::lay_roots() {
+  const bool laid = !index_->note("laid").empty();
+  check_root(places_.maildir, !laid);
+  check_root(places_.vdir, !laid);
+  if (laid) return;
+  need(files_.sync_directory(places_.maildir));
+  need(files_.sync_directory(places_.vdir));
+  index_->note("laid", "yes");
+}
+
+void Shelf::check_root(const std::string& root, bool may_lay) {
+  const auto mark = root + "/" + root_mark;
+  const auto own = hex(device_id_) + "\n";
+  if (need(files_.info(mark))) {
+    if (need(files_.read(mark, 4096)) == own) return;
+    // Ours, but cut off by a power cut before anything depended on it.
+    if (may_lay && own.starts_with(need(files_.read(mark, 4096))))
+      need(files_.remove(mark));
+    else
+      throw Trouble(
+          Fault{FaultKind::denied,
+                root,
+                root + " belongs to another paired device: choose another directory, or mount the right disk.",
+                {},
+                {}});
+  } else if (!may_lay) {
+    throw Trouble(Fault{FaultKind::denied,
+                        root,
+                        mark + " is not there: this is the wrong disk, or it is not mounted. Mount it and start again; "
+                               "nothing was changed.",
+                        {},
+                        {}});
+  }
+  need(files_.make_directories(root));
+  need(files_.create(mark, own));
+  need(files_.sync(mark));
+}
+
+void Shelf::sweep() {
+  strays_.clear();
+  for (const auto& [key, folder] : tree_->all()) {
+    if (!need(files_.info(tree_->path(folder)))) tree_->ensure(folder);
+    sweep_folder(folder);
+  }
+  if (need(files_.info(places_.vdir + "/.tmp")))
+    for (const auto& file : need(files_.list(places_.vdir + "/.tmp")))
+      need(files_.remove(places_.vdir + "/.tmp/" + file.name));
+  settle_strays();
+}
+
+void Shelf::sweep_folder(const FolderRow& folder) {
+  if (folder.info.kind != Kind::mail) return;  // a vdir's files have names of their own; see apply.cpp, place()
+  const auto base = tree_->path(folder);
+  for (const char* part : {"/tmp", "/new", "/cur"})
+    if (!need(files_.info(base + part))) need(files_.make_directories(base + part));
+  for (const auto& file : need(files_.list(base + "/tmp")))
+    if (parse_mail_name(file.name)) need(files_.remove(base + "/tmp/" + file.name));
+  for (const std::string part : {"new/", "cur/"})
+    for (const auto& file : need(files_.list(base + "/" + part))) {
+      const auto name = parse_mail_name(file.name);
+      if (!name) continue;  // not one of ours
+      if (index_->named(folder.view, folder.info.gid, part + file.name)) continue;
+      strays_[{folder.view, name->gid}].push_back(base + "/" + part + file.name);
+    }
+}
+
+/// A kill between a rename and its transaction, or a mail program that set flags, left files where no row points.
+void Shelf::settle_strays() {
+  Transaction change(index_->database());
+  for (auto it = strays_.begin(); it != strays_.end();) {
+    auto row = index_->item(it->first.first, it->first.second);
+    if (!row) {  // adopted when it is delivered again, if its octets fit
+      ++it;
+      continue;
+    }
+    const bool present = need(files_.info(path_of(*row))).has_value();
+    for (const auto& path : it->second) {
+      const bool same_size = parse_mail_name(last_of(path))->size == row->size;
+      if (!present && same_size && locate(*row)) {
+        index_->put(*row);
+        break;
+      }
+    }
+    for (const auto& path : it->second)
+      if (path != path_of(*row) && sha256(need(files_.read(path))) != row->sha256) index_->leave(path);
+    it = strays_.erase(it);
+  }
+  change.commit();
+  finish_leaving();
+}
+
+void Shelf::finish_leaving() {
+  std::set<std::string> directories;
+  for (const auto& path : index_->leaving()) {
+    bool claimed = false;  // by a row: something came back to that very name
+    auto gone = path;
+    for (const auto& [key, folder] : tree_->all()) {
+      const auto root = tree_->path(folder) + "/";
+      if (path.starts_with(root) && index_->named(folder.view, folder.info.gid, path.substr(root.size())))
+        claimed = true;
+    }
+    if (!claimed && need(files_.info(gone))) {
+      if (const auto done = files_.remove(gone); !done && done.error().kind != FaultKind::not_found)
+        throw Trouble(done.error());
+      directories.insert(directory_of(gone));
+    }
+    left_.push_back(path);
+  }
+  for (const auto& directory : directories) need(files_.sync_directory(directory));
+}
+
+Result<void> Shelf::recover() {
+  return guarded([&] {
+    transfers_.clear();
+    compares_.clear();
+    *group_ = {};
+    applied_ = {};
+    left_.clear();
+    const auto probe = places_.state + "/probe";
+    if (need(files_.info(probe))) need(files_.remove(probe));
+    need(files_.create(probe, Bytes(probe_size, '\0')));
+    need(files_.sync(probe));
+    need(files_.remove(probe));
+    index_->note("probed", "yes");
+    check_root(places_.maildir, false);
+    check_root(places_.vdir, false);
+    tree_->load();
+    finish_leaving();
+    sweep();
+  });
+}
+
+void Shelf::erase_account() {
+  tree_->load();
+  for (const auto& view : index_->views())
+    index_->each(view.view, [&](const ItemRow& row) {
+      auto found = row;
+      if (tree_->find(row.view, row.folder) == nullptr) return;
+      if (const auto path = locate(found)) need(files_.remove(*path));
+    });
+  sweep();
+  for (const auto& [key, paths] : strays_)
+    for (const auto& path : paths) (void)files_.remove(path);
+  strays_.clear();
+  for (const auto& [key, folder] : tree_->all()) tree_->remove_directory(folder);
+  need(files_.sync_directory(places_.maildir));
+  need(files_.sync_directory(places_.vdir));
+  index_->erase_everything();
+  tree_->clear();
+}
+
+Result<void> Shelf::wipe() {
+  return guarded([&] {
+    transfers_.clear();
+    compares_.clear();
+    *group_ = {};
+    index_->note("state", "wiping");  // before the first file goes: a kill meanwhile is finished by the next start
+    erase_account();
+  });
+}
+
+Result<void> Shelf::with_index(const std::function<void(Index&)>& work) {
+  return guarded([&] { work(*index_); });
+}
+
+}  // namespace tidegate::device

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts what the gateway sends onto the disk so that a kill or power cut at any step loses and doubles nothing (design:
+// state, "Maildir and vdir on a device", rules 1-3 and 10):
+//   * many items: tmp/ → fsync each → rename → fsync directories → one FULL transaction {rows, position} → answers;
+//   * one live mail: renamed into place at once (then it is "on disk" for people), its fsync still comes before the
+//     transaction and so before the acknowledgement;
+//   * what goes is recorded first (table leaving), then the file goes.
+// An item in several folders has one file, in the first of them that this device knows.
+// All of it on the disk pool's one thread. A fault means: nothing of the batch may be acknowledged; end the session,
+// call recover() until it succeeds, and let the gateway send again from the position on disk.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/sim/world.hpp"
+#include "device/compare.hpp"
+#include "device/digest.hpp"
+#include "device/index.hpp"
+#include "device/tree.hpp"
+
+namespace tidegate::device {
+
+/// One item as it appeared in its folder.
+struct Arrival {
+  std::uint64_t view = 0;
+  Gid gid{};
+  std::string folder, subject, from;  ///< for people; subject and from of mails only
+  std::uint64_t size = 0;
+  Bytes sha256;
+  std::string path;
+  Kind kind = Kind::mail;
+  bool live = true;             ///< false: back-fill or compare
+  std::int64_t at_unix_ms = 0;  ///< when it was renamed into its place
+};
+
+struct Applied {
+  std::vector<e2e::ToGateway> answers;  ///< acknowledgements and what a compare asks for, in order
+  std::vector<std::pair<std::uint64_t, e2e::Position>> started;  ///< first positions, from HelloAck; durable
+  bool wiped = false;  ///< account data are gone; say Wiped, then forget the keys
+};
+
+class Shelf {
+ public:
+  /// `arrived` is called on the thread that calls apply().
+  Shelf(sim::World&, Places, Bytes device_id, std::function<void(Arrival)> arrived);
+  ~Shelf();
+
+  /// Opens device.db and the directories, sweeps up after an earlier life. Faults: denied (wrong or unmounted disk:
+  /// .tidegate is not there or another device's), quota, unavailable, invalid.
+  Result<void> open();
+  Result<Applied> apply(std::vector<e2e::ToDevice>);
+  /// After a fault of apply(): forgets what was under way, tries whether the disk takes octets, sweeps.
+  Result<void> recover();
+  /// Erases what this device holds of the account: files, index. Repeated by open() if cut short.
+  Result<void> wipe();
+
+  /// Work of others on the index (account, positions); Trouble becomes the Fault.
+  Result<void> with_index(const std::function<void(Index&)>&);
+
+ private:
+  struct Put;
+  struct Transfer;
+  struct Group;
+  using Key = std::pair<std::uint64_t, Gid>;
+
+  // shelf.cpp: opening and sweeping
+  void lay_roots();
+  void check_root(const std::string& root, bool may_lay);
+  void sweep();
+  void sweep_folder(const FolderRow&);
+  void settle_strays();
+  void finish_leaving();
+  void erase_account();
+  // apply.cpp: items
+  void take(const e2e::HelloAck&);
+  void take(const e2e::Folders&);
+  void take(e2e::Item&);
+  void take(const e2e::ItemPart&);
+  void take(const e2e::Meta&);
+  void take_gone(std::uint64_t view, std::uint64_t seq, const Gid&);
+  void take(const e2e::Mark&);
+  void take(const e2e::CompareDigests&);
+  void take(const e2e::ComparePage&);
+  void take(const e2e::CompareEnd&);
+  void whole_item(const e2e::Item&, View content, const std::string& written, Bytes hash);
+  bool keep_or_adopt(const e2e::Item&, const std::optional<ItemRow>& row, const Bytes& hash);
+  void place(Put&, const std::optional<ItemRow>& before, View content);
+  void rename_put(Put&);
+  void restate(ItemRow&, const std::vector<Gid>& folders, std::uint32_t flags);
+  void touch(std::uint64_t view, const Gid&);
+  void flush();
+  // where.cpp: finding files whose names a user may have changed
+  std::string path_of(const ItemRow&) const;
+  std::optional<std::string> locate(ItemRow&);
+  std::string free_vdir_name(const FolderRow&, const Gid&, Kind, View content);
+  void describe(ItemRow&);
+
+  sim::World& world_;
+  sim::Files& files_;
+  Places places_;
+  Bytes device_id_;
+  std::function<void(Arrival)> arrived_;
+  std::unique_ptr<Index> index_;
+  std::unique_ptr<Tree> tree_;
+  std::unique_ptr<Group> group_;
+  std::map<Key, Transfer> transfers_;
+  std::map<Key, std::vector<std::string>> strays_;  ///< files named by a gid that no row has: paths
+  std::map<std::uint64_t, Compare> compares_;
+  std::vector<std::string> left_;  ///< gone for good; their `leaving` rows go with the next transaction
+  Applied applied_;
+  std::uint64_t next_draft_ = 0;
+};
+
+}  // namespace tidegate::device

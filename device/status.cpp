@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/status.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "core/e2e/session.hpp"
+#include "device/display.hpp"
+#include "device/trouble.hpp"
+
+namespace tidegate::device {
+namespace {
+
+std::string field(std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.starts_with(name) && line.substr(name.size()).starts_with('='))
+      return std::string(line.substr(name.size() + 1));
+  }
+  return {};
+}
+
+std::int64_t number(std::string_view text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::string_view word(Standing standing) {
+  switch (standing) {
+    case Standing::none:
+      return "not paired";
+    case Standing::pending:
+      return "pairing not finished";
+    case Standing::paired:
+      return "paired";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+Result<Status> read_status(sim::World& world, const std::string& state, bool running) {
+  try {
+    auto& files = world.files();
+    auto identity = need(load_identity(files, state));
+    if (!identity)
+      return fault(FaultKind::not_found, state,
+                   "No device is paired in " + state + ": run `tidegate-device pair` first.");
+    Status status;
+    status.running = running;
+    status.own_fingerprint = e2e::fingerprint_text(identity->exchange.open);
+    status.places = need(chosen_places(files, state, {}, {}));
+    Index index(state + "/device.db", world.sqlite_vfs(), true);
+    status.account = account_of(index);
+    if (status.account.gateway_key.size() == sizeof(e2e::Key32)) {
+      e2e::Key32 key;
+      std::memcpy(key.data(), status.account.gateway_key.data(), key.size());
+      status.gateway_fingerprint = e2e::fingerprint_text(key);
+    }
+    for (const auto& view : index.views()) {
+      Status::View out{view.name, index.count(view.view), 0, 0, view.position.has_value()};
+      if (view.position) {
+        out.live = view.position->live;
+        out.jobs_left = static_cast<std::uint64_t>(std::count_if(view.position->jobs.begin(), view.position->jobs.end(),
+                                                                 [](const auto& job) { return !job.done; }));
+      }
+      status.views.push_back(std::move(out));
+    }
+    if (need(files.info(state + "/status"))) {
+      const auto text = need(files.read(state + "/status", 65536));
+      status.connected_unix = number(field(text, "connected_unix"));
+      status.proven_unix = number(field(text, "proven_unix"));
+      status.current = running && field(text, "current") == "1";
+      status.last_error = field(text, "last_error");
+    }
+    return status;
+  } catch (const Trouble& trouble) {
+    return std::unexpected(trouble.fault);
+  }
+}
+
+std::string to_text(const Status& s) {
+  std::string out = fmt::format("account     {} at {} ({})\n", s.account.user.empty() ? "none" : s.account.user,
+                                s.account.relay.empty() ? "no relay" : s.account.relay, word(s.account.standing));
+  if (!s.account.gateway_name.empty()) out += fmt::format("gateway     {}\n", s.account.gateway_name);
+  out += fmt::format("fingerprint this device {}\n", s.own_fingerprint);
+  if (!s.gateway_fingerprint.empty()) out += fmt::format("            gateway     {}\n", s.gateway_fingerprint);
+  out += fmt::format("mail in     {}\nothers in   {}\n", s.places.maildir, s.places.vdir);
+  if (s.current)
+    out += fmt::format("state       current, connected since {}\n", clock_text(s.connected_unix));
+  else
+    out += fmt::format("state       {}, {}\n", s.running ? "running" : "not running",
+                       s.proven_unix == 0 ? "never current yet" : "not current since " + clock_text(s.proven_unix));
+  for (const auto& view : s.views)
+    out += fmt::format("mailbox     {}: {} items, {}\n", view.name, grouped(view.items),
+                       !view.positioned      ? "position not known yet"
+                       : view.jobs_left == 0 ? "complete"
+                                             : fmt::format("{} folders still coming", view.jobs_left));
+  if (!s.last_error.empty() && !s.current) out += fmt::format("last error  {}\n", s.last_error);
+  return out;
+}
+
+std::string to_json(const Status& s) {
+  std::string views;
+  for (const auto& view : s.views)
+    views += fmt::format(R"({}{{"name":{},"items":{},"live":{},"jobs_left":{}}})", views.empty() ? "" : ",",
+                         json_text(view.name), view.items, view.live, view.jobs_left);
+  return fmt::format(
+      R"({{"user":{},"relay":{},"state":{},"gateway":{},"fingerprint":{},"gateway_fingerprint":{},"maildir":{},"vdir":{},)"
+      R"("running":{},"current":{},"connected_unix":{},"proven_unix":{},"last_error":{},"views":[{}]}})",
+      json_text(s.account.user), json_text(s.account.relay), json_text(word(s.account.standing)),
+      json_text(s.account.gateway_name), json_text(s.own_fingerprint), json_text(s.gateway_fingerprint),
+      json_text(s.places.maildir), json_text(s.places.vdir), s.running, s.current, s.connected_unix, s.proven_unix,
+      json_text(s.last_error), views);
+}
+
+}  // namespace tidegate::device

@@ -16,7 +16,9 @@ namespace {
 using Words = std::vector<std::string>;
 
 AdminAnswer said(std::string text) { return {true, std::move(text), {}, {}, {}}; }
-AdminAnswer failed(const Fault& why) { return {false, why.where.empty() ? why.text : why.where + ": " + why.text, {}, {}, {}}; }
+AdminAnswer failed(const Fault& why) {
+  return {false, why.where.empty() ? why.text : why.where + ": " + why.text, {}, {}, {}};
+}
 AdminAnswer usage(std::string text) { return {false, "usage: tidegate-relay " + std::move(text), {}, {}, {}}; }
 
 /// Takes "--name value" out of the words.
@@ -63,7 +65,8 @@ AdminAnswer licence_add(Desktop& d) {
   }
   auto hash = hash_password(d.request.password, d.request.salt, d.request.cost);
   if (!hash) return failed(hash.error());
-  if (auto done = d.accounts.licence_add(d.words[0], *hash, seats, expires, d.request.now); !done) return failed(done.error());
+  if (auto done = d.accounts.licence_add(d.words[0], *hash, seats, expires, d.request.now); !done)
+    return failed(done.error());
   d.audit("licence added", d.words[0], fmt::format("{} seats", seats));
   return said(fmt::format("licence {} added with {} seats", d.words[0], seats));
 }
@@ -74,7 +77,8 @@ AdminAnswer licence_list(Desktop& d) {
   AdminAnswer answer{true, {}, {"licence", "seats", "used", "state", "expires"}, {}, {}};
   for (const auto& one : *all) {
     const bool expired = one.expires != 0 && one.expires <= d.request.now;
-    answer.rows.push_back({one.name, std::to_string(one.seats), std::to_string(one.used), expired ? "expired" : state_word(one.state),
+    answer.rows.push_back({one.name, std::to_string(one.seats), std::to_string(one.used),
+                           expired ? "expired" : state_word(one.state),
                            one.expires ? show_time(one.expires) : "never"});
   }
   return answer;
@@ -87,7 +91,12 @@ AdminAnswer licence_state(Desktop& d, Standing state) {
   auto answer = said(fmt::format("licence {} is {} now", done->name, state_word(state)));
   d.audit(state == Standing::active ? "licence resumed" : "licence suspended", done->name);
   if (state == Standing::suspended)
-    answer.effects.push_back({Effect::What::licence_out, done->id, {}, {}, {}, wire::Code::forbidden,
+    answer.effects.push_back({Effect::What::licence_out,
+                              done->id,
+                              {},
+                              {},
+                              {},
+                              wire::Code::forbidden,
                               "the licence is suspended; ask the relay's operator"});
   return answer;
 }
@@ -98,7 +107,8 @@ AdminAnswer licence_remove(Desktop& d) {
   if (!done) return failed(done.error());
   d.audit("licence removed", done->name);
   auto answer = said(fmt::format("licence {} removed", done->name));
-  answer.effects.push_back({Effect::What::licence_out, done->id, {}, {}, {}, wire::Code::forbidden, "the licence was removed"});
+  answer.effects.push_back(
+      {Effect::What::licence_out, done->id, {}, {}, {}, wire::Code::forbidden, "the licence was removed"});
   return answer;
 }
 
@@ -121,8 +131,13 @@ AdminAnswer user_state(Desktop& d, Standing state) {
   if (!done) return failed(done.error());
   d.audit(state == Standing::active ? "user resumed" : "user suspended", *address);
   auto answer = said(fmt::format("user {} is {} now", *address, state_word(state)));
-  answer.effects.push_back({state == Standing::suspended ? Effect::What::user_out : Effect::What::user_changed, 0, *address, {},
-                            {done->guid}, wire::Code::forbidden, "this account is suspended; ask your administrator"});
+  answer.effects.push_back({state == Standing::suspended ? Effect::What::user_out : Effect::What::user_changed,
+                            0,
+                            *address,
+                            {},
+                            {done->guid},
+                            wire::Code::forbidden,
+                            "this account is suspended; ask your administrator"});
   return answer;
 }
 
@@ -136,7 +151,12 @@ AdminAnswer user_transfer(Desktop& d) {
   if (!before) return failed(before.error());
   d.audit("user transferred", *address, hex(before->guid) + " to " + hex(*guid));
   auto answer = said(fmt::format("user {} belongs to gateway {} now", *address, hex(*guid)));
-  answer.effects.push_back({Effect::What::user_out, 0, *address, {}, {before->guid, *guid}, wire::Code::unavailable,
+  answer.effects.push_back({Effect::What::user_out,
+                            0,
+                            *address,
+                            {},
+                            {before->guid, *guid},
+                            wire::Code::unavailable,
                             "this account moved to another gateway; connect again"});
   return answer;
 }
@@ -149,7 +169,8 @@ AdminAnswer user_remove(Desktop& d) {
   if (!done) return failed(done.error());
   d.audit("user removed", *address);
   auto answer = said(fmt::format("user {} removed; his seat is free", *address));
-  answer.effects.push_back({Effect::What::user_out, 0, *address, {}, {done->guid}, wire::Code::forbidden, "this account was removed"});
+  answer.effects.push_back(
+      {Effect::What::user_out, 0, *address, {}, {done->guid}, wire::Code::forbidden, "this account was removed"});
   return answer;
 }
 
@@ -164,7 +185,9 @@ AdminAnswer device_list(Desktop& d) {
                         : one.key.empty()                  ? "pairing"
                         : one.state == DeviceState::locked ? "locked"
                                                            : "in use";
-    const auto* suite = one.suite == wire::Suite::noise_1 ? "noise-1" : one.suite == wire::Suite::vmes_1 ? "vmes-1" : "none";
+    const auto* suite = one.suite == wire::Suite::noise_1  ? "noise-1"
+                        : one.suite == wire::Suite::vmes_1 ? "vmes-1"
+                                                           : "none";
     answer.rows.push_back({one.user, hex(one.id), state, suite});
   }
   return answer;
@@ -177,8 +200,14 @@ AdminAnswer device_revoke(Desktop& d) {
   if (!address) return failed(address.error());
   if (auto done = d.accounts.revoke(*address, *id); !done) return failed(done.error());
   d.audit("device revoked", *address, hex(*id));
-  auto answer = said(fmt::format("device {} can no longer connect here; to take its keys away too, `tidegatectl device revoke`", hex(*id)));
-  answer.effects.push_back({Effect::What::device_out, 0, *address, *id, {}, wire::Code::revoked,
+  auto answer = said(fmt::format(
+      "device {} can no longer connect here; to take its keys away too, `tidegatectl device revoke`", hex(*id)));
+  answer.effects.push_back({Effect::What::device_out,
+                            0,
+                            *address,
+                            *id,
+                            {},
+                            wire::Code::revoked,
                             "this device was revoked; pair it again with a new pairing code"});
   return answer;
 }
@@ -188,7 +217,8 @@ AdminAnswer gateway_list(Desktop& d) {
   if (!all) return failed(all.error());
   AdminAnswer answer{true, {}, {"gateway", "guid", "licence", "users", "interception"}, {}, {}};
   for (const auto& one : *all)
-    answer.rows.push_back({one.label, hex(one.guid), one.licence.name, std::to_string(one.users), one.interception ? "allowed" : "refused"});
+    answer.rows.push_back({one.label, hex(one.guid), one.licence.name, std::to_string(one.users),
+                           one.interception ? "allowed" : "refused"});
   return answer;
 }
 
@@ -197,7 +227,8 @@ AdminAnswer gateway_interception(Desktop& d, bool allowed) {
   if (!guid) return usage("gateway allow-interception|refuse-interception GUID");
   if (auto done = d.accounts.gateway_interception(*guid, allowed); !done) return failed(done.error());
   d.audit(allowed ? "interception allowed" : "interception refused", hex(*guid));
-  return said(fmt::format("gateway {} {} connect through a TLS-opening proxy from its next connection on", hex(*guid), allowed ? "may" : "may not"));
+  return said(fmt::format("gateway {} {} connect through a TLS-opening proxy from its next connection on", hex(*guid),
+                          allowed ? "may" : "may not"));
 }
 
 AdminAnswer audit_log(Desktop& d) {

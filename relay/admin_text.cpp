@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The subcommands' answers and requests as octets: JSON between processes, tables for people.
-#include <boost/json.hpp>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 
+#include <boost/json.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -39,13 +38,15 @@ std::string text_of(const json::object& object, const char* key) {
 Result<json::object> object_of(std::string_view text) {
   boost::system::error_code error;
   auto value = json::parse(text, error);
-  if (error || !value.is_object()) return fault(FaultKind::invalid, "control socket", "this is no JSON object", error.message());
+  if (error || !value.is_object())
+    return fault(FaultKind::invalid, "control socket", "this is no JSON object", error.message());
   return std::move(value.get_object());
 }
 
 /// Characters, not octets: addresses and names may hold UTF-8.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 /// What came over the wire must not steer the terminal.
@@ -82,7 +83,8 @@ Result<AdminAnswer> from_json(std::string_view text) {
     for (const auto& row : rows->get_array()) {
       std::vector<std::string> cells;
       if (row.is_array())
-        for (const auto& cell : row.get_array()) cells.emplace_back(cell.is_string() ? std::string(cell.get_string()) : "");
+        for (const auto& cell : row.get_array())
+          cells.emplace_back(cell.is_string() ? std::string(cell.get_string()) : "");
       cells.resize(answer.columns.size());
       answer.rows.push_back(std::move(cells));
     }
@@ -132,7 +134,8 @@ Result<std::int64_t> parse_date(std::string_view text) {
   const bool shaped = text.size() == 10 && text[4] == '-' && text[7] == '-' && number(text.substr(0, 4), year) &&
                       number(text.substr(5, 2), month) && number(text.substr(8, 2), day);
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
-  if (!shaped || !date.ok()) return fault(FaultKind::invalid, "date", "a date must be YYYY-MM-DD, such as 2027-12-31, or never");
+  if (!shaped || !date.ok())
+    return fault(FaultKind::invalid, "date", "a date must be YYYY-MM-DD, such as 2027-12-31, or never");
   const auto end = std::chrono::sys_days(date) + std::chrono::days(1);
   return std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count() - 1;
 }

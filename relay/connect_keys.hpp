@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The KeyIds that GET /rts/connect hands out (design: RTS, opening): nothing is kept for a GET, any node that shares the
-// secret can check them, each opens once. Pure: time and randomness come in. Reactor thread.
+// The KeyIds that GET /rts/connect hands out (design: RTS, opening): nothing is kept for a GET, any node that shares
+// the secret can check them, each opens once. Pure: time and randomness come in. Reactor thread.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/control_socket.hpp"
 
-#include <unistd.h>
-
 #include <array>
 #include <utility>
+
+#include <unistd.h>
 
 namespace tidegate::relay {
 namespace {
@@ -45,7 +45,8 @@ class LineStream : public sim::StreamEvents {
       if (io.state == sim::IoState::again) return;
       if (io.state != sim::IoState::ok || in_.size() > longest_line) return over();
       in_.append(reinterpret_cast<const char*>(octets.data()), io.octets);
-      if (const auto end = in_.find('\n'); end != std::string::npos && !std::exchange(heard_, true)) return line(in_.substr(0, end));
+      if (const auto end = in_.find('\n'); end != std::string::npos && !std::exchange(heard_, true))
+        return line(in_.substr(0, end));
     }
   }
   void writable() override { write(); }
@@ -70,7 +71,10 @@ class LineStream : public sim::StreamEvents {
 class ControlSocket::Peer final : public LineStream {
  public:
   Peer(ControlSocket& owner, std::uint64_t id, std::unique_ptr<sim::Stream> stream)
-      : LineStream(std::move(stream)), owner_(owner), id_(id), timer_(owner.reactor_.after(patience, [this] { over(); })) {}
+      : LineStream(std::move(stream)),
+        owner_(owner),
+        id_(id),
+        timer_(owner.reactor_.after(patience, [this] { over(); })) {}
 
   void answer(std::string text) {
     last_ = true;
@@ -83,10 +87,12 @@ class ControlSocket::Peer final : public LineStream {
 
  private:
   void line(std::string text) override {
-    owner_.serve_(std::move(text), [&owner = owner_, alive = std::weak_ptr<const bool>(owner_.alive_), id = id_](std::string said) {
-      if (alive.expired()) return;
-      if (const auto found = owner.peers_.find(id); found != owner.peers_.end()) found->second->answer(std::move(said));
-    });
+    owner_.serve_(std::move(text),
+                  [&owner = owner_, alive = std::weak_ptr<const bool>(owner_.alive_), id = id_](std::string said) {
+                    if (alive.expired()) return;
+                    if (const auto found = owner.peers_.find(id); found != owner.peers_.end())
+                      found->second->answer(std::move(said));
+                  });
   }
   void over() override {
     owner_.reactor_.post([&owner = owner_, alive = std::weak_ptr<const bool>(owner_.alive_), id = id_] {
@@ -123,9 +129,12 @@ void ControlSocket::accept(std::unique_ptr<sim::Stream> stream) {
 // --- the other end
 
 struct ControlCall::State final : LineStream {
-  State(std::unique_ptr<sim::Stream> stream, std::function<void(Result<std::string>)> then) : LineStream(std::move(stream)), done(std::move(then)) {}
+  State(std::unique_ptr<sim::Stream> stream, std::function<void(Result<std::string>)> then)
+      : LineStream(std::move(stream)), done(std::move(then)) {}
   void line(std::string text) override { finish(std::move(text)); }
-  void over() override { finish(fault(FaultKind::unavailable, "control socket", "the relay ended the conversation; look at its log")); }
+  void over() override {
+    finish(fault(FaultKind::unavailable, "control socket", "the relay ended the conversation; look at its log"));
+  }
   void finish(Result<std::string> result) {
     if (auto once = std::exchange(done, {})) once(std::move(result));
   }
@@ -134,18 +143,20 @@ struct ControlCall::State final : LineStream {
   void connected(std::unique_ptr<sim::Stream> stream) { stream_ = std::move(stream); }
 };
 
-ControlCall::ControlCall(sim::World& world, const std::string& path, std::string line, std::function<void(Result<std::string>)> done)
+ControlCall::ControlCall(sim::World& world, const std::string& path, std::string line,
+                         std::function<void(Result<std::string>)> done)
     : state_(std::make_unique<State>(nullptr, std::move(done))) {
   sim::Endpoint place;
   place.unix_path = path;
   place.tls = false;
-  state_->dialing = world.network().dial(place, world.reactor().now() + patience,
-                                         [state = state_.get(), text = std::move(line)](Result<std::unique_ptr<sim::Stream>> stream) mutable {
-                                           if (!stream) return state->finish(std::unexpected(std::move(stream.error())));
-                                           state->connected(std::move(*stream));
-                                           state->say(std::move(text));
-                                           state->begin();
-                                         });
+  state_->dialing = world.network().dial(
+      place, world.reactor().now() + patience,
+      [state = state_.get(), text = std::move(line)](Result<std::unique_ptr<sim::Stream>> stream) mutable {
+        if (!stream) return state->finish(std::unexpected(std::move(stream.error())));
+        state->connected(std::move(*stream));
+        state->say(std::move(text));
+        state->begin();
+      });
 }
 ControlCall::~ControlCall() = default;
 

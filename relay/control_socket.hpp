@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The running relay's Unix socket: one line of JSON in, one line out, then it closes. Only root and the relay's own user
-// may speak. Reactor thread.
+// The running relay's Unix socket: one line of JSON in, one line out, then it closes. Only root and the relay's own
+// user may speak. Reactor thread.
 #pragma once
 #include <functional>
 #include <memory>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/crypto.hpp"
 
+#include <memory>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
-
-#include <memory>
 
 namespace tidegate::relay {
 namespace {

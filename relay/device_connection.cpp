@@ -17,20 +17,20 @@ std::uint32_t seconds(std::chrono::nanoseconds span) {
 
 }  // namespace
 
-DeviceConnection::DeviceConnection(DeviceDoor& door, Hub& hub, ProvenDevice&& proven, std::unique_ptr<DeviceSocket> socket)
+DeviceConnection::DeviceConnection(DeviceDoor& door, Hub& hub, ProvenDevice&& proven,
+                                   std::unique_ptr<DeviceSocket> socket)
     : door_(door), hub_(hub), socket_(std::move(socket)), present_at_first_(hub.board.gateway_present(proven.guid)) {
   socket_->listener(this);
   id_ = hub_.board.device_came(std::move(proven), *this);
 }
 
-DeviceConnection::~DeviceConnection() {
-  hub_.board.device_went(id_, wire::Code::bye, "the device's connection ended");
-}
+DeviceConnection::~DeviceConnection() { hub_.board.device_went(id_, wire::Code::bye, "the device's connection ended"); }
 
 void DeviceConnection::welcome() {
   const auto ping = hub_.settings.device_ping;
   urgent(wire::to_frame(wire::Welcome{
-      present_at_first_, present_at_first_ ? "" : "the company's gateway is not connected now; the relay says when it is back",
+      present_at_first_,
+      present_at_first_ ? "" : "the company's gateway is not connected now; the relay says when it is back",
       static_cast<std::uint64_t>(ping.count())}));
   // Spread, so that devices which came together after a storm are not pinged together.
   std::uint16_t dice = 0;

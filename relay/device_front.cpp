@@ -23,7 +23,8 @@ Visitor::Visitor(DeviceDoor& door, std::uint64_t id, std::unique_ptr<DeviceSocke
 
 void Visitor::begin(View head, Bytes octets) {
   const auto& s = door_.hub_.settings;
-  door_.hub_.wheel.due(*this, static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(s.device_login_time).count()));
+  door_.hub_.wheel.due(
+      *this, static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(s.device_login_time).count()));
   socket_->urgent(wire::to_frame(wire::Challenge{1, nonce_}));
   socket_->start(head, std::move(octets));
 }
@@ -124,7 +125,8 @@ struct DeviceDoor::Proof {
 void DeviceDoor::login(std::uint64_t id, wire::Login&& login) {
   auto user = normal_address(login.user);
   if (!user || login.device_id.size() != 16 || !hub_.is_our_name(login.relay_host))
-    return visitor(id)->refuse(Code::invalid, "the log-in names no user, device or relay of ours; check the relay's address");
+    return visitor(id)->refuse(Code::invalid,
+                               "the log-in names no user, device or relay of ours; check the relay's address");
   auto device = login.device_id;  // copied before `login` moves away in the same call
   const bool taken = hub_.desk.ask(
       [user = *user, device = std::move(device)](Accounts& accounts) -> Result<Proof> {
@@ -156,45 +158,50 @@ void DeviceDoor::enrol(std::uint64_t id, wire::Enrol&& enrol) {
   const auto user = normal_address(enrol.user);
   if (!user || enrol.device_id.size() != 16 || enrol.device_key.size() != 32 || !hub_.is_our_name(enrol.relay_host))
     return one.refuse(Code::invalid, "the enrolment names no user, device or relay of ours; check the relay's address");
-  const auto input = wire::device_signature_input(enrol.relay_host, one.nonce(), enrol.user, enrol.device_id, one.socket().binding());
+  const auto input =
+      wire::device_signature_input(enrol.relay_host, one.nonce(), enrol.user, enrol.device_id, one.socket().binding());
   if (!ed25519_verify(enrol.device_key, input, enrol.signature))
-    return one.refuse(Code::unauthorized, "the device's signature does not fit; something may stand between it and the relay");
+    return one.refuse(Code::unauthorized,
+                      "the device's signature does not fit; something may stand between it and the relay");
   const auto now = hub_.reactor.now();
-  const auto shut = std::max(hub_.lockout.shut("u:" + *user, now), hub_.lockout.shut("a:" + address_of(one.socket().peer()), now));
-  if (shut.count() > 0)
-    return one.refuse(Code::too_many, "too many wrong passwords; wait before you try again", shut);
+  const auto shut =
+      std::max(hub_.lockout.shut("u:" + *user, now), hub_.lockout.shut("a:" + address_of(one.socket().peer()), now));
+  if (shut.count() > 0) return one.refuse(Code::too_many, "too many wrong passwords; wait before you try again", shut);
   Enrolment wanted{*user, enrol.device_id, enrol.device_key, enrol.suite, enrol.handle};
-  const bool taken = hub_.desk.ask(
-      [user = *user](Accounts& accounts) { return accounts.user(user); },
-      [this, id, wanted = std::move(wanted), password = std::move(enrol.password)](Result<UserAccount> account) mutable {
-        if (!account && account.error().kind != FaultKind::not_found) {
-          if (auto* waiting = visitor(id)) waiting->refuse(account.error());
-          return;
-        }
-        const auto hash = account ? account->password : std::string();
-        // Both ways take a hash's time, so that nobody learns which users exist.
-        const bool hashing = hub_.desk.hash(
-            [password = std::move(password), hash](HashCost cost) {
-              if (!hash.empty()) return verify_password(password, hash);
-              refuse_slowly(password, cost);
-              return false;
-            },
-            [this, id, wanted = std::move(wanted), account = std::move(account)](bool right) mutable {
-              auto* waiting = visitor(id);
-              if (!waiting) return;
-              if (!right) return wrong_password(*waiting, wanted.user);
-              enrol_checked(id, std::move(wanted), *account);
-            });
-        if (!hashing) busy(id);
-      });
+  const bool taken =
+      hub_.desk.ask([user = *user](Accounts& accounts) { return accounts.user(user); },
+                    [this, id, wanted = std::move(wanted),
+                     password = std::move(enrol.password)](Result<UserAccount> account) mutable {
+                      if (!account && account.error().kind != FaultKind::not_found) {
+                        if (auto* waiting = visitor(id)) waiting->refuse(account.error());
+                        return;
+                      }
+                      const auto hash = account ? account->password : std::string();
+                      // Both ways take a hash's time, so that nobody learns which users exist.
+                      const bool hashing = hub_.desk.hash(
+                          [password = std::move(password), hash](HashCost cost) {
+                            if (!hash.empty()) return verify_password(password, hash);
+                            refuse_slowly(password, cost);
+                            return false;
+                          },
+                          [this, id, wanted = std::move(wanted), account = std::move(account)](bool right) mutable {
+                            auto* waiting = visitor(id);
+                            if (!waiting) return;
+                            if (!right) return wrong_password(*waiting, wanted.user);
+                            enrol_checked(id, std::move(wanted), *account);
+                          });
+                      if (!hashing) busy(id);
+                    });
   if (!taken) busy(id);
 }
 
 void DeviceDoor::wrong_password(Visitor& one, const std::string& user) {
   const auto now = hub_.reactor.now();
   const auto address = address_of(one.socket().peer());
-  if (hub_.lockout.failed("u:" + user, now)) hub_.audit_stranger(address, "lockout", user, "too many wrong passwords for the account");
-  if (hub_.lockout.failed("a:" + address, now)) hub_.audit_stranger(address, "lockout", address, "too many wrong passwords from the address");
+  if (hub_.lockout.failed("u:" + user, now))
+    hub_.audit_stranger(address, "lockout", user, "too many wrong passwords for the account");
+  if (hub_.lockout.failed("a:" + address, now))
+    hub_.audit_stranger(address, "lockout", address, "too many wrong passwords from the address");
   one.refuse(Code::unauthorized, "user or password is wrong; the password is the one from the welcome message");
 }
 
@@ -207,8 +214,9 @@ void DeviceDoor::enrol_checked(std::uint64_t id, Enrolment&& wanted, const UserA
   const bool taken = hub_.desk.ask(
       [wanted, peer, now = hub_.unix_now()](Accounts& accounts) -> Result<void> {
         if (auto fine = accounts.enrol(wanted, now); !fine) return fine;
-        return accounts.audit({now, peer, "device enrolled", wanted.user,
-                               hex(wanted.device_id) + (wanted.handle.empty() ? " again after the password was reset" : " for pairing")});
+        return accounts.audit(
+            {now, peer, "device enrolled", wanted.user,
+             hex(wanted.device_id) + (wanted.handle.empty() ? " again after the password was reset" : " for pairing")});
       },
       [this, id, proven = std::move(proven)](Result<void> done) mutable {
         auto* waiting = visitor(id);

@@ -11,7 +11,7 @@ using http::websocket::Opcode;
 namespace {
 constexpr std::uint32_t message_limit = 1U << 20;
 constexpr std::size_t frame_limit = wire::max_device_frame + 512;
-constexpr int reads_at_once = 8;            ///< then it is others' turn
+constexpr int reads_at_once = 8;             ///< then it is others' turn
 constexpr std::size_t pongs_waiting = 4096;  ///< a peer that pings and does not read gets no more
 }  // namespace
 
@@ -112,7 +112,9 @@ void DeviceSocket::data(Octets octets, bool) {
   frames_.feed(octets);
   for (;;) {
     auto frame = frames_.next();
-    if (!frame) return refuse(frame.error().kind == FaultKind::too_large ? Close::too_big : Close::protocol_error, frame.error().text);
+    if (!frame)
+      return refuse(frame.error().kind == FaultKind::too_large ? Close::too_big : Close::protocol_error,
+                    frame.error().text);
     if (!*frame) return;
     if (events_) events_->frame(std::move(**frame));
     if (state_ != State::open) return;

@@ -32,9 +32,9 @@ GatewayChannel::~GatewayChannel() {
 }
 
 void GatewayChannel::begin() {
-  const auto head = http::serialise_response(200, {{"Content-Type", "application/octet-stream"},
-                                                   {"Cache-Control", "no-store"},
-                                                   {"Transfer-Encoding", "chunked"}});
+  const auto head = http::serialise_response(
+      200,
+      {{"Content-Type", "application/octet-stream"}, {"Cache-Control", "no-store"}, {"Transfer-Encoding", "chunked"}});
   sender_.raw(*head);
   activate(std::exchange(who_.users, {}));
   stream_->events(this);
@@ -76,7 +76,8 @@ void GatewayChannel::lane_frame(wire::Frame&& frame) {
   if (const auto* ack = std::get_if<wire::HeartbeatAck>(&*message)) {
     answered_ = std::max(answered_, std::min(ack->number, beat_));
   } else if (const auto* report = std::get_if<wire::StartupReport>(&*message)) {
-    served_ = static_cast<std::uint64_t>(std::ranges::count_if(report->users, [](const auto& user) { return user.served; }));
+    served_ =
+        static_cast<std::uint64_t>(std::ranges::count_if(report->users, [](const auto& user) { return user.served; }));
     unserved_ = report->users.size() - served_;
   } else {
     door_.request(*this, std::move(*message));
@@ -105,8 +106,7 @@ void GatewayChannel::urgent(const wire::Frame& frame) {
 
 void GatewayChannel::beat() {
   if (state_ != State::open) return;
-  if (beat_ - answered_ >= beats_missing)
-    return end({Code::idle, "the gateway did not answer two heartbeats", 0});
+  if (beat_ - answered_ >= beats_missing) return end({Code::idle, "the gateway did not answer two heartbeats", 0});
   for (const auto& frame : hub_.board.take_credits(who_.guid, true)) urgent(frame);
   const auto next = hub_.settings.heartbeat;
   tell(wire::Heartbeat{++beat_, static_cast<std::uint64_t>(next.count())});

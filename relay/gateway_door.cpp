@@ -45,7 +45,8 @@ void GatewayDoor::enter(View key_id, View key, View body, std::unique_ptr<Reply>
   if (auto fine = hub_.keys.open(key_id, key, hub_.unix_now()); !fine) return reply->fault(fine.error());
   auto envelope = wire::decode_rts_connection(body);
   if (!envelope) return reply->fault(envelope.error());
-  auto opening = std::make_shared<Opening>(Opening{std::move(*envelope), std::string(key_id), std::string(key), std::move(reply)});
+  auto opening =
+      std::make_shared<Opening>(Opening{std::move(*envelope), std::string(key_id), std::string(key), std::move(reply)});
   const auto& said = opening->envelope;
   const auto wrong = [&](const char* text) { opening->reply->fault({FaultKind::invalid, "opening", text, {}, {}}); };
   if (std::ranges::find(said.versions, 1U) == said.versions.end())
@@ -70,7 +71,8 @@ void GatewayDoor::entered(std::shared_ptr<Opening> opening) {
         using Admitted = Result<wire::ActivateUsers>;
         const bool going = hub_.desk.ask(
             [guid = account->guid, instance = opening->envelope.instance](Accounts& accounts) -> Admitted {
-              if (auto fine = accounts.gateway_admit(guid, instance); !fine) return std::unexpected(std::move(fine.error()));
+              if (auto fine = accounts.gateway_admit(guid, instance); !fine)
+                return std::unexpected(std::move(fine.error()));
               return accounts.activation(guid);
             },
             [this, opening, known = *account](Admitted users) {
@@ -81,9 +83,13 @@ void GatewayDoor::entered(std::shared_ptr<Opening> opening) {
               }
               install(opening, known, std::move(*users));
             });
-        if (!going) opening->reply->fault({FaultKind::unavailable, "relay", "the relay is busy; try again shortly", {}, std::chrono::seconds(3)});
+        if (!going)
+          opening->reply->fault(
+              {FaultKind::unavailable, "relay", "the relay is busy; try again shortly", {}, std::chrono::seconds(3)});
       });
-  if (!taken) opening->reply->fault({FaultKind::unavailable, "relay", "the relay is busy; try again shortly", {}, std::chrono::seconds(3)});
+  if (!taken)
+    opening->reply->fault(
+        {FaultKind::unavailable, "relay", "the relay is busy; try again shortly", {}, std::chrono::seconds(3)});
 }
 
 Result<void> GatewayDoor::may_open(const Opening& opening, const GatewayAccount& account) const {
@@ -95,35 +101,42 @@ Result<void> GatewayDoor::may_open(const Opening& opening, const GatewayAccount&
   if (said.tls_interception_allowed) {
     if (!account.interception)
       return refused(FaultKind::denied,
-                     "the gateway allows a TLS-opening proxy, the relay does not for it; ask the relay's operator (gateway allow-interception)");
+                     "the gateway allows a TLS-opening proxy, the relay does not for it; ask the relay's operator "
+                     "(gateway allow-interception)");
   } else {
     binding = opening.reply->binding();
     if (binding.empty())
       return refused(FaultKind::denied,
-                     "this connection is not bound to TLS; the relay stands behind a TLS proxy and needs tls_interception = allow");
+                     "this connection is not bound to TLS; the relay stands behind a TLS proxy and needs "
+                     "tls_interception = allow");
   }
   auto bare = said;
   bare.signature.clear();
-  const auto input = wire::opening_signature_input(said, host_of(hub_.settings.public_url), opening.key_id, opening.key, binding,
-                                                   sha256(wire::encode(bare)));
+  const auto input = wire::opening_signature_input(said, host_of(hub_.settings.public_url), opening.key_id, opening.key,
+                                                   binding, sha256(wire::encode(bare)));
   if (!ed25519_verify(said.public_key, input, said.signature))
-    return refused(FaultKind::auth,
-                   "the gateway's signature does not fit: either its state is damaged, or a proxy on the way opens TLS");
+    return refused(
+        FaultKind::auth,
+        "the gateway's signature does not fit: either its state is damaged, or a proxy on the way opens TLS");
   return in_force(account.licence, hub_.unix_now());
 }
 
-void GatewayDoor::install(std::shared_ptr<Opening> opening, const GatewayAccount& account, wire::ActivateUsers&& users) {
+void GatewayDoor::install(std::shared_ptr<Opening> opening, const GatewayAccount& account,
+                          wire::ActivateUsers&& users) {
   const auto instance = opening->envelope.instance;
   auto* older = find(account.guid);
   // Two openings crossed in the database: the higher instance stays, whichever came last.
   if (older && older->who().instance != instance && older->who().instance.counter >= instance.counter)
-    return opening->reply->fault({FaultKind::conflict, account.label, "another gateway uses this identity; stop one of the two", {}, {}});
+    return opening->reply->fault(
+        {FaultKind::conflict, account.label, "another gateway uses this identity; stop one of the two", {}, {}});
   auto stream = opening->reply->take();
   if (!stream) return;
-  if (older && older->who().instance == instance) older->replaced();
+  if (older && older->who().instance == instance)
+    older->replaced();
   else if (older) {
     hub_.audit("relay", "instance superseded", account.label, "a newer start of this gateway took over");
-    older->end({Code::conflict, "another gateway uses this identity; stop one of the two, then `tidegatectl resume` on the other", 0});
+    older->end({Code::conflict,
+                "another gateway uses this identity; stop one of the two, then `tidegatectl resume` on the other", 0});
   }
   ProvenGateway who;
   who.guid = account.guid;
@@ -148,20 +161,35 @@ void GatewayDoor::registers(View body, std::unique_ptr<Reply> reply) {
   auto said = wire::decode_register(body);
   if (!said) return reply->fault(said.error());
   if (said->public_key.size() != 32 || said->license.empty() || !hub_.is_our_name(said->relay_host))
-    return reply->fault({FaultKind::invalid, "registration", "the registration names no key, licence or relay of ours; check relay = in the gateway's configuration", {}, {}});
+    return reply->fault(
+        {FaultKind::invalid,
+         "registration",
+         "the registration names no key, licence or relay of ours; check relay = in the gateway's configuration",
+         {},
+         {}});
   const auto now = hub_.reactor.now();
-  const auto shut = std::max(hub_.lockout.shut("l:" + said->license, now), hub_.lockout.shut("a:" + address_of(reply->peer()), now));
+  const auto shut =
+      std::max(hub_.lockout.shut("l:" + said->license, now), hub_.lockout.shut("a:" + address_of(reply->peer()), now));
   if (shut.count() > 0)
-    return reply->fault({FaultKind::throttled, "registration", "too many wrong passwords; wait before you try again", {}, shut});
+    return reply->fault(
+        {FaultKind::throttled, "registration", "too many wrong passwords; wait before you try again", {}, shut});
   if (!ed25519_verify(said->public_key, wire::registration_signature_input(*said, reply->binding()), said->signature))
-    return reply->fault({FaultKind::auth, "registration", "the gateway's signature does not fit; a proxy on the way may be opening TLS", {}, {}});
+    return reply->fault({FaultKind::auth,
+                         "registration",
+                         "the gateway's signature does not fit; a proxy on the way may be opening TLS",
+                         {},
+                         {}});
   const auto guid = sha256(said->public_key).substr(0, 16);
   check_licence(std::move(*said), guid, std::move(reply));
 }
 
 void GatewayDoor::check_licence(wire::Register&& said, const Bytes& guid, std::unique_ptr<Reply> taken_reply) {
   const auto busy = [](Reply& reply) {
-    reply.fault({FaultKind::throttled, "relay", "the relay is busy with other registrations; try again shortly", {}, std::chrono::seconds(3)});
+    reply.fault({FaultKind::throttled,
+                 "relay",
+                 "the relay is busy with other registrations; try again shortly",
+                 {},
+                 std::chrono::seconds(3)});
   };
   std::shared_ptr<Reply> reply = std::move(taken_reply);
   auto name = said.license;
@@ -180,17 +208,27 @@ void GatewayDoor::check_licence(wire::Register&& said, const Bytes& guid, std::u
               if (!right) {
                 const auto now = hub_.reactor.now();
                 const auto address = address_of(reply->peer());
-                if (hub_.lockout.failed("l:" + said.license, now)) hub_.audit_stranger(address, "lockout", said.license, "too many wrong passwords for the licence");
-                if (hub_.lockout.failed("a:" + address, now)) hub_.audit_stranger(address, "lockout", address, "too many wrong passwords from the address");
-                return reply->fault({FaultKind::auth, "registration", "licence or password is wrong; both come from the relay's operator", {}, {}});
+                if (hub_.lockout.failed("l:" + said.license, now))
+                  hub_.audit_stranger(address, "lockout", said.license, "too many wrong passwords for the licence");
+                if (hub_.lockout.failed("a:" + address, now))
+                  hub_.audit_stranger(address, "lockout", address, "too many wrong passwords from the address");
+                return reply->fault({FaultKind::auth,
+                                     "registration",
+                                     "licence or password is wrong; both come from the relay's operator",
+                                     {},
+                                     {}});
               }
               hub_.lockout.succeeded("l:" + said.license);
               if (auto fine = in_force(*licence, hub_.unix_now()); !fine) return reply->fault(fine.error());
               const auto token = hex(hub_.random(32));
               const bool putting = hub_.desk.ask(
-                  [said, guid, token, id = licence->id, now = hub_.unix_now(), peer = reply->peer()](Accounts& accounts) -> Result<void> {
-                    if (auto fine = accounts.gateway_put(guid, said.public_key, id, sha256(token), said.label, now); !fine) return fine;
-                    return accounts.audit({now, peer, "gateway registered", said.label, hex(guid) + " with licence " + said.license});
+                  [said, guid, token, id = licence->id, now = hub_.unix_now(),
+                   peer = reply->peer()](Accounts& accounts) -> Result<void> {
+                    if (auto fine = accounts.gateway_put(guid, said.public_key, id, sha256(token), said.label, now);
+                        !fine)
+                      return fine;
+                    return accounts.audit(
+                        {now, peer, "gateway registered", said.label, hex(guid) + " with licence " + said.license});
                   },
                   [reply, guid, token, seats = licence->seats](Result<void> done) {
                     if (!done) return reply->fault(done.error());

@@ -19,9 +19,10 @@ class Reply {
   virtual bool alive() const = 0;
   virtual Bytes binding() const = 0;
   virtual std::string peer() const = 0;
-  virtual void body(Bytes) = 0;                                          ///< 200
-  virtual void fault(const Fault&) = 0;                                  ///< with its code, sentence, Retry-After
-  virtual std::unique_ptr<sim::Stream> take() = 0;  ///< the connection itself, for the command channel; null: it is gone
+  virtual void body(Bytes) = 0;          ///< 200
+  virtual void fault(const Fault&) = 0;  ///< with its code, sentence, Retry-After
+  virtual std::unique_ptr<sim::Stream>
+  take() = 0;  ///< the connection itself, for the command channel; null: it is gone
 };
 
 class GatewayDoor {
@@ -55,7 +56,8 @@ class GatewayDoor {
   void check_licence(wire::Register&&, const Bytes& guid, std::unique_ptr<Reply>);
   void answer(std::uint64_t generation, std::uint64_t request, const Result<void>&);
   void user_add(GatewayChannel&, wire::UserAdd&&);
-  void user_put(std::uint64_t generation, std::uint64_t request, Bytes guid, std::string user, std::string password, bool known);
+  void user_put(std::uint64_t generation, std::uint64_t request, Bytes guid, std::string user, std::string password,
+                bool known);
   void user_reset(GatewayChannel&, wire::UserReset&&);
   void user_delete(GatewayChannel&, const wire::UserDelete&);
   void pairing_open(GatewayChannel&, const wire::PairingOpen&);

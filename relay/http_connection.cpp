@@ -90,7 +90,8 @@ void HttpFront::forget(std::uint64_t id, const std::string& address) {
 
 // --- HttpConnection
 
-HttpConnection::HttpConnection(HttpFront& front, std::uint64_t id, std::string address, std::unique_ptr<sim::Stream> stream)
+HttpConnection::HttpConnection(HttpFront& front, std::uint64_t id, std::string address,
+                               std::unique_ptr<sim::Stream> stream)
     : front_(front), id_(id), address_(std::move(address)), stream_(std::move(stream)) {}
 
 HttpConnection::~HttpConnection() { leave_lane(); }
@@ -165,13 +166,20 @@ void HttpConnection::head() {
   const auto target = View(head.target).substr(0, head.target.find('?'));
   const bool post = head.method == "POST";
   const bool get = head.method == "GET";
-  if (get && target == "/healthz") route_ = Route::health;
-  else if (get && target == "/rts/connect") route_ = Route::connect;
-  else if (post && target == "/rts/register") route_ = Route::registers;
-  else if (post && target == "/rts/events") route_ = Route::events;
-  else if (post && target == "/rts/data") route_ = Route::data;
-  else if (get && target == "/device") route_ = Route::device;
-  else route_ = Route::none;
+  if (get && target == "/healthz")
+    route_ = Route::health;
+  else if (get && target == "/rts/connect")
+    route_ = Route::connect;
+  else if (post && target == "/rts/register")
+    route_ = Route::registers;
+  else if (post && target == "/rts/events")
+    route_ = Route::events;
+  else if (post && target == "/rts/data")
+    route_ = Route::data;
+  else if (get && target == "/device")
+    route_ = Route::device;
+  else
+    route_ = Route::none;
   parser_.body_limit(route_ == Route::data ? wire::max_frame + 64 : small_body);
   if (const auto* id = head.fields.find("Tidegate-Key-Id")) key_id_ = *id;
   if (const auto* key = head.fields.find("Tidegate-Key")) key_ = *key;
@@ -179,8 +187,10 @@ void HttpConnection::head() {
   if (route_ == Route::data) enter_lane();
   if (route_ == Route::device) {
     auto accepted = http::websocket::accept_opening(head);
-    if (accepted) upgrade_ = std::move(*accepted);
-    else bad_ = accepted.error();
+    if (accepted)
+      upgrade_ = std::move(*accepted);
+    else
+      bad_ = accepted.error();
   }
 }
 
@@ -222,12 +232,17 @@ void HttpConnection::dispatch() {
     return fault(*bad_);
   }
   if (hub.draining && route_ != Route::data)
-    return fault({FaultKind::unavailable, "relay", "the relay is being stopped; try again shortly", {}, std::chrono::seconds(5)});
+    return fault({FaultKind::unavailable,
+                  "relay",
+                  "the relay is being stopped; try again shortly",
+                  {},
+                  std::chrono::seconds(5)});
   switch (route_) {
     case Route::health:
       return answer(200, {{"Content-Type", "text/plain"}}, "ok\n");
     case Route::connect:
-      return answer(200, {{"Content-Type", "application/octet-stream"}, {"Cache-Control", "no-store"}}, front_.gateways_.offer());
+      return answer(200, {{"Content-Type", "application/octet-stream"}, {"Cache-Control", "no-store"}},
+                    front_.gateways_.offer());
     case Route::registers:
       state_ = State::waiting;
       return front_.gateways_.registers(body_, std::make_unique<ConnectionReply>(front_, id_));
@@ -239,7 +254,11 @@ void HttpConnection::dispatch() {
     case Route::device:
       return open_device();
     case Route::none:
-      return fault({FaultKind::not_found, "relay", "there is nothing at this address; a Tidegate relay answers gateways and devices only", {}, {}});
+      return fault({FaultKind::not_found,
+                    "relay",
+                    "there is nothing at this address; a Tidegate relay answers gateways and devices only",
+                    {},
+                    {}});
   }
 }
 
@@ -256,7 +275,11 @@ void HttpConnection::enter_lane() {
   }
   if (lane_ >= front_.hub_.settings.lanes) {
     session_ = 0;
-    bad_ = {FaultKind::invalid, "lane", fmt::format("a gateway has {} lanes, numbered from 0", front_.hub_.settings.lanes), {}, {}};
+    bad_ = {FaultKind::invalid,
+            "lane",
+            fmt::format("a gateway has {} lanes, numbered from 0", front_.hub_.settings.lanes),
+            {},
+            {}};
     return;
   }
   // One POST outstanding a lane: a repeated one means that the connection of the first is dead, whatever TCP says.
@@ -287,7 +310,11 @@ void HttpConnection::open_device() {
     std::uint16_t dice = 0;
     hub.reactor.random(std::as_writable_bytes(std::span(&dice, 1)));
     keep_ = false;
-    return fault({FaultKind::unavailable, "relay", "many devices are connecting at once; try again shortly", {}, std::chrono::milliseconds(1000 + dice % 10'000)});
+    return fault({FaultKind::unavailable,
+                  "relay",
+                  "many devices are connecting at once; try again shortly",
+                  {},
+                  std::chrono::milliseconds(1000 + dice % 10'000)});
   }
   auto head = std::move(*upgrade_);
   auto octets = std::exchange(in_, {});
@@ -299,7 +326,8 @@ void HttpConnection::fault(const Fault& why) {
   const auto code = code_of(why);
   auto status = status_of(code);
   if (why.kind == FaultKind::unsupported) status = 426;
-  http::Fields fields{{"Content-Type", "text/plain; charset=utf-8"}, {"Tidegate-Code", std::to_string(static_cast<unsigned>(code))}};
+  http::Fields fields{{"Content-Type", "text/plain; charset=utf-8"},
+                      {"Tidegate-Code", std::to_string(static_cast<unsigned>(code))}};
   if (status == 426) fields.add("Sec-WebSocket-Version", "13");
   auto retry = why.retry_after;
   if (retry.count() == 0 && (status == 429 || status == 503)) retry = std::chrono::seconds(5);

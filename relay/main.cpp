@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // tidegate-relay: runs the relay, or administers one (through its Unix socket if it runs, else on its database).
-#include <sys/prctl.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -11,6 +8,8 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "core/config/secret.hpp"
 #include "core/tls/network.hpp"
@@ -117,11 +116,14 @@ int print(const AdminAnswer& answer, const std::string& line, bool json) {
 }
 
 /// No relay runs: the same subcommand on the database itself. SQLite's exclusive lock keeps a relay out meanwhile.
-Result<std::string> on_database(sim::World& world, const Settings& settings, const CommandLine& line, const std::string& password) {
-  if (auto made = world.files().make_directories(settings.state.string()); !made) return std::unexpected(std::move(made.error()));
+Result<std::string> on_database(sim::World& world, const Settings& settings, const CommandLine& line,
+                                const std::string& password) {
+  if (auto made = world.files().make_directories(settings.state.string()); !made)
+    return std::unexpected(std::move(made.error()));
   auto accounts = Accounts::open(settings.database_path(), world.sqlite_vfs());
   if (!accounts) return std::unexpected(std::move(accounts.error()));
-  AdminRequest request{line.words, password, std::string(16, '\0'), {}, "administrator", static_cast<std::int64_t>(std::time(nullptr))};
+  AdminRequest request{line.words, password,        std::string(16, '\0'),
+                       {},         "administrator", static_cast<std::int64_t>(std::time(nullptr))};
   world.reactor().random(std::as_writable_bytes(std::span(request.salt)));
   request.cost = {static_cast<std::uint32_t>(settings.argon2_memory / 1024), settings.argon2_passes};
   return to_json(administer(**accounts, request));
@@ -130,16 +132,18 @@ Result<std::string> on_database(sim::World& world, const Settings& settings, con
 int administer(const Settings& settings, const CommandLine& line) {
   std::string password;
   if (!line.password_file.empty()) {
-    auto read = config::read_secret_file(line.password_file, [](std::string_view text) { fmt::print(stderr, "tidegate-relay: {}\n", text); });
+    auto read = config::read_secret_file(
+        line.password_file, [](std::string_view text) { fmt::print(stderr, "tidegate-relay: {}\n", text); });
     if (!read) return say(read.error(), 2);
     password = std::move(*read);
   }
   auto world = tls::real_world();
   std::optional<Result<std::string>> answer;
-  const ControlCall call(*world, settings.socket_path(), request_to_json(line.words, password), [&](Result<std::string> said) {
-    answer = std::move(said);
-    world->stop();
-  });
+  const ControlCall call(*world, settings.socket_path(), request_to_json(line.words, password),
+                         [&](Result<std::string> said) {
+                           answer = std::move(said);
+                           world->stop();
+                         });
   world->run();
   if (answer && !*answer && line.words.front() != "status") answer = on_database(*world, settings, line, password);
   if (!answer || !*answer) return say(answer ? answer->error() : Fault{}, 1);

@@ -44,7 +44,8 @@ Relay::~Relay() = default;
 /// One of its own each start (a KeyId lives a minute, nothing is lost), or the one that several nodes share.
 Result<Bytes> Relay::State::secret() const {
   if (!settings.secret_file.empty())
-    return config::read_secret("relay", "secret", settings.secret_file.string(), [](std::string_view text) { spdlog::warn("{}", text); });
+    return config::read_secret("relay", "secret", settings.secret_file.string(),
+                               [](std::string_view text) { spdlog::warn("{}", text); });
   Bytes octets(32, '\0');
   world.reactor().random(std::as_writable_bytes(std::span(octets)));
   return octets;
@@ -68,11 +69,12 @@ Result<void> Relay::start() {
   if (auto fine = s.open(); !fine) return fine;
   const auto place = parse_listen(s.settings.listen);
   if (!place) return std::unexpected(place.error());
-  s.control = std::make_unique<ControlSocket>(s.world.reactor(), [this](std::string line, std::function<void(std::string)> answer) {
-    auto request = request_from_json(line);
-    if (!request) return answer(to_json({false, request.error().text, {}, {}, {}}));
-    administer(std::move(request->words), std::move(request->password), std::move(answer));
-  });
+  s.control = std::make_unique<ControlSocket>(
+      s.world.reactor(), [this](std::string line, std::function<void(std::string)> answer) {
+        auto request = request_from_json(line);
+        if (!request) return answer(to_json({false, request.error().text, {}, {}, {}}));
+        administer(std::move(request->words), std::move(request->password), std::move(answer));
+      });
   if (auto fine = s.control->listen(s.world.network(), s.settings.socket_path()); !fine) return fine;
   sim::Listen listen;
   listen.host = place->host;
@@ -81,7 +83,8 @@ Result<void> Relay::start() {
     listen.certificate_file = s.settings.certificate.string();
     listen.key_file = s.settings.key.string();
   }
-  auto listening = s.world.network().listen(listen, [&s](std::unique_ptr<sim::Stream> stream) { s.front->accept(std::move(stream)); });
+  auto listening = s.world.network().listen(
+      listen, [&s](std::unique_ptr<sim::Stream> stream) { s.front->accept(std::move(stream)); });
   if (!listening) return std::unexpected(std::move(listening.error()));
   s.listening = std::move(*listening);
   s.tick();
@@ -101,7 +104,8 @@ void Relay::State::tick() {
 void Relay::drain(std::function<void()> done) {
   auto& s = *state_;
   if (s.hub->draining) return;
-  spdlog::info("relay is being stopped: {} gateways and {} devices are told", s.hub->board.gateways(), s.hub->board.devices());
+  spdlog::info("relay is being stopped: {} gateways and {} devices are told", s.hub->board.gateways(),
+               s.hub->board.devices());
   s.hub->draining = true;
   s.drained = std::move(done);
   s.listening.reset();
@@ -120,7 +124,8 @@ void Relay::drain(std::function<void()> done) {
 
 void Relay::State::check_drained() {
   if (!drained) return;
-  if (devices->connections() == 0 && devices->visitors() == 0 && gateways->channels() == 0) return std::exchange(drained, {})();
+  if (devices->connections() == 0 && devices->visitors() == 0 && gateways->channels() == 0)
+    return std::exchange(drained, {})();
   checking = world.reactor().after(std::chrono::milliseconds(20), [this] { check_drained(); });
 }
 
@@ -129,8 +134,9 @@ void Relay::State::check_drained() {
 RelayStatus Relay::status() const {
   const auto& s = *state_;
   const auto& counted = s.hub->board.counters();
-  return {s.hub->board.gateways(), s.hub->board.devices(), s.devices->visitors(), s.front->connections(), s.hub->board.budget().used(),
-          counted.frames_up, counted.frames_down, counted.gaps, counted.over_credit, counted.moved, counted.out_of_memory};
+  return {s.hub->board.gateways(),      s.hub->board.devices(), s.devices->visitors(), s.front->connections(),
+          s.hub->board.budget().used(), counted.frames_up,      counted.frames_down,   counted.gaps,
+          counted.over_credit,          counted.moved,          counted.out_of_memory};
 }
 
 void Relay::administer(std::vector<std::string> words, std::string password, std::function<void(std::string)> done) {
@@ -139,13 +145,16 @@ void Relay::administer(std::vector<std::string> words, std::string password, std
     const auto now = status();
     const auto text = [](std::uint64_t number) { return std::to_string(number); };
     AdminAnswer answer{true, {}, {"what", "now"}, {}, {}};
-    answer.rows = {{"gateways", text(now.gateways)}, {"devices", text(now.devices)}, {"visitors", text(now.visitors)},
-                   {"requests", text(now.requests)}, {"queued octets", text(now.queued_octets)}, {"frames up", text(now.frames_up)},
-                   {"frames down", text(now.frames_down)}, {"gaps", text(now.gaps)}, {"over credit", text(now.over_credit)},
-                   {"moved", text(now.moved)}, {"out of memory", text(now.out_of_memory)}};
+    answer.rows = {{"gateways", text(now.gateways)},           {"devices", text(now.devices)},
+                   {"visitors", text(now.visitors)},           {"requests", text(now.requests)},
+                   {"queued octets", text(now.queued_octets)}, {"frames up", text(now.frames_up)},
+                   {"frames down", text(now.frames_down)},     {"gaps", text(now.gaps)},
+                   {"over credit", text(now.over_credit)},     {"moved", text(now.moved)},
+                   {"out of memory", text(now.out_of_memory)}};
     return done(to_json(answer));
   }
-  AdminRequest request{std::move(words), std::move(password), s.hub->random(16), {}, "administrator", s.hub->unix_now()};
+  AdminRequest request{std::move(words), std::move(password), s.hub->random(16), {},
+                       "administrator",  s.hub->unix_now()};
   request.cost = {static_cast<std::uint32_t>(s.settings.argon2_memory / 1024), s.settings.argon2_passes};
   const bool taken = s.hub->desk.ask(
       [request = std::move(request)](Accounts& accounts) { return relay::administer(accounts, request); },

@@ -16,7 +16,8 @@ Result<std::string> normal_address(View given) {
     address += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   }
   if (address.empty() || address.size() > 320)
-    return fault(FaultKind::invalid, "user", "a user's address has 1 to 320 characters; write it like alice@example.com");
+    return fault(FaultKind::invalid, "user",
+                 "a user's address has 1 to 320 characters; write it like alice@example.com");
   return address;
 }
 
@@ -58,7 +59,8 @@ Result<std::unique_ptr<Accounts>> Accounts::open(const std::string& path, const 
   auto version = made->count("PRAGMA user_version", {});
   if (!version) return std::unexpected(std::move(version.error()));
   if (*version > schema_version)
-    return fault(FaultKind::unsupported, path, "the accounts database was written by a newer relay; install that version");
+    return fault(FaultKind::unsupported, path,
+                 "the accounts database was written by a newer relay; install that version");
   if (*version == 0) {
     auto transaction = Transaction::begin(*made->db_);
     if (!transaction) return std::unexpected(std::move(transaction.error()));
@@ -125,7 +127,8 @@ Result<Licence> Accounts::licence(View name) {
   auto there = rows->next();
   if (!there) return std::unexpected(std::move(there.error()));
   if (!*there)
-    return fault(FaultKind::not_found, std::string(name), "no licence has this name; `tidegate-relay licence list` shows all");
+    return fault(FaultKind::not_found, std::string(name),
+                 "no licence has this name; `tidegate-relay licence list` shows all");
   return licence_of(*rows);
 }
 
@@ -144,7 +147,8 @@ Result<Licence> Accounts::licence_remove(View name) {
   auto gateways = count("SELECT count(*) FROM gateway WHERE licence=?", {found->id});
   if (!gateways) return std::unexpected(std::move(gateways.error()));
   if (found->used != 0)
-    return fault(FaultKind::conflict, found->name, "the licence still has users; remove them first, or suspend the licence");
+    return fault(FaultKind::conflict, found->name,
+                 "the licence still has users; remove them first, or suspend the licence");
   auto transaction = Transaction::begin(*db_);
   if (!transaction) return std::unexpected(std::move(transaction.error()));
   for (const char* sql : {"DELETE FROM gateway WHERE licence=?", "DELETE FROM licence WHERE id=?"})
@@ -163,9 +167,8 @@ Result<void> Accounts::audit(const AuditEntry& entry) {
 }
 
 Result<std::vector<AuditEntry>> Accounts::audit_log(std::size_t newest) {
-  auto rows = db_->ask(
-      "SELECT at,who,act,subject,text FROM (SELECT * FROM audit ORDER BY id DESC LIMIT ?) ORDER BY id",
-      {static_cast<std::int64_t>(newest)});
+  auto rows = db_->ask("SELECT at,who,act,subject,text FROM (SELECT * FROM audit ORDER BY id DESC LIMIT ?) ORDER BY id",
+                       {static_cast<std::int64_t>(newest)});
   if (!rows) return std::unexpected(std::move(rows.error()));
   std::vector<AuditEntry> all;
   for (;;) {

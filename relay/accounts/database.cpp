@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/accounts/database.hpp"
 
-#include <sqlite3.h>
-
 #include <utility>
+
+#include <sqlite3.h>
 
 namespace tidegate::relay {
 namespace {
@@ -23,7 +23,8 @@ void bind(sqlite3_stmt* statement, int at, const Bound& value) {
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const char* vfs) {
   sqlite3* db = nullptr;
-  const int rc = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, vfs);
+  const int rc =
+      sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, vfs);
   std::unique_ptr<Database> made(new Database(db));
   if (rc != SQLITE_OK)
     return fault(FaultKind::unavailable, path, "the accounts database cannot be opened; check the path and its owner",
@@ -51,7 +52,8 @@ std::unexpected<Fault> Database::broken(const char* doing) const {
   if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
     return fault(FaultKind::exists, "accounts database", "it is there already", sqlite3_errmsg(db_));
   return fault(FaultKind::unavailable, "accounts database",
-               "the relay's accounts database failed; look at its disk and the relay's log", std::string(doing) + ": " + sqlite3_errmsg(db_));
+               "the relay's accounts database failed; look at its disk and the relay's log",
+               std::string(doing) + ": " + sqlite3_errmsg(db_));
 }
 
 Result<void> Database::script(const char* sql) {
@@ -64,7 +66,8 @@ Result<sqlite3_stmt*> Database::prepared(const char* sql, std::initializer_list<
   for (auto& [known, kept] : statements_)
     if (known == sql) statement = kept;
   if (statement == nullptr) {
-    if (sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) return broken(sql);
+    if (sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK)
+      return broken(sql);
     statements_.emplace_back(sql, statement);
   }
   sqlite3_reset(statement);

@@ -42,7 +42,8 @@ Result<void> Accounts::pairing_open(View guid, View user, View handle, std::int6
   auto open = count("SELECT count(*) FROM pairing WHERE user=? AND handle<>?", {user, handle});
   if (!open) return std::unexpected(std::move(open.error()));
   if (*open >= most_pairings)
-    return fault(FaultKind::throttled, std::string(user), "the user has too many open pairing codes; let some expire first");
+    return fault(FaultKind::throttled, std::string(user),
+                 "the user has too many open pairing codes; let some expire first");
   done = db_->change(
       "INSERT INTO pairing(user,handle,expires) VALUES(?,?,?) ON CONFLICT DO UPDATE SET expires=excluded.expires",
       {user, handle, expires});
@@ -60,7 +61,8 @@ Result<void> Accounts::enrol(const Enrolment& enrolment, std::int64_t now) {
       return fault(FaultKind::not_found, "device", "this device was never paired here; pair it with a pairing code");
     if ((*known)->state == DeviceState::revoked)
       return fault(FaultKind::denied, "device", "this device was revoked; pair it again with a new pairing code");
-    done = db_->change("UPDATE device SET state=0 WHERE user=? AND id=?", {View(enrolment.user), Blob{enrolment.device_id}});
+    done = db_->change("UPDATE device SET state=0 WHERE user=? AND id=?",
+                       {View(enrolment.user), Blob{enrolment.device_id}});
     if (!done) return std::unexpected(std::move(done.error()));
     return {};
   }
@@ -68,7 +70,8 @@ Result<void> Accounts::enrol(const Enrolment& enrolment, std::int64_t now) {
                     {View(enrolment.user), View(enrolment.handle), now});
   if (!open) return std::unexpected(std::move(open.error()));
   if (*open == 0)
-    return fault(FaultKind::not_found, "pairing code", "no open pairing code begins like this; check it, or ask for a new one");
+    return fault(FaultKind::not_found, "pairing code",
+                 "no open pairing code begins like this; check it, or ask for a new one");
   if (!*known) {
     auto devices = count("SELECT count(*) FROM device WHERE user=?", {View(enrolment.user)});
     if (!devices) return std::unexpected(std::move(devices.error()));
@@ -114,7 +117,8 @@ Result<void> Accounts::bind(View guid, const wire::DeviceBind& bind) {
   if (device.pending_key.empty() && device.key == bind.device_key && device.state == DeviceState::in_use) return {};
   if (device.pending_key != bind.device_key)
     return fault(FaultKind::denied, "device",
-                 "the key the device sealed differs from the one it enrolled with: somebody stands between; pair again elsewhere");
+                 "the key the device sealed differs from the one it enrolled with: somebody stands between; pair again "
+                 "elsewhere");
   auto done = db_->change("UPDATE device SET key=pending_key,pending_key=NULL,state=0 WHERE user=? AND id=?",
                           {View(bind.user), Blob{bind.device_id}});
   if (!done) return std::unexpected(std::move(done.error()));

@@ -46,7 +46,8 @@ UserAccount user_of(const Rows& rows) {
 }
 
 std::unexpected<Fault> no_user(View address) {
-  return fault(FaultKind::not_found, std::string(address), "no user has this address at the relay; `tidegatectl user add` makes one");
+  return fault(FaultKind::not_found, std::string(address),
+               "no user has this address at the relay; `tidegatectl user add` makes one");
 }
 
 }  // namespace
@@ -111,8 +112,9 @@ Result<void> Accounts::gateway_admit(View guid, wire::Instance instance) {
   if (instance.counter <= known->instance.counter)
     return fault(FaultKind::conflict, known->label,
                  "another gateway uses this identity; stop one of the two, then `tidegatectl resume` on the other");
-  auto done = db_->change("UPDATE gateway SET counter=?,random=? WHERE guid=?",
-                          {static_cast<std::int64_t>(instance.counter), static_cast<std::int64_t>(instance.random), Blob{guid}});
+  auto done = db_->change(
+      "UPDATE gateway SET counter=?,random=? WHERE guid=?",
+      {static_cast<std::int64_t>(instance.counter), static_cast<std::int64_t>(instance.random), Blob{guid}});
   if (!done) return std::unexpected(std::move(done.error()));
   return {};
 }
@@ -143,7 +145,8 @@ Result<void> Accounts::seat_free(std::int64_t licence) {
   auto free = count("SELECT seats-(SELECT count(*) FROM user WHERE licence=l.id) FROM licence l WHERE id=?", {licence});
   if (!free) return std::unexpected(std::move(free.error()));
   if (*free <= 0)
-    return fault(FaultKind::denied, "licence", "the licence has no seat left; remove a user or ask the relay's operator for more");
+    return fault(FaultKind::denied, "licence",
+                 "the licence has no seat left; remove a user or ask the relay's operator for more");
   return {};
 }
 
@@ -163,8 +166,9 @@ Result<UserAccount> Accounts::user_for(View guid, View address) {
   auto found = user(address);
   if (found) {
     if (found->guid == guid) return found;
-    return fault(FaultKind::conflict, found->address,
-                 "the user belongs to another gateway; the licence holder can move him with `tidegate-relay user transfer`");
+    return fault(
+        FaultKind::conflict, found->address,
+        "the user belongs to another gateway; the licence holder can move him with `tidegate-relay user transfer`");
   }
   if (found.error().kind != FaultKind::not_found) return found;
   auto owner = gateway(guid);

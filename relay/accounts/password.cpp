@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/accounts/password.hpp"
 
-#include <argon2.h>
-
 #include <array>
+
+#include <argon2.h>
 
 namespace tidegate::relay {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Passwords of licences and accounts as argon2id hashes (RFC 9106), in the PHC string form. Heavy on purpose: 64 MiB and
-// a second of one core by default, so only on the relay's capped `argon2` pool. Pure; any thread.
+// Passwords of licences and accounts as argon2id hashes (RFC 9106), in the PHC string form. Heavy on purpose: 64 MiB
+// and a second of one core by default, so only on the relay's capped `argon2` pool. Pure; any thread.
 #pragma once
 #include <cstdint>
 #include <string>

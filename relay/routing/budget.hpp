@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The octets all queues of a relay may hold together. Pure. As it fills, the windows that are granted shrink, so that it
-// rarely fills; what still comes when it is full ends the device session it is for, with `unavailable`.
+// The octets all queues of a relay may hold together. Pure. As it fills, the windows that are granted shrink, so that
+// it rarely fills; what still comes when it is full ends the device session it is for, with `unavailable`.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -18,7 +18,8 @@ class Budget {
   void give(std::uint64_t octets) noexcept { used_ -= std::min(octets, used_); }
   std::uint64_t used() const noexcept { return used_; }
 
-  /// The window to grant now: whole below half of the limit, then falling to the least a frame needs; nothing when full.
+  /// The window to grant now: whole below half of the limit, then falling to the least a frame needs; nothing when
+  /// full.
   std::uint64_t window(std::uint64_t whole) const noexcept {
     const std::uint64_t half = limit_ / 2;
     if (used_ <= half) return whole;

@@ -78,7 +78,8 @@ void Switchboard::device_frame(std::uint64_t id, wire::Frame&& frame) {
 
 /// Null: it may come in; else why not.
 const char* Switchboard::wake_up_refused(const Device& line, const wire::Frame& frame) const {
-  if (frame.number != 1 || frame.body.size() > credit_step) return "the first frame of a session must be a WakeUp with number 1";
+  if (frame.number != 1 || frame.body.size() > credit_step)
+    return "the first frame of a session must be a WakeUp with number 1";
   const auto wake = wire::decode_wake_up(frame.body);
   if (!wake) return "the WakeUp could not be read; update the device's software";
   if (!same_address(wake->user, line.user->address) || wake->device_id.size() != 16 ||
@@ -97,10 +98,12 @@ void Switchboard::wake_up(std::uint64_t id, Device& line, wire::Frame&& frame) {
   const auto* refused = wake_up_refused(line, frame);
   if (refused || !gateway) {
     line.session.refuse_wake();
-    const wire::Closed why = refused ? wire::Closed{Code::invalid, refused, 0}
-                                     : wire::Closed{Code::gateway_away, "the company's gateway is not connected now; the relay says when it is back", 0};
-    line.port->urgent({wire::Target::device, 0, line.session.generation(), static_cast<std::uint32_t>(FrameType::close), 0,
-                       wire::encode(why)});
+    const wire::Closed why =
+        refused ? wire::Closed{Code::invalid, refused, 0}
+                : wire::Closed{Code::gateway_away,
+                               "the company's gateway is not connected now; the relay says when it is back", 0};
+    line.port->urgent({wire::Target::device, 0, line.session.generation(), static_cast<std::uint32_t>(FrameType::close),
+                       0, wire::encode(why)});
     return;
   }
   line.session.wake(wire::credit_cost(frame));
@@ -134,8 +137,8 @@ void Switchboard::tell_device_credit(std::uint64_t id, Device& line) {
   line.told_up = limit;
   line.told_number_up = up.handed_number();
   up.grant(limit);
-  line.port->urgent({wire::Target::device, 0, line.session.generation(), static_cast<std::uint32_t>(FrameType::credit), 0,
-                     wire::encode(wire::Credit{limit, up.handed_number()})});
+  line.port->urgent({wire::Target::device, 0, line.session.generation(), static_cast<std::uint32_t>(FrameType::credit),
+                     0, wire::encode(wire::Credit{limit, up.handed_number()})});
 }
 
 // --- gateway → device
@@ -193,8 +196,8 @@ void Switchboard::moved(Gateway& gateway, const wire::Frame& frame) {
   gateway.moved_id = frame.id;
   gateway.moved_generation = frame.generation;
   ++counters_.moved;
-  gateway.port->urgent({wire::Target::device, frame.id, frame.generation, static_cast<std::uint32_t>(FrameType::close), 0,
-                        wire::encode(wire::Closed{Code::moved, "this device session is over", 0})});
+  gateway.port->urgent({wire::Target::device, frame.id, frame.generation, static_cast<std::uint32_t>(FrameType::close),
+                        0, wire::encode(wire::Closed{Code::moved, "this device session is over", 0})});
 }
 
 void Switchboard::granted(std::uint64_t id, Device& line, const wire::Frame& frame) {
@@ -239,7 +242,8 @@ std::vector<wire::Frame> Switchboard::take_credits(const Bytes& guid, bool heart
     if (!heartbeat || window == 0) gateway.lately.insert(id);
     if (window == 0 && limit_before == down.limit() && line.told_number_down == down.handed_number()) continue;
     line.told_number_down = down.handed_number();
-    frames.push_back({wire::Target::device, id, line.session.generation(), static_cast<std::uint32_t>(FrameType::credit), 0,
+    frames.push_back({wire::Target::device, id, line.session.generation(),
+                      static_cast<std::uint32_t>(FrameType::credit), 0,
                       wire::encode(wire::Credit{down.limit(), down.handed_number()})});
   }
   return frames;

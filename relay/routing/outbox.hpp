@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames that wait for one socket: encoded once, cut into chunks (one WebSocket message, one HTTP chunk) of about 16 KiB,
-// which is one TLS record; urgent ones overtake. Pure. The bound is the credit that was granted for it.
+// Frames that wait for one socket: encoded once, cut into chunks (one WebSocket message, one HTTP chunk) of about 16
+// KiB, which is one TLS record; urgent ones overtake. Pure. The bound is the credit that was granted for it.
 #pragma once
 #include <cstdint>
 #include <deque>

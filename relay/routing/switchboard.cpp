@@ -52,8 +52,10 @@ void Switchboard::gateway_went(const Bytes& guid, GatewayPort& port, std::string
     auto& line = devices_.at(id);
     line.session.close();
     line.port->purge();
-    line.port->urgent(frame_of(wire::FrameType::close, 0, line.session.generation(),
-                               wire::encode(wire::Closed{Code::gateway_away, "the gateway's connection ended; wake up again when it is back", 0})));
+    line.port->urgent(
+        frame_of(wire::FrameType::close, 0, line.session.generation(),
+                 wire::encode(wire::Closed{Code::gateway_away,
+                                           "the gateway's connection ended; wake up again when it is back", 0})));
   }
   if (text.empty()) return;
   const auto state = wire::to_frame(wire::GatewayState{false, std::string(text)});

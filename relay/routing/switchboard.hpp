@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is connected, and where each frame goes: devices by connection number, gateways by GUID. Pure but for the ports it
-// is given: no socket, no clock, no database. Reactor thread.
+// Who is connected, and where each frame goes: devices by connection number, gateways by GUID. Pure but for the ports
+// it is given: no socket, no clock, no database. Reactor thread.
 //
 // A device's connection number is the frames' `id` towards the gateway; the generation counts the connection's WakeUps.
-// Which of two connections of one device is the right one is the gateway's to say (it sees the first sealed message that
-// opens): it closes the older session with `superseded`, and then the relay ends that connection. The relay itself only
-// keeps a device from holding more than a few connections.
+// Which of two connections of one device is the right one is the gateway's to say (it sees the first sealed message
+// that opens): it closes the older session with `superseded`, and then the relay ends that connection. The relay itself
+// only keeps a device from holding more than a few connections.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -42,7 +42,7 @@ class DevicePort {
  public:
   virtual void queue(const wire::Frame&, Mark) = 0;
   virtual void urgent(const wire::Frame&) = 0;
-  virtual void purge() = 0;                      ///< what was queued and is not on its way
+  virtual void purge() = 0;                    ///< what was queued and is not on its way
   virtual void end(const wire::Refused&) = 0;  ///< say it and close, soon
 
  protected:
@@ -123,17 +123,17 @@ class Switchboard {
     User* user = nullptr;
     wire::Id128 device{};
     DeviceSession session;
-    std::uint64_t told_up = wire::initial_credit;    ///< limit told to the device
+    std::uint64_t told_up = wire::initial_credit;     ///< limit told to the device
     std::uint64_t granted_up = wire::initial_credit;  ///< by the gateway
     std::uint64_t told_number_up = 0, told_number_down = 0;
     std::unique_ptr<std::string> handle;  ///< pairing only
   };
   struct Gateway {
     GatewayPort* port = nullptr;
-    std::unordered_set<std::uint64_t> sessions;  ///< connections with an open session
-    std::unordered_set<std::uint64_t> due;       ///< whose Credit waits
-    std::unordered_set<std::uint64_t> lately;    ///< whose Credit was sent since the last heartbeat
-    bool asked = false;                          ///< credits_wait() was called
+    std::unordered_set<std::uint64_t> sessions;        ///< connections with an open session
+    std::unordered_set<std::uint64_t> due;             ///< whose Credit waits
+    std::unordered_set<std::uint64_t> lately;          ///< whose Credit was sent since the last heartbeat
+    bool asked = false;                                ///< credits_wait() was called
     std::uint64_t moved_id = 0, moved_generation = 0;  ///< told last: once is enough
   };
 

@@ -64,8 +64,8 @@ bool Guard::line_octet(char c) {
     return true;
   }
   if (++line_ > limits_.line) return fail("it sent a line beyond the limit");
-  if (head_.size() < head_most || (head_.size() < bye_most && head_.starts_with(bye_mark))) head_ += c;
   if (c == '\r') return true;
+  if (head_.size() < head_most || (head_.size() < bye_most && head_.starts_with(bye_mark))) head_ += c;
   if (brace_ == Brace::open && c >= '0' && c <= '9') {
     announced_ = announced_ > (UINT64_MAX - 9) / 10 ? UINT64_MAX : announced_ * 10 + static_cast<unsigned>(c - '0');
     return true;

@@ -58,7 +58,7 @@ class ImapSession final : public Session {
   Result<void> begin(Turn&);
   Result<void> take_new(Turn&);
   Result<void> take_flags(Turn&);
-  Result<UidSet> changed_since(Turn&, std::uint64_t& highest);
+  Result<std::map<Uid, std::uint64_t>> changed_since(Turn&);
   Result<void> take_flags_by_digest(Turn&);
   Result<void> take_removals(Turn&);
   Result<void> take_backlog(Turn&);

@@ -3,7 +3,7 @@
 //
 //   anchor empty          → todo = everything, Listed is owed
 //   UIDNEXT moved, EXISTS → the new ones at once (a flood joins todo)
-//   CONDSTORE             → UID SEARCH MODSEQ; without: flags summed up a bucket and compared every flag_sweep
+//   CONDSTORE             → FETCH CHANGEDSINCE; without: flags summed up a bucket and compared every flag_sweep
 //   EXISTS ≠ known        → the folder's UIDs against the known ones: Removed
 //   todo                  → its newest `limit` messages; when it is through and Listed is owed: Listed
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace tidegate::imap {
 namespace {
 constexpr std::uint64_t at_once = 8;  // new messages fetched with their bodies in one command
 constexpr std::uint64_t removals_a_page = 5000;
-constexpr std::uint64_t known_a_search = 40'000;
+constexpr std::uint64_t known_a_check = 20'000;
 constexpr std::size_t most_buckets = 8192;
 
 Uid top(std::uint64_t uidnext) { return static_cast<Uid>(std::min<std::uint64_t>(uidnext - 1, UINT32_MAX)); }
@@ -108,13 +108,14 @@ Result<void> ImapSession::begin(Turn& turn) {
     return fault(FaultKind::anchor_expired, settings_.host,
                  "The mail server renumbered this folder; it is listed again.");
   }
-  if (state_.uidnext < a.uidnext || (state_.modseq != 0 && a.modseq != 0 && fresh_ && state_.modseq < a.modseq)) {
+  if (fresh_ && (state_.uidnext < a.uidnext || (state_.modseq != 0 && state_.modseq < a.modseq))) {
     return fault(FaultKind::regressed, settings_.host,
-                 "The mail server's folder went back in time, as after a restore "
-                 "from a backup: check it, then let it be listed again.",
+                 "The mail server's folder went back in time, as after a restore from a backup: check it, then let it "
+                 "be listed again.",
                  fmt::format("UIDNEXT {} after {}, HIGHESTMODSEQ {} after {}", state_.uidnext, a.uidnext, state_.modseq,
                              a.modseq));
   }
+  state_.uidnext = std::max(state_.uidnext, a.uidnext);  // another session may know more than our SELECT said
   if ((a.modseq == 0) != (state_.modseq == 0)) {
     a.modseq = state_.modseq == 0 ? 0 : 1;  // CONDSTORE came or went: compare everything once
     a.digests = {};
@@ -185,24 +186,27 @@ Result<void> ImapSession::take_new(Turn& turn) {
   return {};
 }
 
-// UIDs among the known ones whose MODSEQ is above the anchor's (RFC 7162 §3.1.5).
-Result<UidSet> ImapSession::changed_since(Turn& turn, std::uint64_t& highest) {
+// Known messages whose MODSEQ is above the anchor's (RFC 7162 §3.1.4.1). Not UID SEARCH MODSEQ, which would be shorter:
+// libetpan can't read its answer.
+Result<std::map<Uid, std::uint64_t>> ImapSession::changed_since(Turn& turn) {
   const Anchor& a = turn.anchor;
   UidSet rest = a.known;
   if (!a.exact) rest.add(1, top(a.uidnext));
   if (a.sweep_below != 0) rest.subtract(static_cast<Uid>(a.sweep_below), UINT32_MAX);
-  UidSet changed;
+  std::map<Uid, std::uint64_t> changed;
   while (!rest.empty()) {
-    const UidSet part = a.exact ? rest.newest(known_a_search) : rest;
+    const UidSet part = a.exact ? rest.newest(known_a_check) : rest;
     auto reply =
-        command(turn.call, fmt::format("UID SEARCH UID {}:{} MODSEQ {}", part.lowest(), part.highest(), a.modseq + 1),
+        command(turn.call,
+                fmt::format("UID FETCH {}:{} (UID MODSEQ) (CHANGEDSINCE {})", part.lowest(), part.highest(), a.modseq),
                 Doing::reading, turn.folder);
     if (!reply) return std::unexpected(reply.error());
-    changed.add(reply->found);
-    highest = std::max(highest, reply->found_modseq);
+    for (const Row& row : reply->rows) {
+      if (row.modseq > a.modseq && (a.exact ? part.contains(row.uid) : row.uid != 0)) changed[row.uid] = row.modseq;
+    }
     rest.subtract(part.lowest(), UINT32_MAX);
   }
-  return a.exact ? changed.within(a.known) : changed;
+  return changed;
 }
 
 Result<void> ImapSession::take_flags(Turn& turn) {
@@ -211,31 +215,22 @@ Result<void> ImapSession::take_flags(Turn& turn) {
   Signals& signals = connection_->signals();
   if (fresh_ && state_.modseq == a.modseq && !signals.flags && a.sweep_below == 0) return {};
   signals.flags = false;
-  std::uint64_t highest = std::max(a.modseq, state_.modseq);  // the search comes after the SELECT that said so
-  std::uint64_t found_modseq = 0;
-  auto changed = changed_since(turn, found_modseq);
-  if (!changed) return std::unexpected(changed.error());
-  highest = std::max(highest, found_modseq);
-  // New mail just told has a MODSEQ above the anchor's too. If nothing above theirs was found, none of them changed
-  // since.
-  std::uint64_t told = 0;
-  for (const auto& [uid, modseq] : just_told_) told = std::max(told, modseq);
-  if (found_modseq != 0 && found_modseq <= told) {
-    for (const auto& [uid, modseq] : just_told_) changed->subtract(uid, uid);
+  auto found = changed_since(turn);
+  if (!found) return std::unexpected(found.error());
+  std::uint64_t highest = std::max(a.modseq, state_.modseq);  // the check comes after the SELECT that said so
+  UidSet changed;
+  for (const auto& [uid, modseq] : *found) {
+    highest = std::max(highest, modseq);
+    const auto told = just_told_.find(uid);  // new mail's MODSEQ is above the anchor's too
+    if (told == just_told_.end() || told->second != modseq) changed.add(uid);
   }
-  const UidSet now = changed->newest(turn.limit);
-  const bool all = now.count() == changed->count();
+  const UidSet now = changed.newest(turn.limit);
   auto rows = rows_of(turn.call, now, 0);
   if (!rows) return std::unexpected(rows.error());
-  std::erase_if(*rows, [&](const Row& row) {
-    highest = std::max(highest, row.modseq);
-    const auto at = just_told_.find(row.uid);
-    return at != just_told_.end() && at->second == row.modseq;
-  });
   give(turn, std::move(*rows));
-  if (all) {
-    a.modseq = a.sweep_below != 0 ? a.sweep_modseq : highest;
+  if (now.count() == changed.count()) {
     turn.more = turn.more || a.sweep_below != 0;  // what changed during the sweep comes next
+    a.modseq = a.sweep_below != 0 ? a.sweep_modseq : highest;
     a.sweep_below = a.sweep_modseq = 0;
     just_told_.clear();
   } else {

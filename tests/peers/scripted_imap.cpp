@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,6 +28,10 @@ ScriptedImap::ScriptedImap(std::vector<Step> script) : listener_(::socket(AF_INE
 
 ScriptedImap::~ScriptedImap() {
   ::shutdown(listener_, SHUT_RDWR);
+  if (const int client = client_.exchange(-1); client >= 0) {
+    ::shutdown(client, SHUT_RDWR);
+    ::close(client);
+  }
   if (thread_.joinable()) thread_.join();
   ::close(listener_);
 }
@@ -42,6 +47,7 @@ void ScriptedImap::play(const std::vector<Step>& script) {
     verdict_ = "nobody connected";
     return;
   }
+  client_ = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   LineSocket client(fd);
   std::string tag;
   try {
@@ -57,7 +63,10 @@ void ScriptedImap::play(const std::vector<Step>& script) {
       std::string say = step.say;
       for (std::size_t at = 0; (at = say.find("$T", at)) != std::string::npos;) say.replace(at, 2, tag);
       client.say(say);
-      if (step.close) return;
+      if (step.close) {
+        ::shutdown(client.fd(), SHUT_RDWR);
+        return;
+      }
     }
     // The end of a script leaves the connection open until the client goes.
     while (!client.line().empty()) {

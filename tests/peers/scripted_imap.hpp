@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An IMAP server that follows a script: expected bytes in, given bytes out, on loopback, one connection.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <thread>
@@ -30,6 +31,7 @@ class ScriptedImap {
  private:
   void play(const std::vector<Step>& script);
   int listener_ = -1;
+  std::atomic<int> client_ = -1;  ///< to end a script that still waits
   std::uint16_t port_ = 0;
   std::string verdict_;
   std::thread thread_;

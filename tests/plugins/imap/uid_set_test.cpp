@@ -9,13 +9,15 @@
 namespace tidegate::imap {
 namespace {
 
+using Runs = std::vector<Run>;  // within a test, Run is GoogleTest's
+
 TEST(UidSet, joinsRunsThatTouch) {
   UidSet set = UidSet::of({5, 1, 2, 4, 9, 4});
-  EXPECT_EQ(set.runs(), (std::vector<Run>{{1, 2}, {4, 5}, {9, 9}}));
+  EXPECT_EQ(set.runs(), (Runs{{1, 2}, {4, 5}, {9, 9}}));
   set.add(3);
-  EXPECT_EQ(set.runs(), (std::vector<Run>{{1, 5}, {9, 9}}));
+  EXPECT_EQ(set.runs(), (Runs{{1, 5}, {9, 9}}));
   set.add(2, 20);
-  EXPECT_EQ(set.runs(), (std::vector<Run>{{1, 20}}));
+  EXPECT_EQ(set.runs(), (Runs{{1, 20}}));
 }
 
 TEST(UidSet, reachesTheHighestUid) {
@@ -27,7 +29,7 @@ TEST(UidSet, reachesTheHighestUid) {
   set.subtract(1, 4294967295U);
   EXPECT_TRUE(set.empty());
   set.add(7, 4294967295U);
-  EXPECT_EQ(set.newest(2).runs(), (std::vector<Run>{{4294967294U, 4294967295U}}));
+  EXPECT_EQ(set.newest(2).runs(), (Runs{{4294967294U, 4294967295U}}));
 }
 
 TEST(UidSet, ignoresEmptyRanges) {

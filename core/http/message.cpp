@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only file that sees Beast.
+// The only file that sees Beast. One of its assertions (basic_parser.ipp, parse_chunk_header, n >= 5) is wrong where
+// the first chunk is the last and its trailer comes octet by octet: a peer could end a debug build by it. The code
+// behind it is right (found by tests/fuzz/http_fuzz.cpp), so its assertions are off.
+#define BOOST_DISABLE_ASSERTS
 #include "core/http/message.hpp"
 
 #include <optional>

@@ -19,6 +19,7 @@ ThreadPool::~ThreadPool() {
     dropped.swap(waiting_);
   }
   come_.notify_all();
+  dropped.clear();
   for (auto& thread : threads_) thread.join();
 }
 

@@ -163,6 +163,15 @@ TEST(ResponseParser, OctetByOctet) {
   EXPECT_EQ(heard.ends, 1);
 }
 
+TEST(ResponseParser, AnEmptyChunkedBodyWithATrailerOctetByOctet) {
+  const std::string_view text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n";
+  ResponseParser parser;
+  Heard heard;
+  for (const char c : text) ASSERT_EQ(parser.feed(octets(std::string_view(&c, 1)), heard), 1U);
+  EXPECT_EQ(heard.text, "");
+  EXPECT_EQ(heard.ends, 1);
+}
+
 TEST(ResponseParser, AnEndlessChunkLineIsRefused) {
   ResponseParser parser;
   Heard heard;

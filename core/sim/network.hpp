@@ -14,7 +14,7 @@ namespace tidegate::sim {
 
 enum class IoState : std::uint8_t {
   ok,      ///< `octets` were moved (for a write perhaps fewer than given: then call again)
-  again,   ///< nothing was moved now; readable() respectively writable() will be called once when it is worth trying
+  again,   ///< nothing moved; readable()/writable() comes once when worth trying. Then write the same octets (or more)
   end,     ///< the peer finished in an orderly way (read only)
   failed,  ///< the stream is dead; Stream::fault() says why
 };

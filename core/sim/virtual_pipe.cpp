@@ -67,7 +67,7 @@ void Pipe::kill(int at, const std::string& why, FaultKind kind) {
   if (events == nullptr) return;
   auto self = shared_from_this();  // the event may destroy the stream, and with it the last hold on this
   if (read) events->readable();
-  if (write && side.stream != nullptr) side.stream->events_->writable();
+  if (write && side.stream != nullptr && side.stream->events_ != nullptr) side.stream->events_->writable();
 }
 
 void Pipe::kill_later(int at, std::chrono::nanoseconds delay, const std::string& why) {

@@ -2,6 +2,7 @@
 #include "core/ctl/commands.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
@@ -133,6 +134,8 @@ Result<void> fill_options(const Command& command, const po::variables_map& optio
       if (argument.kind == Kind::secret_file) {
         auto secret = read_secret(value);
         if (!secret) return std::unexpected(std::move(secret.error()));
+        // The path goes along for a daemon that reads the file itself; the octets are what counts.
+        request.fields[argument.field + "_file"] = std::filesystem::absolute(value).string();
         value = *std::move(secret);
       }
       request.fields[argument.field] = std::move(value);
@@ -148,8 +151,7 @@ const std::vector<Command>& commands() {
       {"register",
        "Register this gateway at its relay under a licence.",
        {{Kind::option, "licence", "licence", "name of the licence", true},
-        {Kind::secret_file, "password-file", "password", "file that holds the licence's password", true},
-        {Kind::option, "label", "label", "name for the relay operator's lists (default: host name)"}}},
+        {Kind::secret_file, "password-file", "password", "file that holds the licence's password", true}}},
       {"user add",
        "Serve a user; prints the account password for his devices if none is given.",
        {{Kind::positional, "user", "user", "address"},
@@ -159,10 +161,6 @@ const std::vector<Command>& commands() {
       {"user remove",
        "Stop serving a user and forget his pairings; nothing in his mailbox changes.",
        {{Kind::positional, "user", "user", "address"}}},
-      {"user reset",
-       "New account password at the relay: his devices are shut out until each has enrolled again.",
-       {{Kind::positional, "user", "user", "address"},
-        {Kind::secret_file, "password-file", "password", "file that holds the new one (default: made and printed)"}}},
       {"pair", "Print a pairing code for one more device of a user.", {{Kind::positional, "user", "user", "address"}}},
       {"device list", "The devices, of one user or of all.", {{Kind::optional_positional, "user", "user", "address"}}},
       {"device revoke",

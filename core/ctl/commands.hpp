@@ -26,7 +26,7 @@ struct Command {
 };
 const std::vector<Command>& commands();
 
-inline constexpr std::string_view default_socket = "/run/tidegate/tidegated.sock";
+inline constexpr std::string_view default_socket = "/var/lib/tidegate/control.sock";
 
 struct Invocation {
   std::string socket{default_socket};

@@ -59,7 +59,10 @@ class Asker final : public sim::StreamEvents, public std::enable_shared_from_thi
   void readable() override { read(); }
   void writable() override { flush(); }
 
+  bool closed() const { return !stream_; }
+
   void send(const Line& line, bool last) {
+    if (!stream_) return;
     out_ += encode(line);
     if (out_.size() - sent_ > CtlServer::most_waiting) return close();
     if (last) {
@@ -141,6 +144,9 @@ class Asker final : public sim::StreamEvents, public std::enable_shared_from_thi
   void close() {
     timer_.reset();
     stream_.reset();
+    out_ = {};
+    in_ = {};
+    sent_ = 0;
     // Whoever calls may still be inside a member function: the last reference goes later.
     server_.world.reactor().post([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->server_.drop(self);
@@ -196,7 +202,10 @@ Reply::~Reply() {
           "",
           {}});
 }
-bool Reply::gone() const { return asker_.expired(); }
+bool Reply::gone() const {
+  const auto asker = asker_.lock();
+  return !asker || asker->closed();
+}
 void Reply::send(const Line& line) {
   if (const auto asker = asker_.lock()) asker->send(line, std::holds_alternative<End>(line));
 }

@@ -56,6 +56,10 @@ Meaning meaning_of(unsigned status) {
     return {FaultKind::invalid, Trouble::passing,
             fmt::format("The relay answers with a redirection ({}), which is not followed; correct relay = .", status)};
   switch (status) {
+    case 400:
+      return {FaultKind::invalid, Trouble::passing,
+              "The relay finds the request wrong (400); see that the versions fit and that relay = names it as its "
+              "operator does."};
     case 401:
       return {FaultKind::auth, Trouble::refused,
               "The relay does not accept this gateway (401): is it registered there (`tidegatectl register`), is its "

@@ -23,7 +23,6 @@ class Registration final : public Registering, ConnectionEvents {
       return;
     }
     relay_ = *std::move(relay);
-    binding_ = settings.interception == Interception::refuse;
     const auto deadline = world_.reactor().now() + settings.connect_within;
     connection_ = std::make_unique<Connection>(world_,
                                                sim::Endpoint{.host = relay_.host,
@@ -48,8 +47,8 @@ class Registration final : public Registering, ConnectionEvents {
 
  private:
   void connected() override {
-    auto request = register_request(relay_, message_, identity_.secret,
-                                    binding_ ? View(connection_binding_ = connection_->channel_binding()) : View());
+    // Bound to this connection whatever tls_interception says: a licence's password is not for a proxy to read.
+    auto request = register_request(relay_, message_, identity_.secret, connection_->channel_binding());
     if (!request) return later(std::unexpected(request.error()));
     request_ = *std::move(request);
     connection_->send(std::as_bytes(std::span(request_)), most_answer);
@@ -90,9 +89,7 @@ class Registration final : public Registering, ConnectionEvents {
   wire::Register message_;
   RegisterDone done_;
   Url relay_;
-  bool binding_ = true;
   bool finished_ = false;
-  Bytes connection_binding_;
   std::string request_;
   http::ResponseHead head_;
   Bytes answer_;

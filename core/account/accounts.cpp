@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "core/account/account.hpp"
+#include "core/account/agent.hpp"
+
+namespace tidegate::account {
+
+namespace {
+
+constexpr std::size_t most_in_a_piece = 256 * 1024;
+
+class AllAccounts final : public Accounts {
+ public:
+  AllAccounts(sim::World& world, store::Log& log, const Settings& settings,
+              std::function<void(ViewId, std::uint64_t, bool)> changed)
+      : house_{
+            world, log, settings, std::move(changed), ContentCache(settings.cache_mib << 20), Agenda(world.reactor())} {
+    log.on_settled([this, alive = std::weak_ptr(alive_)](ViewId view, std::uint64_t head) {
+      if (!alive.expired()) house_.changed(view, head, false);
+    });
+  }
+  ~AllAccounts() override {
+    alive_.reset();
+    for (auto& [name, user] : users_) stop_agents(user);
+    users_.clear();
+    rooms_.clear();
+  }
+  AllAccounts(const AllAccounts&) = delete;
+  AllAccounts& operator=(const AllAccounts&) = delete;
+
+  void start(const std::string& user, const std::string& site, std::vector<BackendUse>, Done<ViewId>) override;
+  void stop(const std::string& user) override {
+    const auto found = users_.find(user);
+    if (found == users_.end()) return;
+    stop_agents(found->second);
+    users_.erase(found);
+  }
+  void read(const std::string& user, ViewId, const store::ItemRow&, std::uint64_t from, std::size_t length, bool live,
+            Done<Piece> got) override;
+  void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) override;
+  std::vector<Health> health(const std::string& user) const override;
+  std::vector<std::string> users() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, user] : users_) names.push_back(name);
+    return names;
+  }
+
+ private:
+  struct User {
+    std::uint64_t start = 0;  ///< tells a late answer for an earlier start of this user from this one's
+    std::vector<std::shared_ptr<Agent>> agents;
+    std::string mail_backend;
+  };
+  using Reading = std::tuple<ViewId, Gid, Bytes, std::uint64_t, std::size_t>;
+
+  static void stop_agents(User& user) {
+    for (const auto& agent : user.agents) agent->stop();
+  }
+  Room& room(const BackendUse& use) {
+    auto& made = rooms_[use.backend];
+    if (!made) made = std::make_unique<Room>(house_, use.name, *use.backend);
+    return *made;
+  }
+  Agent* agent(const std::string& user, const std::string& backend) const {
+    const auto found = users_.find(user);
+    if (found == users_.end()) return nullptr;
+    const auto& agents = found->second.agents;
+    const auto at = std::ranges::find_if(agents, [&](const auto& one) { return one->backend_name() == backend; });
+    return at == agents.end() ? nullptr : at->get();
+  }
+  void answer(const Reading&, Result<std::pair<Bytes, std::uint64_t>>);
+
+  House house_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+  std::uint64_t starts_ = 0;
+  std::map<std::string, User> users_;
+  std::map<Reading, std::vector<Done<Piece>>> readings_;  ///< one reads for all who want the same
+  std::map<Backend*, std::unique_ptr<Room>> rooms_;
+};
+
+void AllAccounts::start(const std::string& user, const std::string& site, std::vector<BackendUse> uses,
+                        Done<ViewId> done) {
+  if (users_.contains(user)) {
+    house_.world.reactor().post([done = std::move(done)]() mutable {
+      done(fault(FaultKind::exists, "account", "This user is served already."));
+    });
+    return;
+  }
+  const auto start = ++starts_;
+  users_[user].start = start;
+  auto then = [this, alive = std::weak_ptr(alive_), user, start, uses = std::move(uses),
+               done = std::move(done)](Result<store::ViewRow> view) mutable {
+    if (alive.expired()) return;
+    const auto found = users_.find(user);
+    if (found == users_.end() || found->second.start != start) {
+      return done(fault(FaultKind::cancelled, "account", "The user was stopped before he was served."));
+    }
+    if (!view) {
+      users_.erase(found);
+      return done(std::unexpected(std::move(view.error())));
+    }
+    std::vector<std::shared_ptr<Agent>> agents;
+    for (const auto& use : uses) {
+      agents.push_back(std::make_shared<Agent>(room(use), user, view->id, use.kinds));
+      const bool mail = use.kinds.empty() || std::ranges::find(use.kinds, Kind::mail) != use.kinds.end();
+      if (mail && found->second.mail_backend.empty()) found->second.mail_backend = use.name;
+    }
+    found->second.agents = agents;
+    done(view->id);
+    if (alive.expired()) return;
+    for (const auto& agent : agents) agent->start();
+  };
+  house_.log.ensure_view(user, user, user, site, std::move(then));
+}
+
+void AllAccounts::read(const std::string& user, ViewId view, const store::ItemRow& row, std::uint64_t from,
+                       std::size_t length, bool live, Done<Piece> got) {
+  length = std::min(length, most_in_a_piece);
+  if (auto held = house_.cache.get(view, row.gid, row.content_rev)) {
+    Piece piece{held, std::min<std::size_t>(from, held->size()), 0, held->size()};
+    piece.length = std::min(length, held->size() - piece.offset);
+    return got(std::move(piece));
+  }
+  auto* reader = agent(user, row.backend);
+  if (reader == nullptr) return got(fault(FaultKind::not_found, user, "This user has no such back-end here."));
+  Reading key(view, row.gid, row.content_rev, from, length);
+  auto& waiting = readings_[key];
+  waiting.push_back(std::move(got));
+  if (waiting.size() > 1) return;
+  reader->read(row.id, {from, length}, live, [this, alive = std::weak_ptr(alive_), key](auto result) {
+    if (!alive.expired()) answer(key, std::move(result));
+  });
+}
+
+void AllAccounts::answer(const Reading& key, Result<std::pair<Bytes, std::uint64_t>> result) {
+  auto waiting = std::move(readings_.extract(key).mapped());
+  const auto& [view, gid, content_rev, from, length] = key;
+  Result<Piece> piece;
+  if (result) {
+    auto octets = std::make_shared<const Bytes>(std::move(result->first));
+    const auto total = result->second;
+    const bool whole = octets->size() == total;
+    if (whole) house_.cache.put(view, gid, content_rev, octets);
+    // More than was asked for: from a back-end that can't read ranges.
+    const std::size_t offset =
+        octets->size() > length || (whole && from > 0) ? std::min<std::size_t>(from, octets->size()) : 0;
+    piece = Piece{octets, offset, std::min(length, octets->size() - offset), total};
+  } else {
+    piece = std::unexpected(std::move(result.error()));
+  }
+  const std::weak_ptr alive = alive_;
+  for (auto& done : waiting) {
+    done(piece);
+    if (alive.expired()) return;
+  }
+}
+
+void AllAccounts::deliver(const std::string& user, Bytes message, Bytes token, Done<void> done) {
+  const auto found = users_.find(user);
+  auto* agent_of_mail = found == users_.end() ? nullptr : agent(user, found->second.mail_backend);
+  if (agent_of_mail == nullptr) return done(fault(FaultKind::not_found, user, "This user's mail is not served here."));
+  agent_of_mail->deliver(std::move(message), std::move(token), std::move(done));
+}
+
+std::vector<Health> AllAccounts::health(const std::string& user) const {
+  std::vector<Health> all;
+  const auto found = users_.find(user);
+  if (found == users_.end()) return all;
+  for (const auto& agent : found->second.agents) all.push_back(agent->health());
+  return all;
+}
+
+}  // namespace
+
+std::unique_ptr<Accounts> Accounts::make(sim::World& world, store::Log& log, const Settings& settings,
+                                         std::function<void(ViewId, std::uint64_t head, bool folders)> changed) {
+  return std::make_unique<AllAccounts>(world, log, settings, std::move(changed));
+}
+
+}  // namespace tidegate::account

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// One user at one back-end: the loop around a Course. Two sessions at most: the watching one, which syncs, and a second
+// one, made when needed, for reads, deliveries and the long listings of back-ends that park, so that none of these
+// deafens the first.
+#pragma once
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/account/course.hpp"
+#include "core/account/room.hpp"
+
+namespace tidegate::account {
+
+class Agent : public std::enable_shared_from_this<Agent> {
+ public:
+  Agent(Room&, std::string user, ViewId, const std::vector<Kind>& kinds);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  void start();
+  void stop();  ///< gives the sessions back; late answers find nobody
+  void hinted(const Hint&);
+  void deaf(const Fault&);      ///< the watch lost this mailbox
+  void ring(sim::Instant now);  ///< the agenda's time has come
+
+  void read(Bytes item, Range, bool live, Done<std::pair<Bytes, std::uint64_t>>);
+  void deliver(Bytes message, Bytes token, Done<void>);
+
+  const std::string& backend_name() const { return room_.name; }
+  const Health& health() const { return health_; }
+
+ private:
+  struct Reply {  ///< of the watching session
+    Bytes scope{}, from{};
+    bool live = false;
+    std::unique_ptr<Session> session{};
+    std::optional<Capabilities> can{};  ///< it was opened just now
+    std::optional<Hint> hint{};
+    std::optional<Page> page{};
+    std::optional<Parking> parking{};
+    std::optional<Fault> fault{};
+    bool session_fault = false;
+    bool ours = false;  ///< the fault is the gateway's own, not the back-end's
+  };
+  struct Errand {  ///< for the second session
+    bool live = false;
+    std::move_only_function<std::optional<Fault>(const Call&, Session&)> work;
+    std::move_only_function<void(std::optional<Fault>)> done;
+  };
+  struct Second {
+    std::unique_ptr<Session> session;
+    bool busy = false;
+    std::deque<Errand> errands;
+    std::deque<Bytes> scopes;  ///< listings to go on with
+    sim::Instant close_at = sim::Instant::max();
+  };
+
+  void go();
+  void sync(Bytes scope, bool live);
+  void ask(Bytes scope, Bytes anchor, bool live);
+  void list();
+  void park();
+  void wake();
+  void submit(Reply begun, std::move_only_function<void(const Call&, Reply&)> verb);
+  void took(Reply);
+  void bring(Bytes scope, Bytes from, Page, bool live, bool second);
+  void brought(const Bytes& scope, bool live, bool second, bool more, Bytes anchor, Result<store::Applied>);
+  void publish(store::Applied&);
+  void trouble(Reply&);
+  void trouble_here(const Bytes& scope, bool live, Fault);  ///< not the back-end's fault, but nothing goes on
+  void expired(Bytes scope);
+  void listen(const Parking&);
+  void well();
+  void unwell(const Fault&, bool unreachable);
+  void keep_only_ours(Page&) const;
+
+  bool second_full() const;
+  void errand(Errand);
+  void close_second();
+  bool second_wanted() const;
+  void run_second();
+  void run_errand(Errand);
+  void list_on_second(Bytes scope);
+  void second_free();
+
+  sim::Instant round_after(sim::Instant now) const;
+  void plan();  ///< enters the earliest of all times into the agenda
+  void dispose(std::unique_ptr<Session>);
+
+  Room& room_;
+  const std::string user_;
+  const ViewId view_;
+  const std::uint32_t kinds_;  ///< bits by Kind
+  bool stopped_ = false, heard_by_watch_ = false, caps_known_ = false, second_allowed_ = true;
+  Course course_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<FdWait> fd_;
+  Bytes inbox_anchor_;
+  bool inbox_anchor_known_ = false;
+  sim::Instant next_round_ = sim::Instant::max(), rest_until_ = sim::Instant::max(), wake_by_ = sim::Instant::max();
+  sim::Instant entered_ = sim::Instant::max();
+  Health health_;
+  std::unique_ptr<Second> second_;  ///< none while there is nothing for it
+};
+
+}  // namespace tidegate::account

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// The second session of an agent: reads and deliveries first, then a page of a listing, one after the other.
+#include <algorithm>
+
+#include "core/account/agent.hpp"
+
+namespace tidegate::account {
+
+namespace {
+
+constexpr std::chrono::seconds kept_for{10};  ///< a second session with nothing to do
+constexpr std::size_t most_errands = 256;
+
+Fault crowded(const std::string& where) {
+  return Fault{FaultKind::unavailable, where, "Too much is being read from this mailbox at once.", {}, {}};
+}
+
+std::span<const std::byte> octets(View view) { return std::as_bytes(std::span(view.data(), view.size())); }
+
+}  // namespace
+
+bool Agent::second_full() const { return second_ && second_->errands.size() >= most_errands; }
+
+void Agent::errand(Errand work) {
+  if (!second_) second_ = std::make_unique<Second>();
+  second_->errands.push_back(std::move(work));
+  run_second();
+}
+
+void Agent::close_second() {
+  const auto second = std::move(second_);
+  if (!second) return;
+  dispose(std::move(second->session));
+  for (auto& waiting : second->errands) {
+    waiting.done(Fault{FaultKind::cancelled, "account", "This user is no longer served here.", {}, {}});
+  }
+}
+
+bool Agent::second_wanted() const { return second_ && !(second_->errands.empty() && second_->scopes.empty()); }
+
+void Agent::list_on_second(Bytes scope) {
+  if (!second_) second_ = std::make_unique<Second>();
+  auto& scopes = second_->scopes;
+  if (std::ranges::find(scopes, scope) == scopes.end()) scopes.push_back(std::move(scope));
+  run_second();
+}
+
+void Agent::run_second() {
+  if (!second_wanted() || second_->busy) return;
+  if (!second_allowed_) {  // one session a user: the watching one is borrowed between its calls
+    if (!course_.lend()) return;
+    fd_.reset();
+    wake_by_ = sim::Instant::max();
+    second_->session = std::move(session_);
+  }
+  second_->busy = true;
+  second_->close_at = sim::Instant::max();
+  plan();
+  if (!second_->errands.empty()) {
+    auto next = std::move(second_->errands.front());
+    second_->errands.pop_front();
+    return run_errand(std::move(next));
+  }
+  auto scope = std::move(second_->scopes.front());
+  second_->scopes.pop_front();
+  room_.house.log.anchor(view_, room_.name, scope, [self = weak_from_this(), scope](Result<Bytes> anchor) {
+    const auto agent = self.lock();
+    if (!agent || agent->stopped_) return;
+    if (!anchor) return agent->second_free();
+    auto page = std::make_shared<Page>();
+    const Want want{agent->room_.house.settings.page_limit, 0, {}};
+    Errand listing;
+    listing.work = [scope, from = *anchor, want, page](const Call& call, Session& session) -> std::optional<Fault> {
+      auto got = session.changes(call, scope, from, want);
+      if (!got) return std::move(got.error());
+      *page = std::move(*got);
+      return std::nullopt;
+    };
+    listing.done = [self, scope, from = *anchor, page](std::optional<Fault> fault) {
+      const auto still = self.lock();
+      if (!still || still->stopped_) return;
+      // What failed is found again by the next round of the watching session.
+      if (fault) return still->second_free();
+      still->bring(scope, from, std::move(*page), false, true);
+    };
+    agent->run_errand(std::move(listing));
+  });
+}
+
+void Agent::run_errand(Errand next) {
+  struct Outcome {
+    std::unique_ptr<Session> session;
+    std::optional<Fault> fault;
+  };
+  // A listing ends only with its apply; everything else frees the session before its caller hears.
+  auto work = [&backend = room_.backend, mailbox = Mailbox{user_, user_, user_}, session = std::move(second_->session),
+               borrowed = !second_allowed_, verb = std::move(next.work)](const Call& call) mutable -> Result<Outcome> {
+    Outcome outcome;
+    if (!session) {
+      auto opened = backend.open(call, mailbox);
+      if (!opened) {
+        outcome.fault = std::move(opened.error());
+        return outcome;
+      }
+      session = std::move(*opened);
+    } else if (borrowed && session->capabilities().parks) {
+      if (auto woken = session->unpark(call); !woken) {
+        outcome.fault = std::move(woken.error());
+        return outcome;
+      }
+    }
+    outcome.fault = verb(call, *session);
+    verb = nullptr;
+    const bool spoilt = outcome.fault && !concerns_scope(*outcome.fault) &&
+                        outcome.fault->kind != FaultKind::anchor_expired && outcome.fault->kind != FaultKind::conflict;
+    if (!spoilt) outcome.session = std::move(session);
+    session.reset();
+    return outcome;
+  };
+  auto then = [self = weak_from_this(), done = std::move(next.done)](Result<Outcome> result) mutable {
+    const auto agent = self.lock();
+    if (!agent || agent->stopped_) {
+      return done(Fault{FaultKind::cancelled, "account", "This user is no longer served here.", {}, {}});
+    }
+    if (result) agent->second_->session = std::move(result->session);
+    done(result ? std::move(result->fault) : std::optional(std::move(result.error())));
+  };
+  room_.workers.call<Outcome>(next.live, std::move(work), std::move(then));
+}
+
+void Agent::second_free() {
+  if (stopped_ || !second_) return;
+  second_->busy = false;
+  if (!second_allowed_) {
+    session_ = std::move(second_->session);
+    course_.idle();
+    if (!second_wanted()) second_.reset();
+    return go();
+  }
+  if (second_wanted()) return run_second();
+  second_->close_at = room_.house.world.reactor().now() + kept_for;
+  plan();
+}
+
+void Agent::read(Bytes item, Range range, bool live, Done<std::pair<Bytes, std::uint64_t>> done) {
+  if (stopped_) return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+  if (second_full()) return done(std::unexpected(crowded(room_.name)));
+  auto got = std::make_shared<std::pair<Bytes, std::uint64_t>>();
+  Errand reading;
+  reading.live = live;
+  reading.work = [item = std::move(item), range, got](const Call& call, Session& session) -> std::optional<Fault> {
+    // A back-end that can't read ranges gives all of it; the piece is cut out by the caller.
+    const Range wanted = session.capabilities().ranged_read ? range : Range{};
+    auto total = session.read(call, item, wanted, [&](Octets part) {
+      got->first.append(reinterpret_cast<const char*>(part.data()), part.size());
+      return got->first.size() < wanted.length;
+    });
+    if (!total) return std::move(total.error());
+    got->second = *total;
+    return std::nullopt;
+  };
+  reading.done = [self = weak_from_this(), got, done = std::move(done)](std::optional<Fault> fault) mutable {
+    const auto agent = self.lock();
+    if (fault) {
+      done(std::unexpected(std::move(*fault)));
+    } else {
+      if (agent) agent->well();
+      done(std::move(*got));
+    }
+    if (agent) agent->second_free();
+  };
+  errand(std::move(reading));
+}
+
+void Agent::deliver(Bytes message, Bytes token, Done<void> done) {
+  room_.house.log.folders(view_, [self = weak_from_this(), message = std::move(message), token = std::move(token),
+                                  done = std::move(done)](Result<std::vector<store::FolderRow>> folders) mutable {
+    const auto agent = self.lock();
+    if (!agent || agent->stopped_)
+      return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+    if (!folders) return done(std::unexpected(std::move(folders.error())));
+    if (agent->second_full()) return done(std::unexpected(crowded(agent->room_.name)));
+    const auto inbox = std::ranges::find_if(*folders, [&](const store::FolderRow& row) {
+      return !row.gone && row.backend == agent->room_.name && row.role == Role::inbox;
+    });
+    if (inbox == folders->end()) {
+      return done(
+          fault(FaultKind::unavailable, agent->room_.name, "The mailbox's inbox is not known yet; it is tried again."));
+    }
+    const auto now = std::chrono::floor<std::chrono::seconds>(agent->room_.house.world.reactor().wall());
+    Errand delivery;
+    delivery.work = [folder = inbox->id, message = std::move(message), token = std::move(token), now](
+                        const Call& call, Session& session) -> std::optional<Fault> {
+      std::size_t at = 0;
+      Source source = [&](std::span<std::byte> into) {
+        const auto rest = octets(View(message).substr(at));
+        const auto count = std::min(rest.size(), into.size());
+        std::copy_n(rest.begin(), count, into.begin());
+        at = count == 0 ? 0 : at + count;  // after its end it can be read once more
+        return count;
+      };
+      // The note is not kept: this message may arrive twice after a crash, which harms nobody.
+      Attempt attempt{token, {}, [](View) -> Result<void> { return {}; }};
+      auto written = session.create(call, folder, {Kind::mail, message.size(), 0, {}, now}, std::move(source), attempt);
+      if (!written) return std::move(written.error());
+      return std::nullopt;
+    };
+    delivery.done = [self, scope = inbox->scope, done = std::move(done)](std::optional<Fault> fault) mutable {
+      const auto still = self.lock();
+      if (fault) {
+        done(std::unexpected(std::move(*fault)));
+      } else {
+        done({});
+        if (still) still->hinted({{scope}, false});
+      }
+      if (still) still->second_free();
+    };
+    agent->errand(std::move(delivery));
+  });
+}
+
+}  // namespace tidegate::account

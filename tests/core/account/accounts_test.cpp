@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: Apache-2.0
+// Agents against a scripted back-end, on virtual time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/account/account.hpp"
+#include "core/sim/memory_disk.hpp"
+#include "tests/core/account/scripted_backend.hpp"
+#include "tests/core/store/log_bed.hpp"
+
+namespace tidegate::account {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Not;
+
+struct AccountBed : store::LogBed {
+  AccountBed() {
+    backend.add_folder("in", Role::inbox);
+    backend.add_folder("old");
+    settings.workers = 4;
+  }
+  ~AccountBed() { accounts.reset(); }
+  AccountBed(const AccountBed&) = delete;
+  AccountBed& operator=(const AccountBed&) = delete;
+
+  void serve(const std::string& user = "ann", std::vector<Kind> kinds = {}) {
+    if (!accounts) {
+      accounts = Accounts::make(host, *log, settings, [this](ViewId v, std::uint64_t head, bool) {
+        heads.push_back({v, head});
+        at.push_back(world.now());
+      });
+    }
+    auto made = store::answer_of<ViewId>(world, [&](auto done) {
+      accounts->start(user, "hq", {{"mail", &backend, std::move(kinds)}}, std::move(done));
+    });
+    ASSERT_TRUE(made);
+    view_id = *made;
+  }
+  std::vector<std::string> ids() {
+    std::vector<std::string> made;
+    for (const auto& row : changes(view_id)) {
+      if (row.seq_gone == 0) made.push_back(row.id);
+    }
+    std::ranges::sort(made);
+    return made;
+  }
+  Result<Accounts::Piece> read(const std::string& id, std::uint64_t from, std::size_t length) {
+    for (const auto& row : changes(view_id)) {
+      if (row.id != id) continue;
+      return store::answer_of<Accounts::Piece>(
+          world, [&](auto done) { accounts->read("ann", view_id, row, from, length, true, std::move(done)); });
+    }
+    return fault(FaultKind::not_found, "test", "No such row.");
+  }
+  Health health() { return accounts->health("ann").front(); }
+
+  ScriptedBackend backend;
+  Settings settings;
+  std::unique_ptr<Accounts> accounts;
+  ViewId view_id = 0;
+  std::vector<std::pair<ViewId, std::uint64_t>> heads;
+  std::vector<sim::Instant> at;
+};
+
+TEST(Accounts, ListTheTreeThenTheInboxThenTheRest) {
+  AccountBed bed;
+  bed.backend.add("in", "m1");
+  bed.backend.add("old", "m2");
+  bed.serve();
+  bed.wait(2s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1", "m2"));
+  EXPECT_THAT(bed.backend.calls(), ElementsAre("open", "changes ", "changes in", "changes old"));
+  EXPECT_EQ(bed.backend.open_sessions(), 0) << "nothing stays open that does not listen";
+  EXPECT_EQ(bed.heads.back().second, bed.head(bed.view_id).head);
+}
+
+TEST(Accounts, AHintBringsTheMessageAndItsContentAtOnce) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.forget_calls();
+  bed.backend.add("in", "m1", "hello");
+  bed.at.clear();
+  const auto hinted = bed.world.now();
+  bed.backend.hint("ann", {"in"});
+  bed.wait(2s);
+  ASSERT_EQ(bed.at.size(), 1U);
+  EXPECT_LT(bed.at[0] - hinted, 50ms);
+  const auto piece = bed.read("m1", 0, 100);
+  ASSERT_TRUE(piece);
+  EXPECT_EQ(*piece->octets, "hello");
+  EXPECT_EQ(piece->total, 5U);
+  EXPECT_EQ(bed.backend.count("read"), 0) << "it came along";
+}
+
+TEST(Accounts, HintsCoalesceTheFirstIsServedAtOnce) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.forget_calls();
+  for (int i = 0; i < 100; ++i) bed.backend.hint("ann", {"in"});
+  bed.wait(2s);
+  EXPECT_LE(bed.backend.count("changes in"), 2);
+  EXPECT_GE(bed.backend.count("changes in"), 1);
+  EXPECT_EQ(bed.backend.count("changes old"), 0);
+}
+
+TEST(Accounts, AHintDuringItsOwnCallIsNotLost) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bool once = true;
+  bed.backend.add("in", "m1");
+  bed.backend.hint("ann", {"in"});
+  bed.backend.during_changes = [&](const Call&, View) {
+    if (std::exchange(once, false))
+      bed.host.reactor().post([&] {
+        bed.backend.add("in", "m2");
+        bed.backend.hint("ann", {"in"});
+      });
+  };
+  bed.wait(2s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1", "m2"));
+}
+
+TEST(Accounts, AFaultOfTheBackendIsRetriedWithGrowingPauses) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.forget_calls();
+  bed.backend.fail_next("open", FaultKind::unavailable, {}, 5);
+  bed.backend.add("in", "m1");
+  bed.backend.hint("ann", {"in"});
+  bed.wait(400ms);
+  EXPECT_EQ(bed.backend.count("open"), 1);
+  EXPECT_GT(bed.health().unreachable_since, 0);
+  EXPECT_EQ(bed.health().fault, "As the script says.");
+  EXPECT_THAT(bed.ids(), ElementsAre());
+  bed.wait(6s);  // 1 + 2 + … at most
+  EXPECT_LE(bed.backend.count("open"), 5);
+  EXPECT_GE(bed.backend.count("open"), 3);
+  bed.wait(60s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+  EXPECT_EQ(bed.health().unreachable_since, 0);
+  EXPECT_GT(bed.health().proven_unix, 0);
+}
+
+TEST(Accounts, WrongCredentialsAreNotTriedOften) {
+  AccountBed bed;
+  bed.backend.fail_next("open", FaultKind::auth, {}, 100);
+  bed.serve();
+  bed.wait(140s);
+  EXPECT_EQ(bed.backend.count("open"), 1);
+  bed.wait(600s);
+  EXPECT_LE(bed.backend.count("open"), 5);
+}
+
+TEST(Accounts, WaitAsLongAsTheServerAsks) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.forget_calls();
+  bed.backend.fail_next("changes in", FaultKind::throttled, 30s);
+  bed.backend.add("in", "m1");
+  bed.backend.hint("ann", {"in"});
+  bed.wait(29s);
+  EXPECT_EQ(bed.backend.count("changes in"), 1);
+  bed.wait(5s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+}
+
+TEST(Accounts, AnExpiredAnchorIsListedAgainWithoutAnybodyNoticing) {
+  AccountBed bed;
+  bed.backend.add("in", "m1");
+  bed.serve();
+  bed.wait(2s);
+  const auto head = bed.head(bed.view_id).head;
+  bed.backend.forget_anchors("in");
+  bed.backend.hint("ann", {"in"});
+  bed.wait(5s);
+  EXPECT_EQ(bed.head(bed.view_id).head, head);
+  bed.backend.add("in", "m2");
+  bed.backend.hint("ann", {"in"});
+  bed.wait(2s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1", "m2"));
+}
+
+// IMAP-25: a folder that is listed but cannot be opened.
+TEST(Accounts, AFolderThatAlwaysFailsHarmsOnlyItself) {
+  AccountBed bed;
+  bed.backend.add_folder("phantom");
+  bed.backend.fail_next("changes phantom", FaultKind::not_found, {}, 1000);
+  bed.backend.add("old", "m1");
+  bed.serve();
+  bed.wait(5s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+  EXPECT_LE(bed.backend.count("changes phantom"), 3);
+  EXPECT_EQ(bed.health().unreachable_since, 0);
+}
+
+TEST(Accounts, WithoutAWatchTheyPoll) {
+  AccountBed bed;
+  bed.backend.watched = false;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.add("old", "m1");
+  bed.wait(70s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+}
+
+TEST(Accounts, TheSweepFindsWhatNoHintTold) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.add("old", "m1");
+  bed.wait(12min);
+  EXPECT_THAT(bed.ids(), ElementsAre());
+  bed.wait(6min);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+}
+
+TEST(Accounts, ALostWatchPollsAndListensAgain) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.lose("ann");
+  bed.backend.add("old", "m1");
+  bed.wait(70s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+  EXPECT_EQ(bed.backend.count("watch"), 2);
+}
+
+TEST(Accounts, AParkedSessionWakesInTimeAndOneCallBringsThePage) {
+  AccountBed bed;
+  bed.backend.watched = false;
+  bed.backend.parks = true;
+  bed.settings.poll_folders = 3600s;
+  bed.backend.wake_by = bed.world.now() + 30s;
+  bed.serve();
+  bed.wait(5s);
+  EXPECT_EQ(bed.backend.open_sessions(), 1);
+  EXPECT_EQ(bed.backend.count("park"), 1);
+  EXPECT_EQ(bed.backend.calls().back(), "park");
+  bed.backend.forget_calls();
+  bed.backend.add("in", "m1");
+  bed.backend.unparked = {{"in"}, false};
+  bed.wait(20s);
+  EXPECT_EQ(bed.backend.count("unpark"), 0);
+  bed.backend.wake_by += 1h;
+  bed.wait(10s);
+  EXPECT_THAT(bed.backend.calls(), ElementsAre("unpark", "changes in", "park"));
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+  EXPECT_EQ(bed.backend.open_sessions(), 1);
+}
+
+TEST(Accounts, ASignOfLifeAsksNothing) {
+  AccountBed bed;
+  bed.backend.watched = false;
+  bed.backend.parks = true;
+  bed.settings.poll_folders = 3600s;
+  bed.backend.wake_by = bed.world.now() + 30s;
+  bed.serve();
+  bed.wait(5s);
+  bed.backend.forget_calls();
+  bed.wait(24s);
+  bed.backend.wake_by += 1h;
+  bed.wait(10s);
+  EXPECT_THAT(bed.backend.calls(), ElementsAre("unpark", "park"));
+}
+
+TEST(Accounts, LongListingsDoNotDeafenTheParkedSession) {
+  AccountBed bed;
+  bed.backend.watched = false;
+  bed.backend.parks = true;
+  bed.settings.page_limit = 10;
+  for (int i = 0; i < 95; ++i) bed.backend.add("old", "m" + std::to_string(100 + i));
+  bed.serve();
+  bed.wait(10s);
+  EXPECT_EQ(bed.ids().size(), 95U);
+  const auto calls = bed.backend.calls();
+  const auto parked = std::ranges::find(calls, "park");
+  ASSERT_NE(parked, calls.end());
+  EXPECT_GE(std::count(parked, calls.end(), "changes old"), 5) << "most pages came while the inbox was listened to";
+  EXPECT_EQ(bed.backend.open_sessions(), 2);
+  bed.wait(15s);
+  EXPECT_EQ(bed.backend.open_sessions(), 1);
+}
+
+TEST(Accounts, OneSessionAUserIsSharedByReading) {
+  AccountBed bed;
+  bed.backend.watched = false;
+  bed.backend.parks = true;
+  bed.backend.sessions_per_user = 1;
+  bed.backend.add("in", "m1", "hello");
+  bed.serve();
+  bed.wait(5s);
+  EXPECT_EQ(bed.backend.calls().back(), "park");
+  bed.backend.forget_calls();
+  const auto piece = bed.read("m1", 1, 3);
+  ASSERT_TRUE(piece);
+  EXPECT_EQ(piece->octets->substr(piece->offset, piece->length), "ell");
+  bed.wait(5s);
+  EXPECT_EQ(bed.backend.count("open"), 0);
+  EXPECT_EQ(bed.backend.calls().back(), "park") << "and listens again";
+}
+
+TEST(Accounts, ReadRangesAndShareOneRead) {
+  AccountBed bed;
+  bed.backend.add("in", "m1", std::string(1000, 'a') + std::string(1000, 'b'));
+  bed.serve();
+  bed.wait(2s);
+  const auto row = bed.changes(bed.view_id).front();
+  int answers = 0;
+  for (int i = 0; i < 2; ++i) {
+    bed.accounts->read("ann", bed.view_id, row, 900, 200, true, [&](Result<Accounts::Piece> piece) {
+      ASSERT_TRUE(piece);
+      EXPECT_EQ(piece->octets->substr(piece->offset, piece->length), std::string(100, 'a') + std::string(100, 'b'));
+      EXPECT_EQ(piece->total, 2000U);
+      ++answers;
+    });
+  }
+  bed.wait(1s);
+  EXPECT_EQ(answers, 2);
+  EXPECT_EQ(bed.backend.count("read"), 1);
+  ASSERT_TRUE(bed.read("m1", 0, 5000));
+  ASSERT_TRUE(bed.read("m1", 1500, 10));
+  EXPECT_EQ(bed.backend.count("read"), 2) << "the whole is in the cache now";
+}
+
+TEST(Accounts, CutThePieceWhereTheBackendCannotReadRanges) {
+  AccountBed bed;
+  bed.backend.ranged = false;
+  bed.backend.add("in", "m1", "0123456789");
+  bed.serve();
+  bed.wait(2s);
+  auto piece = bed.read("m1", 4, 3);
+  ASSERT_TRUE(piece);
+  EXPECT_EQ(piece->octets->substr(piece->offset, piece->length), "456");
+  EXPECT_EQ(piece->total, 10U);
+}
+
+TEST(Accounts, AMissingItemIsSaidToBeMissing) {
+  AccountBed bed;
+  bed.backend.add("in", "m1");
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.fail_next("read", FaultKind::not_found);
+  const auto piece = bed.read("m1", 0, 10);
+  ASSERT_FALSE(piece);
+  EXPECT_EQ(piece.error().kind, FaultKind::not_found);
+  EXPECT_TRUE(bed.read("m1", 0, 10));
+}
+
+TEST(Accounts, DeliverIntoTheInbox) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  ASSERT_TRUE(store::answer_of<void>(
+      bed.world, [&](auto done) { bed.accounts->deliver("ann", "welcome", "token", std::move(done)); }));
+  EXPECT_THAT(bed.backend.delivered(), ElementsAre("welcome"));
+  EXPECT_THAT(bed.backend.calls(), Contains("create in token"));
+}
+
+TEST(Accounts, TakeOnlyTheKindsTheyAreGiven) {
+  AccountBed bed;
+  bed.backend.add_folder("dates", Role::calendar, Kind::event);
+  bed.backend.add("dates", "e1");
+  bed.serve("ann", {Kind::mail});
+  bed.wait(2s);
+  EXPECT_THAT(bed.backend.calls(), Not(Contains("changes dates")));
+  EXPECT_EQ(bed.folder_named(bed.view_id, "dates").id, "");
+}
+
+TEST(Accounts, AStoppedUserIsLeftAlone) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.hint("ann", {"in"});
+  bed.accounts->stop("ann");
+  bed.backend.forget_calls();
+  bed.backend.hint("ann", {"in"});
+  bed.wait(1h);
+  EXPECT_THAT(bed.backend.calls(), ElementsAre());
+  EXPECT_EQ(bed.backend.open_sessions(), 0);
+  bed.serve();  // and may come back
+  bed.wait(2s);
+  EXPECT_THAT(bed.backend.calls(), Contains("changes in"));
+}
+
+TEST(Accounts, ARemovalIsToldWhenItIsSettled) {
+  AccountBed bed;
+  bed.backend.add("in", "m1");
+  bed.serve();
+  bed.wait(2s);
+  bed.heads.clear();
+  bed.backend.remove("in", "m1");
+  bed.backend.hint("ann", {"in"});
+  bed.wait(5s);
+  ASSERT_EQ(bed.heads.size(), 1U);
+  EXPECT_EQ(bed.heads[0].second, bed.head(bed.view_id).head);
+  EXPECT_THAT(bed.ids(), ElementsAre());
+}
+
+TEST(Accounts, AFullDiskStopsAndGoesOnByItself) {
+  AccountBed bed;
+  bed.serve();
+  bed.wait(2s);
+  bed.host.disk().limit(0);
+  for (int i = 0; i < 300; ++i) bed.backend.add("in", "m" + std::to_string(i));
+  bed.backend.hint("ann", {"in"});
+  bed.wait(20s);
+  EXPECT_THAT(bed.ids(), ElementsAre());
+  EXPECT_FALSE(bed.health().fault.empty());
+  bed.host.disk().limit(UINT64_MAX);
+  bed.wait(400s);
+  EXPECT_EQ(bed.ids().size(), 300U);
+}
+
+}  // namespace
+}  // namespace tidegate::account

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/device/disk_fixture.hpp"
+
+#include <algorithm>
+
+#include "device/digest.hpp"
+
+namespace tidegate::device {
+
+ScriptedLog::ScriptedLog() {
+  epoch.fill(std::byte{7});
+  const auto folder = [&](std::uint64_t number, const char* name, Role role, std::uint64_t parent, Kind kind) {
+    e2e::FolderInfo info;
+    info.gid = gid_of(1000 + number);
+    if (parent != 0) info.parent = gid_of(1000 + parent);
+    info.name = name;
+    info.role = role;
+    info.kind = kind;
+    folders.push_back(info);
+  };
+  folder(1, "INBOX", Role::inbox, 0, Kind::mail);
+  folder(2, "Work", Role::none, 0, Kind::mail);
+  folder(3, "v1.2", Role::none, 2, Kind::mail);
+  folder(4, "Home", Role::calendar, 0, Kind::event);
+}
+
+void ScriptedLog::add(std::uint64_t number, Bytes content, std::uint32_t flags, std::uint64_t folder, Kind kind) {
+  Entry entry;
+  entry.number = number;
+  entry.seq_body = ++head;
+  entry.content = std::move(content);
+  entry.flags = flags;
+  entry.folder = gid_of(1000 + folder);
+  entry.received = 1'700'000'000 + static_cast<std::int64_t>(number) * 86'400 * 20;
+  entry.kind = kind;
+  entries[number] = std::move(entry);
+}
+void ScriptedLog::flags(std::uint64_t number, std::uint32_t flags) {
+  entries.at(number).flags = flags;
+  entries.at(number).seq_meta = ++head;
+}
+void ScriptedLog::move(std::uint64_t number, std::uint64_t folder) {
+  entries.at(number).folder = gid_of(1000 + folder);
+  entries.at(number).seq_meta = ++head;
+}
+void ScriptedLog::body(std::uint64_t number, Bytes content) {
+  entries.at(number).content = std::move(content);
+  entries.at(number).seq_body = ++head;
+}
+void ScriptedLog::gone(std::uint64_t number) { entries.at(number).seq_gone = ++head; }
+
+e2e::HelloAck ScriptedLog::hello_ack(bool compare) const {
+  e2e::HelloAck ack;
+  ack.gateway = "scripted";
+  e2e::ViewInfo info;
+  info.view = view;
+  info.name = "user@example.net";
+  info.epoch = epoch;
+  info.head = head;
+  info.compare = compare;
+  info.start = {view, epoch, 0, {}};
+  ack.views.push_back(info);
+  return ack;
+}
+
+e2e::Folders ScriptedLog::tree() const { return {view, true, folders}; }
+
+e2e::Item ScriptedLog::item(const Entry& entry, std::uint64_t job) const {
+  e2e::Item item;
+  item.view = view;
+  item.job = job;
+  item.seq = entry.seq();
+  item.gid = gid_of(entry.number);
+  item.folders = {entry.folder};
+  item.kind = entry.kind;
+  item.received = entry.received;
+  item.flags = entry.flags;
+  item.size = entry.content.size();
+  item.fingerprint[0] = static_cast<std::byte>(entry.number);
+  item.first = e2e::pack(entry.content, e2e::Compression::deflate);
+  return item;
+}
+
+e2e::Mark ScriptedLog::mark(std::uint64_t live) const { return {{view, epoch, live, {}}, {}}; }
+
+std::vector<e2e::ToDevice> ScriptedLog::since(std::uint64_t live, std::size_t mark_every, std::size_t part) const {
+  std::map<std::uint64_t, const Entry*> order;
+  for (const auto& [number, entry] : entries)
+    if (entry.seq() > live) order[entry.seq()] = &entry;
+  std::vector<e2e::ToDevice> out;
+  std::size_t count = 0;
+  for (const auto& [seq, entry] : order) {
+    if (entry->seq_gone > live) {
+      out.emplace_back(e2e::Remove{view, seq, gid_of(entry->number)});
+    } else if (entry->seq_body > live) {
+      auto whole = item(*entry);
+      if (entry->content.size() > part) whole.first = {e2e::Compression::none, part, entry->content.substr(0, part)};
+      out.emplace_back(whole);
+      for (std::size_t at = part; at < entry->content.size(); at += part) {
+        const auto octets = entry->content.substr(at, part);
+        out.emplace_back(e2e::ItemPart{view,
+                                       seq,
+                                       gid_of(entry->number),
+                                       at,
+                                       {e2e::Compression::none, octets.size(), octets},
+                                       at + part >= entry->content.size(),
+                                       false});
+      }
+    } else {
+      out.emplace_back(e2e::Meta{view, 0, seq, gid_of(entry->number), {entry->folder}, entry->flags, {}});
+    }
+    if (++count % mark_every == 0) out.emplace_back(mark(seq));
+  }
+  out.emplace_back(mark(head));
+  return out;
+}
+
+void DiskFixture::start(std::uint64_t dies_after) {
+  cutter = std::make_unique<CuttingWorld>(host);
+  cutter->cutting().until = dies_after;
+  shelf =
+      std::make_unique<Shelf>(*cutter, places, Bytes(16, 'd'), [this](Arrival a) { arrivals.push_back(std::move(a)); });
+  const auto opened = shelf->open();
+  ASSERT_TRUE(opened) << opened.error().text << " " << opened.error().cause;
+}
+
+std::uint64_t DiskFixture::live() {
+  std::uint64_t found = 0;
+  EXPECT_TRUE(shelf->with_index([&](Index& index) {
+    for (const auto& row : index.views())
+      if (row.view == 1 && row.position) found = row.position->live;
+  }));
+  return found;
+}
+
+void DiskFixture::catch_up(const ScriptedLog& log, std::size_t batch) {
+  std::vector<e2e::ToDevice> all{log.hello_ack(), log.tree()};
+  for (auto& message : log.since(live())) all.push_back(std::move(message));
+  for (std::size_t at = 0; at < all.size(); at += batch) {
+    std::vector<e2e::ToDevice> some(all.begin() + static_cast<std::ptrdiff_t>(at),
+                                    all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), at + batch)));
+    const auto done = shelf->apply(std::move(some));
+    ASSERT_TRUE(done) << done.error().text << " " << done.error().cause;
+  }
+}
+
+std::vector<std::string> DiskFixture::mails(const std::string& part) {
+  std::vector<std::string> out;
+  std::vector<std::string> directories{"/mail"};
+  for (const auto& found : *host.files().list("/mail"))
+    if (found.directory && found.name.starts_with(".")) directories.push_back("/mail/" + found.name);
+  for (const auto& directory : directories) {
+    const auto listed = host.files().list(directory + "/" + part);
+    if (!listed) continue;
+    for (const auto& file : *listed) out.push_back(directory + "/" + part + "/" + file.name);
+  }
+  return out;
+}
+
+void DiskFixture::expect_equal(const ScriptedLog& log) {
+  std::map<std::string, const ScriptedLog::Entry*> wanted;
+  const std::map<Gid, std::string> directories{
+      {gid_of(1001), "/mail"}, {gid_of(1002), "/mail/.Work"}, {gid_of(1003), "/mail/.Work.v1%2E2"}};
+  std::size_t events = 0;
+  for (const auto& [number, entry] : log.entries) {
+    if (entry.seq_gone != 0) continue;
+    if (entry.kind != Kind::mail) {
+      ++events;
+      EXPECT_EQ(host.files().read("/pim/calendars/Home/uid-" + std::to_string(number) + ".ics").value_or("missing"),
+                entry.content);
+      continue;
+    }
+    wanted[gid_text(gid_of(number))] = &entry;
+  }
+  std::map<std::string, int> seen_files;
+  for (const char* part : {"new", "cur"})
+    for (const auto& path : mails(part)) {
+      const auto name = parse_mail_name(path.substr(path.rfind('/') + 1));
+      if (!name) continue;
+      const auto gid = gid_text(name->gid);
+      ++seen_files[gid];
+      const auto found = wanted.find(gid);
+      ASSERT_NE(found, wanted.end()) << "too much: " << path;
+      EXPECT_EQ(*host.files().read(path), found->second->content) << path;
+      EXPECT_TRUE(path.starts_with(directories.at(found->second->folder) + "/" + part)) << path;
+      EXPECT_EQ(flags_of_letters(name->letters.value_or("")), found->second->flags) << path;
+    }
+  for (const auto& [gid, entry] : wanted) EXPECT_EQ(seen_files[gid], 1) << "item " << entry->number;
+  const auto calendar = host.files().list("/pim/calendars/Home");
+  if (calendar) {
+    EXPECT_EQ(calendar->size(), events + 1) << "files beside displayname";
+  }
+  EXPECT_TRUE(mails("tmp").empty());
+}
+
+void DiskFixture::expect_sound(const ScriptedLog& log) {
+  const auto position = live();
+  for (const auto& [number, entry] : log.entries) {
+    if (entry.seq() > position || entry.seq_gone != 0 || entry.kind != Kind::mail) continue;
+    std::size_t found = 0;
+    for (const char* part : {"new", "cur"})
+      for (const auto& path : mails(part)) {
+        const auto name = parse_mail_name(path.substr(path.rfind('/') + 1));
+        if (name && name->gid == gid_of(number) && *host.files().read(path) == entry.content) ++found;
+      }
+    EXPECT_EQ(found, 1U) << "item " << number << " is claimed by position " << position;
+  }
+}
+
+}  // namespace tidegate::device

@@ -2,6 +2,7 @@
 #include "core/plugin/plugins.hpp"
 
 #include <exception>
+#include <mutex>
 #include <utility>
 
 #include <dlfcn.h>
@@ -68,6 +69,19 @@ Result<const PluginEntry*> open_entry(const std::string& path) {
   return entry;
 }
 
+/// What a library's factory made: once a process, and for as long as the process lives.
+Result<Plugin*> made_by(const PluginEntry& entry, const std::string& path) {
+  static std::mutex mutex;
+  static auto& immortal = *new std::map<const PluginEntry*, Plugin*>;  // on purpose: outlives every static of ours
+  const std::scoped_lock lock(mutex);
+  if (const auto at = immortal.find(&entry); at != immortal.end()) return at->second;
+  auto plugin = caught(path, "factory", [&]() -> Result<Plugin*> { return entry.make(); });
+  if (!plugin) return plugin;
+  if (!*plugin) return bad(FaultKind::invalid, path, "its factory made nothing");
+  immortal.emplace(&entry, *plugin);
+  return plugin;
+}
+
 /// The plugin's settings table in the words of core/config; fault if it is unusable.
 Result<std::vector<config::KeyDoc>> keys_of(const std::string& path, const Plugin& plugin) {
   std::vector<config::KeyDoc> keys = backend_table().keys();
@@ -117,9 +131,8 @@ Result<Plugins::Loaded*> Plugins::find(const std::string& name) {
 
   auto entry = open_entry(path);
   if (!entry) return std::unexpected(entry.error());
-  auto plugin = caught(path, "factory", [&]() -> Result<Plugin*> { return (*entry)->make(); });
+  auto plugin = made_by(**entry, path);
   if (!plugin) return std::unexpected(plugin.error());
-  if (!*plugin) return bad(FaultKind::invalid, path, "its factory made nothing");
   auto fresh = std::make_unique<Loaded>(Loaded{(*entry)->name, (*entry)->version, path, *plugin, nullptr});
   if (log_) log_(2, fmt::format("plugin {} {} loaded from {}", fresh->name, fresh->version, path));
   return (loaded_[path] = std::move(fresh)).get();

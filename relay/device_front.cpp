@@ -34,7 +34,7 @@ void Visitor::refuse(Code code, std::string text, std::chrono::milliseconds retr
 }
 
 void Visitor::refuse(const Fault& fault) {
-  const auto code = fault.text.find("was revoked") != std::string::npos ? Code::revoked : code_of(fault);
+  const auto code = code_of(fault);
   refuse(code, fault.text, code == Code::unavailable ? std::chrono::milliseconds(5000) : fault.retry_after);
 }
 
@@ -139,6 +139,8 @@ void DeviceDoor::login(std::uint64_t id, wire::Login&& login) {
       [this, id, login = std::move(login)](Result<Proof> proof) {
         auto* one = visitor(id);
         if (!one) return;
+        // The accounts deny a log-in for one reason only.
+        if (!proof && proof.error().kind == FaultKind::denied) return one->refuse(Code::revoked, proof.error().text);
         if (!proof) return one->refuse(proof.error());
         const auto input = wire::device_signature_input(login.relay_host, one->nonce(), login.user, login.device_id,
                                                         one->socket().binding());
@@ -221,6 +223,8 @@ void DeviceDoor::enrol_checked(std::uint64_t id, Enrolment&& wanted, const UserA
       [this, id, proven = std::move(proven)](Result<void> done) mutable {
         auto* waiting = visitor(id);
         if (!waiting) return;
+        if (!done && proven.handle.empty() && done.error().kind == FaultKind::denied)
+          return waiting->refuse(Code::revoked, done.error().text);
         if (!done) return waiting->refuse(done.error());
         admit(id, std::move(proven));
       });

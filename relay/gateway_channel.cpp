@@ -104,6 +104,15 @@ void GatewayChannel::urgent(const wire::Frame& frame) {
   hub_.want_flush(*this);
 }
 
+/// Later, so that the answer of a lane takes them if one is about to go.
+void GatewayChannel::credits_wait() {
+  hub_.post([&door = door_, generation = generation_] {
+    auto* channel = door.find(generation);
+    if (!channel) return;
+    for (const auto& frame : channel->hub_.board.take_credits(channel->who_.guid, false)) channel->urgent(frame);
+  });
+}
+
 void GatewayChannel::beat() {
   if (state_ != State::open) return;
   if (beat_ - answered_ >= beats_missing) return end({Code::idle, "the gateway did not answer two heartbeats", 0});
@@ -127,8 +136,6 @@ void GatewayChannel::readable() {
 
 void GatewayChannel::flush() {
   if (state_ == State::over) return;
-  if (state_ == State::open)
-    for (const auto& frame : hub_.board.take_credits(who_.guid, false)) sender_.outbox().push_urgent(frame);
   const auto state = sender_.pump(*stream_, [this](const Mark& mark) { hub_.board.handed_to_gateway(mark); });
   if (state == sim::IoState::failed) return cut(stream_->fault().text);
   if (state == sim::IoState::again || state_ == State::open) return;

@@ -58,7 +58,7 @@ class GatewayChannel final : public GatewayPort, private sim::StreamEvents, priv
 
   void queue(const wire::Frame&, Mark) override;
   void urgent(const wire::Frame&) override;
-  void credits_wait() override { hub_.want_flush(*this); }
+  void credits_wait() override;
   void readable() override;
   void writable() override { flush(); }
   void flush() override;

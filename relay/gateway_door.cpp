@@ -52,7 +52,7 @@ void GatewayDoor::enter(View key_id, View key, View body, std::unique_ptr<Reply>
   if (std::ranges::find(said.versions, 1U) == said.versions.end())
     return wrong("the relay speaks version 1 of RTS, the gateway does not; update the older of the two");
   if (said.guid.size() != 16 || said.public_key.size() != 32 || sha256(said.public_key).substr(0, 16) != said.guid)
-    return wrong("the GUID does not belong to the public key");
+    return opening->reply->fault({FaultKind::auth, "opening", "the GUID does not belong to the public key", {}, {}});
   if (!hub_.is_our_name(said.relay_host))
     return wrong("the gateway knows this relay by another name; correct relay = in its configuration, or names = here");
   entered(std::move(opening));

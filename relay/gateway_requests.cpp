@@ -39,7 +39,7 @@ void GatewayDoor::request(GatewayChannel& channel, wire::Control&& message) {
   // Notices are for the operator's log; alerts wait for a push service of a later version; the rest is the relay's to
   // say.
   if (const auto* notice = std::get_if<wire::Notice>(&message))
-    hub_.audit(channel.who().label, "notice", notice->user, notice->text.substr(0, 300));
+    hub_.audit_stranger(channel.who().label, "notice", notice->user, notice->text.substr(0, 300));
 }
 
 // --- users

@@ -149,7 +149,7 @@ void HttpConnection::feed() {
       return fault(bad_ ? *bad_ : fed.error());
     }
     used += *fed;
-    if (*fed == 0) break;
+    if (*fed == 0 && !dispatch_) return cut();  // nothing more can be made of these octets
   }
   in_.insert(0, octets, used);
   if (std::exchange(dispatch_, false)) dispatch();
@@ -185,13 +185,29 @@ void HttpConnection::head() {
   if (const auto* key = head.fields.find("Tidegate-Key")) key_ = *key;
   front_.hub_.wheel.due(*this, seconds(front_.hub_.settings.request_time));
   if (route_ == Route::data) enter_lane();
-  if (route_ == Route::device) {
-    auto accepted = http::websocket::accept_opening(head);
-    if (accepted)
-      upgrade_ = std::move(*accepted);
-    else
-      bad_ = accepted.error();
+  if (route_ == Route::device) read_upgrade();
+}
+
+void HttpConnection::read_upgrade() {
+  constexpr std::string_view protocol = "tidegate.1";
+  const auto& head = parser_.head();
+  auto accepted = http::websocket::accept_opening(head);
+  if (!accepted) {
+    bad_ = accepted.error();
+    return;
   }
+  // RFC 6455 §4.2.2: one of those that were offered, or none if none was.
+  if (head.fields.has_token("Sec-WebSocket-Protocol", protocol)) {
+    accepted->insert(accepted->size() - 2, fmt::format("Sec-WebSocket-Protocol: {}\r\n", protocol));
+  } else if (head.fields.find("Sec-WebSocket-Protocol")) {
+    bad_ = {FaultKind::invalid,
+            "device",
+            "the device offers no WebSocket subprotocol this relay speaks; update the older of the two",
+            {},
+            {}};
+    return;
+  }
+  upgrade_ = std::move(*accepted);
 }
 
 void HttpConnection::body(Octets octets) {
@@ -305,7 +321,7 @@ void HttpConnection::answer_lane() {
 
 void HttpConnection::open_device() {
   auto& hub = front_.hub_;
-  if (!hub.newcomers.pass(hub.reactor.now())) {
+  if (front_.devices_.visitors() >= hub.settings.visitors || !hub.newcomers.pass(hub.reactor.now())) {
     // Spread over ten seconds, or they would all come back together.
     std::uint16_t dice = 0;
     hub.reactor.random(std::as_writable_bytes(std::span(&dice, 1)));

@@ -44,6 +44,7 @@ class HttpConnection final : private sim::StreamEvents, private http::MessageEve
   void enter_lane();
   void leave_lane();
   void answer_lane();
+  void read_upgrade();
   void open_device();
   void dispatch();
   void sleep_until_idle();

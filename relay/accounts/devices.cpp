@@ -116,7 +116,7 @@ Result<void> Accounts::bind(View guid, const wire::DeviceBind& bind) {
   // Repeated after its answer was lost: nothing left to do.
   if (device.pending_key.empty() && device.key == bind.device_key && device.state == DeviceState::in_use) return {};
   if (device.pending_key != bind.device_key)
-    return fault(FaultKind::denied, "device",
+    return fault(FaultKind::conflict, "device",
                  "the key the device sealed differs from the one it enrolled with: somebody stands between; pair again "
                  "elsewhere");
   auto done = db_->change("UPDATE device SET key=pending_key,pending_key=NULL,state=0 WHERE user=? AND id=?",

@@ -190,7 +190,7 @@ TEST_F(RelayTest, ADeviceKeyThatDiffersFromTheSealedOneIsNotBound) {
   ASSERT_EQ(gateway.request(wire::PairingOpen{0, device.user, "ABCDE", unix_now() + 100}).code, Code::ok);
   ASSERT_TRUE(device.enrol("account-password", "ABCDE"));
   EXPECT_EQ(gateway.request(wire::DeviceBind{0, 1, device.user, device.id, Bytes(32, 'x'), wire::Suite::noise_1}).code,
-            Code::forbidden);
+            Code::conflict);
   EXPECT_FALSE(device.log_in());
 }
 

@@ -45,33 +45,32 @@ class RelayTest : public ::testing::Test {
     ASSERT_TRUE(admin({"licence", "add", "acme", "--seats", seats}, "licence-password").ok);
   }
   /// A registered gateway with a session.
-  void gateway_up(TestGateway& gateway) {
-    ASSERT_EQ(gateway.registers("acme", "licence-password"), 200U);
-    ASSERT_TRUE(gateway.open());
+  void gateway_up(TestGateway& which) {
+    ASSERT_EQ(which.registers("acme", "licence-password"), 200U);
+    ASSERT_TRUE(which.open());
   }
   std::uint64_t unix_now() {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::seconds>(host.reactor().wall().time_since_epoch()).count());
   }
   /// A user with a device that is paired and bound, as far as the relay can tell.
-  void pair(TestGateway& gateway, TestDevice& device, const std::string& handle = "ABCDE") {
-    ASSERT_EQ(gateway.request(wire::UserAdd{0, device.user, "account-password"}).code, Code::ok);
-    ASSERT_EQ(gateway.request(wire::PairingOpen{0, device.user, handle, unix_now() + 1000}).code, Code::ok);
-    ASSERT_TRUE(device.enrol("account-password", handle));
-    device.wake_up(handle);
-    ASSERT_TRUE(gateway.wait([&] { return !gateway.frames_of(FrameType::wake_up).empty(); }));
-    const auto session = gateway.frames_of(FrameType::wake_up).back().id;
+  void pair(TestGateway& from, TestDevice& one, const std::string& handle = "ABCDE") {
+    ASSERT_EQ(from.request(wire::UserAdd{0, one.user, "account-password"}).code, Code::ok);
+    ASSERT_EQ(from.request(wire::PairingOpen{0, one.user, handle, unix_now() + 1000}).code, Code::ok);
+    ASSERT_TRUE(one.enrol("account-password", handle));
+    const auto before = from.frames_of(FrameType::wake_up).size();
+    one.wake_up(handle);
+    ASSERT_TRUE(from.wait([&] { return from.frames_of(FrameType::wake_up).size() > before; }));
+    const auto session = from.frames_of(FrameType::wake_up).back().id;
     ASSERT_EQ(
-        gateway
-            .request(wire::DeviceBind{0, session, device.user, device.id, device.key.public_key, wire::Suite::noise_1})
-            .code,
+        from.request(wire::DeviceBind{0, session, one.user, one.id, one.key.public_key, wire::Suite::noise_1}).code,
         Code::ok);
   }
-  Frame woken(TestGateway& gateway, TestDevice& device) {
-    const auto before = gateway.frames_of(FrameType::wake_up).size();
-    device.wake_up();
-    EXPECT_TRUE(gateway.wait([&] { return gateway.frames_of(FrameType::wake_up).size() > before; }));
-    return gateway.frames_of(FrameType::wake_up).back();
+  Frame woken(TestGateway& from, TestDevice& one) {
+    const auto before = from.frames_of(FrameType::wake_up).size();
+    one.wake_up();
+    EXPECT_TRUE(from.wait([&] { return from.frames_of(FrameType::wake_up).size() > before; }));
+    return from.frames_of(FrameType::wake_up).back();
   }
 
   sim::VirtualWorld world{42};

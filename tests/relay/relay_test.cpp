@@ -11,6 +11,7 @@ TEST_F(RelayTest, CarriesAMessageFromGatewayToDeviceAndBack) {
   pair(gateway, device);
   ASSERT_TRUE(device.log_in());
   EXPECT_TRUE(device.last<wire::Welcome>()->gateway_present);
+  EXPECT_EQ(device.protocol, "tidegate.1");
   const auto wake = woken(gateway, device);
   gateway.send(FrameType::wake_up_ack, wake.id, wake.generation, 1, "ack");
   gateway.send(FrameType::sealed, wake.id, wake.generation, 2, Bytes("\x00\xff sealed", 9));
@@ -31,9 +32,8 @@ TEST_F(RelayTest, TheAnswerOfALaneHoldsTheReceiptOfWhatItBrought) {
   gateway.frames.clear();
   gateway.post({{wire::Target::device, wake.id, wake.generation, 2, 1, "ack"},
                 {wire::Target::device, wake.id, wake.generation, 4, 2, "data"}});
-  ASSERT_FALSE(gateway.frames_of(FrameType::credit).empty());
-  EXPECT_EQ(*wire::decode_credit(gateway.frames_of(FrameType::credit).back().body),
-            (wire::Credit{(256U << 10) + 7, 2}));
+  ASSERT_EQ(gateway.last_answer.size(), 1U);
+  EXPECT_EQ(*wire::decode_credit(gateway.last_answer[0].body), (wire::Credit{(256U << 10) + 7, 2}));
 }
 
 TEST_F(RelayTest, ManyFramesOfABatchTravelInFewMessages) {
@@ -77,7 +77,7 @@ TEST_F(RelayTest, AnOpeningMustBeSignedForThisConnectionAndKey) {
   EXPECT_EQ(refused([](auto&) {}), "opened");
   EXPECT_EQ(refused([](auto& said) { said.license_id = "other"; }), "401");
   EXPECT_EQ(refused([](auto& said) { said.relay_host = "evil"; }), "600");
-  EXPECT_EQ(refused([](auto& said) { said.guid[0] = static_cast<char>(said.guid[0] ^ 1); }), "600");
+  EXPECT_EQ(refused([](auto& said) { said.guid[0] = static_cast<char>(said.guid[0] ^ 1); }), "401");
   EXPECT_EQ(refused([](auto& said) { said.versions = {2}; }), "600");
   EXPECT_EQ(refused([](auto& said) { said.signature = Bytes(64, 'x'); }), "401");
   EXPECT_EQ(refused([&](auto&) { gateway.opened.key.back() = gateway.opened.key.back() == '0' ? '1' : '0'; }), "401");

@@ -242,6 +242,10 @@ unsigned TestGateway::post(const std::vector<wire::Frame>& batch, std::uint32_t 
   if (http.answers[0].first == 200) {
     wire::FrameReader reader;
     take(octets_of(http.answers[0].second), reader);
+    wire::FrameReader again;
+    again.feed(octets_of(http.answers[0].second));
+    last_answer.clear();
+    for (auto frame = again.next(); frame && *frame; frame = again.next()) last_answer.push_back(std::move(**frame));
   }
   return http.answers[0].first;
 }
@@ -352,6 +356,7 @@ void TestDevice::readable() {
 
 void TestDevice::head() {
   status = parser_.head().status;
+  if (const auto* chosen = parser_.head().fields.find("Sec-WebSocket-Protocol")) protocol = *chosen;
   open_ = status == 101;
 }
 

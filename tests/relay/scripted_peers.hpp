@@ -88,7 +88,8 @@ class TestGateway {
   std::uint64_t session = 0;
   bool answer_heartbeats = true;
   std::vector<wire::Control> controls;
-  std::vector<wire::Frame> frames;  ///< target device
+  std::vector<wire::Frame> frames;       ///< target device
+  std::vector<wire::Frame> last_answer;  ///< frames of the last post()
   std::unique_ptr<TestHttp> channel;
   std::vector<std::unique_ptr<TestHttp>> lanes;
 
@@ -132,6 +133,7 @@ class TestDevice final : public sim::StreamEvents, public http::MessageEvents, p
   std::vector<wire::Control> controls;
   std::vector<wire::Frame> frames;
   unsigned status = 0;
+  std::string protocol;        ///< that the relay chose
   std::uint64_t messages = 0;  ///< WebSocket messages that came
   bool ended = false;
   bool reads = true;

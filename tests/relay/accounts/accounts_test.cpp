@@ -113,7 +113,7 @@ TEST_F(DeviceAccountsTest, IsPendingUntilTheGatewayBindsTheSameKey) {
   EXPECT_FALSE(accounts->enrol(enrolment('k'), now + 101)) << "the code has expired";
   EXPECT_TRUE(accounts->enrol(enrolment('k'), now));
   EXPECT_FALSE(login());
-  EXPECT_EQ(bind('x').error().kind, FaultKind::denied);
+  EXPECT_EQ(bind('x').error().kind, FaultKind::conflict);
   EXPECT_FALSE(bind('k', wire::Suite::none));
   EXPECT_TRUE(bind('k'));
   EXPECT_EQ(login()->key, Bytes(32, 'k'));

@@ -54,7 +54,7 @@ Room::Room(House& the_house, std::string its_name, Backend& its_backend)
     : house(the_house),
       name(std::move(its_name)),
       backend(its_backend),
-      workers(house.world, name, house.settings.workers, house.settings.call_deadline),
+      workers(house.world, name, house.settings.workers, {.call = house.settings.call_deadline}),
       watch_(backend.watch(*this)) {}
 
 Room::~Room() {

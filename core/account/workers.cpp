@@ -9,21 +9,17 @@
 
 namespace tidegate::account {
 
-namespace {
-constexpr std::chrono::seconds patience{5};  ///< past the deadline
-}
-
 struct Workers::Shared {
   std::mutex mutex;
   std::condition_variable left;
   std::size_t inside = 0;  ///< calls on a thread just now
 };
 
-Workers::Workers(sim::World& world, std::string backend, std::size_t threads, std::chrono::seconds call_deadline)
+Workers::Workers(sim::World& world, std::string backend, std::size_t threads, Limits limits)
     : world_(world),
       backend_(std::move(backend)),
       threads_(std::max<std::size_t>(2, threads)),
-      call_deadline_(call_deadline),
+      limits_(limits),
       shared_(std::make_shared<Shared>()),
       pool_(world.pool(backend_, threads_ * 2, threads_ * 2)) {}
 
@@ -32,7 +28,7 @@ Workers::~Workers() {
   for (auto& running : running_) running.stop.request_stop();
   alive_.reset();  // answers under way find nobody
   std::unique_lock lock(shared_->mutex);
-  const bool all = shared_->left.wait_for(lock, std::chrono::seconds(1), [&] { return shared_->inside == 0; });
+  const bool all = shared_->left.wait_for(lock, limits_.farewell, [&] { return shared_->inside == 0; });
   lock.unlock();
   // A thread that hangs in a plugin can't be ended; to wait for it would hang the gateway's stop as well.
   if (!all) (void)pool_.release();
@@ -77,7 +73,7 @@ void Workers::start(Job job) {
   auto& running = running_.emplace_back();
   running.number = ++number_;
   running.live = job.live;
-  running.deadline = world_.reactor().now() + call_deadline_;
+  running.deadline = world_.reactor().now() + limits_.call;
   running.done = std::move(job.done);
   if (!running.live) ++rest_running_;
   Call call{running.deadline, running.stop.get_token(), running.number};
@@ -127,7 +123,7 @@ void Workers::arm() {
   for (const auto& running : running_) {
     if (running.stuck) continue;
     const bool stopping = running.stop.stop_requested();
-    next = std::min(next, running.deadline + (stopping ? patience : std::chrono::seconds(0)));
+    next = std::min(next, running.deadline + (stopping ? limits_.patience : std::chrono::milliseconds(0)));
   }
   if (next == sim::Instant::max()) return;
   timer_ = world_.reactor().at(next, [this] { look(); });
@@ -140,7 +136,7 @@ void Workers::look() {
   for (auto& running : running_) {
     if (running.stuck || now < running.deadline) continue;
     running.stop.request_stop();
-    if (now < running.deadline + patience) continue;
+    if (now < running.deadline + limits_.patience) continue;
     running.stuck = true;
     ++stuck_;
     if (!running.live) --rest_running_;

@@ -20,7 +20,12 @@ namespace tidegate::account {
 
 class Workers {
  public:
-  Workers(sim::World&, std::string backend, std::size_t threads, std::chrono::seconds call_deadline);
+  struct Limits {
+    std::chrono::milliseconds call{60'000};     ///< a call's deadline
+    std::chrono::milliseconds patience{5'000};  ///< past the deadline, until it counts as stuck
+    std::chrono::milliseconds farewell{1'000};  ///< what the end waits for calls under way
+  };
+  Workers(sim::World&, std::string backend, std::size_t threads, Limits);
   ~Workers();  ///< stops the calls and waits at most a second for them; nobody is answered any more
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -82,7 +87,7 @@ class Workers {
   sim::World& world_;
   const std::string backend_;
   const std::size_t threads_;
-  const std::chrono::seconds call_deadline_;
+  const Limits limits_;
   std::deque<Job> live_, rest_;
   std::list<Running> running_;
   std::size_t rest_running_ = 0;  ///< without the stuck

@@ -103,6 +103,7 @@ void SqliteLog::ensure_view(const std::string& user, const std::string& mailbox,
   world_.reactor().random(std::as_writable_bytes(std::span(epoch)));
   auto row = std::make_shared<ViewRow>();
   Writer::Job job;
+  job.durable = true;  // devices hold positions by this number: a lost one must not become somebody else's
   job.work = [=](Database& database) -> Result<void> {
     *row = add_view(database, user, mailbox, actor, site, epoch);
     return {};

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/store/directory.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/sim/memory_disk.hpp"
+#include "tests/core/store/log_bed.hpp"
+
+namespace tidegate::store {
+namespace {
+
+struct DirectoryBed : LogBed {
+  DirectoryBed() { load(); }
+  ~DirectoryBed() { directory.reset(); }
+  DirectoryBed(const DirectoryBed&) = delete;
+  DirectoryBed& operator=(const DirectoryBed&) = delete;
+
+  void load() {
+    auto opened = Directory::open(host, *log);
+    ASSERT_TRUE(opened) << opened.error().cause;
+    directory = std::move(*opened);
+  }
+  template <class Ask>
+  Result<void> done(Ask ask) {
+    return answer_of<void>(world, std::move(ask));
+  }
+  void cut_power() {
+    host.power_cut([this] {
+      directory.reset();
+      log.reset();
+    });
+    open();
+    load();
+  }
+  std::unique_ptr<Directory> directory;
+};
+
+DeviceRow device(const std::string& id) {
+  DeviceRow row;
+  row.user = "ann";
+  row.id = id;
+  row.name = "laptop";
+  row.state = DeviceState::active;
+  row.static_public = "static";
+  row.device_key = "key";
+  row.last_hash = "hash";
+  return row;
+}
+
+TEST(Directory, KeepsItsIdentity) {
+  DirectoryBed bed;
+  const auto before = bed.directory->identity();
+  EXPECT_EQ(before.secret.size(), 32U);
+  EXPECT_EQ(before.public_key.size(), 32U);
+  EXPECT_EQ(before.guid.size(), 16U);
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->registered("licence", "relay", std::move(done)); }));
+  bed.cut_power();
+  EXPECT_EQ(bed.directory->identity().secret, before.secret);
+  EXPECT_EQ(bed.directory->identity().guid, before.guid);
+  EXPECT_EQ(bed.directory->identity().license_id, "licence");
+}
+
+TEST(Directory, WhatWasConfirmedOutlivesAPowerCutAtOnce) {
+  DirectoryBed bed;
+  ASSERT_TRUE(
+      bed.done([&](auto done) { bed.directory->add_user({"ann", "hq", "secret", "public", 7}, std::move(done)); }));
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->put_device(device("d1"), std::move(done)); }));
+  ASSERT_TRUE(
+      bed.done([&](auto done) { bed.directory->put_code({"ann", "ABCDE", "code", 99, "", ""}, std::move(done)); }));
+  bed.cut_power();
+  ASSERT_NE(bed.directory->user("ann"), nullptr);
+  EXPECT_EQ(bed.directory->user("ann")->static_secret, "secret");
+  ASSERT_NE(bed.directory->device("ann", "d1"), nullptr);
+  EXPECT_EQ(bed.directory->device("ann", "d1")->device_key, "key");
+  ASSERT_NE(bed.directory->code("ann", "ABCDE"), nullptr);
+  EXPECT_EQ(bed.directory->code("ann", "ABCDE")->expires, 99);
+  EXPECT_EQ(bed.directory->code("bob", "ABCDE"), nullptr);
+}
+
+TEST(Directory, RefusesAUserTwice) {
+  DirectoryBed bed;
+  const auto add = [&] {
+    return bed.done([&](auto done) { bed.directory->add_user({"ann", "hq", "s", "p", 7}, std::move(done)); });
+  };
+  ASSERT_TRUE(add());
+  const auto again = add();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().kind, FaultKind::exists);
+  EXPECT_EQ(bed.directory->users().size(), 1U);
+}
+
+TEST(Directory, ARevokedDeviceKeepsNoKeyAndHoldsNoTombstones) {
+  DirectoryBed bed;
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->put_device(device("d1"), std::move(done)); }));
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->put_device(device("d2"), std::move(done)); }));
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->revoke_device("ann", "d1", std::move(done)); }));
+  bed.cut_power();
+  EXPECT_EQ(bed.directory->device("ann", "d1")->state, DeviceState::revoked);
+  EXPECT_EQ(bed.directory->device("ann", "d1")->static_public, "");
+  EXPECT_EQ(bed.directory->device("ann", "d1")->name, "laptop");
+  EXPECT_EQ(bed.directory->device("ann", "d2")->state, DeviceState::active);
+  EXPECT_EQ(bed.directory->devices("ann").size(), 2U);
+  const auto unknown = bed.done([&](auto done) { bed.directory->revoke_device("ann", "d9", std::move(done)); });
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().kind, FaultKind::not_found);
+}
+
+TEST(Directory, RemovesAUserWithEverything) {
+  DirectoryBed bed;
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->add_user({"ann", "hq", "s", "p", 7}, std::move(done)); }));
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->put_device(device("d1"), std::move(done)); }));
+  ASSERT_TRUE(
+      bed.done([&](auto done) { bed.directory->put_code({"ann", "ABCDE", "c", 99, "", ""}, std::move(done)); }));
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->drop_code("ann", "ABCDE", std::move(done)); }));
+  EXPECT_TRUE(bed.directory->codes().empty());
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->remove_user("ann", std::move(done)); }));
+  EXPECT_TRUE(bed.directory->users().empty());
+  EXPECT_TRUE(bed.directory->devices("ann").empty());
+}
+
+TEST(Directory, AFullDiskIsAFaultAndChangesNothing) {
+  DirectoryBed bed;
+  bed.host.disk().limit(0);
+  const auto refused = bed.done(
+      [&](auto done) { bed.directory->add_user({"ann", "hq", std::string(9000, 's'), "p", 7}, std::move(done)); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FaultKind::quota);
+  EXPECT_EQ(bed.directory->user("ann"), nullptr);
+  bed.host.disk().limit(UINT64_MAX);
+  EXPECT_TRUE(bed.done([&](auto done) { bed.directory->add_user({"ann", "hq", "s", "p", 7}, std::move(done)); }));
+}
+
+// --- files that are not ours
+
+FaultKind opening(const std::string& octets) {
+  sim::VirtualWorld world(1);
+  auto& host = world.host("gateway");
+  EXPECT_TRUE(host.files().make_directories("state"));
+  EXPECT_TRUE(host.files().create("state/log.db", octets));
+  auto opened = Log::open(host, {.path = "state/log.db"});
+  EXPECT_FALSE(opened);
+  if (opened) return FaultKind::exists;
+  EXPECT_FALSE(opened.error().text.empty());
+  return opened.error().kind;
+}
+
+/// The file of a log that was closed, with one header field changed.
+std::string tampered(std::size_t at, std::string_view octets) {
+  LogBed bed;
+  bed.view();
+  bed.close();
+  auto file = *bed.host.files().read("state/log.db");
+  bed.open();
+  return file.replace(at, octets.size(), octets);
+}
+
+TEST(Opening, RefusesWhatIsNoDatabaseForeignNewerOrDamaged) {
+  EXPECT_EQ(opening(std::string(5000, 'x')), FaultKind::invalid);
+  EXPECT_EQ(opening(tampered(68, "ABCD")), FaultKind::invalid);                        // application id
+  EXPECT_EQ(opening(tampered(60, std::string("\0\0\0\x09", 4))), FaultKind::invalid);  // user version
+  EXPECT_EQ(opening(tampered(100, std::string(3000, '\x55'))), FaultKind::invalid);
+}
+
+}  // namespace
+}  // namespace tidegate::store

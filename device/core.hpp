@@ -123,8 +123,11 @@ class Device::Core final : public ConnectionEvents {
 
 template <class Work, class Then>
 void Device::Core::on_disk(Work work, Then then) {
-  auto run = [work = std::move(work), then = std::move(then), shelf = shelf_, &reactor = world_.reactor(),
-              alive = std::weak_ptr(self_)]() mutable {
+  // Only weakly: what waits in a pool's queue must not keep an index open after its Device has gone.
+  auto run = [work = std::move(work), then = std::move(then), opened = shelf_ != nullptr,
+              waiting = std::weak_ptr(shelf_), &reactor = world_.reactor(), alive = std::weak_ptr(self_)]() mutable {
+    const auto shelf = waiting.lock();
+    if (opened && !shelf) return;
     auto result = work(shelf.get());
     reactor.post([result = std::move(result), then = std::move(then), alive]() mutable {
       if (!alive.expired()) then(std::move(result));

@@ -1,45 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/imap/backend.hpp"
 
-#include <array>
-#include <cerrno>
-#include <cstring>
-
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <unistd.h>
+#include <algorithm>
 
 #include "plugins/imap/session.hpp"
 
 namespace tidegate::imap {
 
-Result<std::string> password_from(const std::string& directory, const std::string& user) {
-  if (user.empty() || user.front() == '.' || user.find('/') != std::string::npos ||
-      user.find('\0') != std::string::npos) {
-    return fault(FaultKind::auth, "password_dir", "This user's name cannot be the name of a password file.");
-  }
-  const std::string path = directory + '/' + user;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) {
-    return fault(FaultKind::auth, path,
-                 "The user's password file cannot be read: put it there, readable for the gateway.",
-                 std::strerror(errno));
-  }
-  std::array<char, 1024> text{};
-  const ssize_t got = ::read(fd, text.data(), text.size());
-  ::close(fd);
-  std::string password(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-  password.resize(std::min(password.find_first_of("\r\n"), password.size()));
-  if (password.empty())
-    return fault(FaultKind::auth, path, "The user's password file is empty: write the password into its first line.");
-  return password;
-}
-
 Result<Credentials> ImapBackend::credentials(const std::string& user) {
   const std::string login = settings_.local_part_login ? user.substr(0, user.find('@')) : user;
   if (settings_.auth == Auth::password_dir) {
-    auto password = password_from(settings_.password_dir, user);
-    if (!password) return std::unexpected(password.error());
+    auto password = host_.secret("password/" + user);
+    if (!password) {
+      // Without a password there is nothing to repeat: the account waits until its file is there.
+      Fault missing = password.error();
+      missing.kind = FaultKind::auth;
+      return std::unexpected(std::move(missing));
+    }
     return Credentials{{}, login, std::move(*password)};
   }
   auto secret = host_.secret("password");

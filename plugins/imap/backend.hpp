@@ -24,7 +24,4 @@ class ImapBackend final : public Backend {
   const Settings settings_;
 };
 
-/// A name as a file in `directory`: refused if it could lead elsewhere. The first line is the password.
-Result<std::string> password_from(const std::string& directory, const std::string& user);
-
 }  // namespace tidegate::imap

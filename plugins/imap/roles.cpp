@@ -90,7 +90,7 @@ void assign_roles(const std::vector<Listing>& listings, std::vector<Folder>& fol
     if (folder.id == "INBOX") give(folder, Role::inbox);
   }
   for (std::size_t i = 0; i < folders.size(); ++i) {
-    if (folders[i].scope.empty()) continue;
+    if ((folders[i].rights & may_read) == 0) continue;
     for (const Word& word : attributes) {
       if (has(listings[i], word.name)) give(folders[i], word.role);
     }
@@ -98,7 +98,8 @@ void assign_roles(const std::vector<Listing>& listings, std::vector<Folder>& fol
   for (const Word& word : names) {
     for (Folder& folder : folders) {
       const bool near_the_top = folder.parent.empty() || folder.parent == "INBOX";
-      if (!folder.scope.empty() && near_the_top && lower(folder.name) == lower(word.name)) give(folder, word.role);
+      if ((folder.rights & may_read) != 0 && near_the_top && lower(folder.name) == lower(word.name))
+        give(folder, word.role);
     }
   }
 }
@@ -123,9 +124,10 @@ std::vector<Folder> folder_tree(const std::vector<Listing>& from_server) {
     folder.id = id;
     folder.kind = Kind::mail;
     folder.role = Role::none;
-    folder.rights = listing.selectable ? read_items | write_items : 0U;
-    if (!has(listing, "noinferiors")) folder.rights |= make_children;
-    if (listing.selectable) folder.scope = id;
+    folder.scope = id;
+    folder.rights = listing.selectable ? all_rights & ~may_update : 0U;  // stored mail can't be changed
+    folder.rights |= may_administer;
+    if (has(listing, "noinferiors") && !listing.selectable) folder.rights = 0;
     std::string_view own = id;
     // The nearest ancestor that is listed; what lies between becomes part of the name.
     for (auto cut = listing.delimiter == 0 ? std::string::npos : id.rfind(listing.delimiter);

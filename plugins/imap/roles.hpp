@@ -13,12 +13,9 @@ namespace tidegate::imap {
 /// "inbox" in any case is INBOX (RFC 3501 §5.1); every other name stays as it is.
 std::string canonical_mailbox(std::string_view raw);
 
-/// Rights as the Store's folders show them.
-enum Right : std::uint32_t { read_items = 1, write_items = 2, make_children = 4 };
-
 /// The tree, INBOX first. A role is given once: to the folder with the SPECIAL-USE attribute (RFC 6154 §2), else to
 /// the first well-known name at the top or right under INBOX. A folder that can't be selected is kept for its
-/// children, with an empty scope and without read_items.
+/// children, without may_read and what follows from it: its scope can't be asked for.
 std::vector<Folder> folder_tree(const std::vector<Listing>&);
 
 /// 20 octets that move when the tree does: the anchor of scope "".

@@ -23,7 +23,8 @@ ImapSession::ImapSession(const Settings& settings, Host& host, std::unique_ptr<C
 
 Capabilities ImapSession::capabilities() const {
   Capabilities c;
-  c.verbs = 0x7ff;
+  c.verbs =
+      can_create | can_set_flags | can_move | can_remove | can_make_folder | can_change_folder | can_remove_folder;
   c.ranged_read = true;
   c.parks = connection_->has("IDLE");
   c.delta = true;

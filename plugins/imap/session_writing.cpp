@@ -224,7 +224,7 @@ Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, At
   if (!made && made.error().kind != FaultKind::exists) return std::unexpected(made.error());
   Folder folder = like;
   folder.id = folder.scope = id;
-  folder.rights = read_items | write_items | make_children;
+  folder.rights = all_rights & ~may_update;
   return folder;
 }
 

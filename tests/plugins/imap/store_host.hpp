@@ -18,12 +18,16 @@ class TestHost final : public Host {
   void random(std::span<std::byte>) noexcept override {}
   Result<Bytes> secret(std::string_view key) override {
     asked_for = key;
+    const auto own = passwords.find(std::string(key));
+    if (own != passwords.end()) return own->second;
+    if (key != "password") return fault(FaultKind::not_found, "test", "there is no such secret");
     return password;
   }
   std::unique_ptr<FdWait> wait(int, bool, std::move_only_function<void()>) override { return nullptr; }
   std::unique_ptr<Timer> at(Clock::time_point, std::move_only_function<void()>) override { return nullptr; }
 
   Bytes password = "pw-gateway";
+  std::map<std::string, Bytes> passwords;  ///< "password/ann" …
   std::string asked_for;
   Clock::duration skew{};
 };

@@ -20,7 +20,7 @@ auto check(Decoder decoder, Octets octets) {
   return message;
 }
 
-void unpack(const e2e::Packed& packed) {
+void check_packed(const e2e::Packed& packed) {
   const auto out = e2e::unpack(packed, 100'000);
   if (out && out->size() != packed.size) std::abort();
 }
@@ -33,13 +33,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0] % 6) {
     case 0:
       if (const auto message = check(e2e::decode_to_device, octets)) {
-        if (const auto* item = std::get_if<e2e::Item>(&*message)) unpack(item->first);
-        if (const auto* part = std::get_if<e2e::ItemPart>(&*message)) unpack(part->octets);
+        if (const auto* item = std::get_if<e2e::Item>(&*message)) check_packed(item->first);
+        if (const auto* part = std::get_if<e2e::ItemPart>(&*message)) check_packed(part->octets);
       }
       break;
     case 1:
       if (const auto message = check(e2e::decode_to_gateway, octets))
-        if (const auto* command = std::get_if<e2e::Command>(&*message)) unpack(command->content);
+        if (const auto* command = std::get_if<e2e::Command>(&*message)) check_packed(command->content);
       break;
     case 2:
       check(e2e::decode_pairing_hello, octets);
@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     default: {
       const View view(reinterpret_cast<const char*>(octets.data()), octets.size());
-      unpack({e2e::Compression::deflate, octets.size() * 3, Bytes(view)});
+      check_packed({e2e::Compression::deflate, octets.size() * 3, Bytes(view)});
       const auto back = e2e::unpack(e2e::pack(view, e2e::Compression::deflate), std::size_t{64} << 20);
       if (!back || *back != view) std::abort();
     }

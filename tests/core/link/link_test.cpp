@@ -394,6 +394,27 @@ TEST_F(LinkTest, a_single_small_frame_leaves_at_once_in_one_batch) {
   EXPECT_NE(relay->of("/rts/data").back()->field("Tidegate-Lane"), "0");
 }
 
+TEST_F(LinkTest, an_owners_close_goes_behind_what_he_sent_and_ends_the_session) {
+  open();
+  wake();
+  world.run_for(1s);
+  ASSERT_TRUE(seal(Bytes(60'000, 'x')));
+  auto close = device_frame(5, wire::FrameType::close, 0, encode(wire::Closed{.code = wire::Code::bye, .text = {}}));
+  const auto number = link->send(close);
+  ASSERT_TRUE(number) << number.error().text;
+  EXPECT_EQ(*number, 0U);
+  EXPECT_EQ(seal("late").error().kind, FaultKind::not_found);
+  EXPECT_EQ(link->credit_available(key), 0U);
+  world.run_for(1s);
+  const auto* last = relay->of("/rts/data").back();
+  ASSERT_EQ(last->frames().size(), 2U);
+  EXPECT_EQ(last->frames()[0].number, 1U);
+  EXPECT_EQ(last->frames()[1], close);
+  relay->send(device_frame(5, wire::FrameType::sealed, 2, "late"));  // crossed on the way
+  world.run_for(1s);
+  EXPECT_EQ(owner.frames.size(), 1U);
+}
+
 TEST_F(LinkTest, credit_limits_and_returns) {
   open();
   wake();

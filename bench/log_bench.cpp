@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "core/sim/real_world.hpp"
 #include "core/store/log.hpp"
@@ -17,6 +18,15 @@
 namespace {
 
 using namespace tidegate;
+
+double cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
 
 struct Plan {
   std::string directory;
@@ -46,15 +56,17 @@ class Bench {
     }
     if (!world_.run_until([&] { return ready_ == plan_.users; }, std::chrono::seconds(60))) return 1;
     fill();
+    const auto cpu_before = cpu_seconds();
     const auto began = std::chrono::steady_clock::now();
     drive(plan_.changes, plan_.page, true);
     const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    const auto cpu_us = (cpu_seconds() - cpu_before) * 1e6 / static_cast<double>(std::max<std::size_t>(1, numbered_));
     std::size_t order = 0;
     for (auto n = std::max(plan_.items, plan_.big); n >= 10; n /= 10) ++order;
     fmt::print(
         "{{\"changes_per_s_1e{}\":{:.0f},\"users\":{},\"items\":{},\"page\":{},\"seconds\":{:.2f},\"faults\":{}}}\n",
         order, static_cast<double>(numbered_) / took, plan_.users, std::max(plan_.items, plan_.big), plan_.page, took,
-        faults_);
+        cpu_us, faults_);
     log_.reset();
     return faults_ == 0 ? 0 : 1;
   }

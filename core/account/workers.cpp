@@ -12,7 +12,8 @@ namespace tidegate::account {
 struct Workers::Shared {
   std::mutex mutex;
   std::condition_variable left;
-  std::size_t inside = 0;  ///< calls on a thread just now
+  std::size_t inside = 0;           ///< calls on a thread just now
+  sim::Reactor* reactor = nullptr;  ///< null: the Workers are gone, perhaps the world as well
 };
 
 Workers::Workers(sim::World& world, std::string backend, std::size_t threads, Limits limits)
@@ -21,7 +22,9 @@ Workers::Workers(sim::World& world, std::string backend, std::size_t threads, Li
       threads_(std::max<std::size_t>(2, threads)),
       limits_(limits),
       shared_(std::make_shared<Shared>()),
-      pool_(world.pool(backend_, threads_ * 2, threads_ * 2)) {}
+      pool_(world.pool(backend_, threads_ * 2, threads_ * 2)) {
+  shared_->reactor = &world.reactor();
+}
 
 Workers::~Workers() {
   timer_.reset();
@@ -29,6 +32,7 @@ Workers::~Workers() {
   alive_.reset();  // answers under way find nobody
   std::unique_lock lock(shared_->mutex);
   const bool all = shared_->left.wait_for(lock, limits_.farewell, [&] { return shared_->inside == 0; });
+  shared_->reactor = nullptr;
   lock.unlock();
   // A thread that hangs in a plugin can't be ended; to wait for it would hang the gateway's stop as well.
   if (!all) (void)pool_.release();
@@ -78,17 +82,20 @@ void Workers::start(Job job) {
   if (!running.live) ++rest_running_;
   Call call{running.deadline, running.stop.get_token(), running.number};
   auto task = [this, shared = shared_, alive = std::weak_ptr(alive_), call = std::move(call),
-               work = std::move(job.work), &world = world_]() mutable {
+               work = std::move(job.work)]() mutable {
     {
       const std::scoped_lock lock(shared->mutex);
+      if (shared->reactor == nullptr) return;
       ++shared->inside;
     }
     work(call);
     work = nullptr;
-    world.reactor().post([this, alive, number = call.trace] {
-      if (!alive.expired()) finished(number);
-    });
     const std::scoped_lock lock(shared->mutex);
+    if (shared->reactor != nullptr) {
+      shared->reactor->post([this, alive, number = call.trace] {
+        if (!alive.expired()) finished(number);
+      });
+    }
     --shared->inside;
     shared->left.notify_all();
   };

@@ -25,9 +25,10 @@ struct Held {
   std::counting_semaphore<64> go{0};
   std::atomic<int> inside = 0;
 
-  auto work() {
-    return [this](const Call&) -> Result<int> {
+  auto work(sim::World& world) {
+    return [this, &world](const Call&) -> Result<int> {
       ++inside;
+      world.reactor().post([] {});  // so that who waits for it looks
       go.acquire();
       --inside;
       return 1;
@@ -40,7 +41,7 @@ TEST(Workers, AQuarterIsForLiveWorkOnly) {
   Held held;
   int done = 0;
   Workers workers(world, "slow", 4, {});
-  for (int i = 0; i < 10; ++i) workers.call<int>(false, held.work(), [&](Result<int>) { ++done; });
+  for (int i = 0; i < 10; ++i) workers.call<int>(false, held.work(world), [&](Result<int>) { ++done; });
   ASSERT_TRUE(world.run_until([&] { return held.inside == 3; }, 10s));
   EXPECT_EQ(workers.waiting(), 7U);
   bool live = false;
@@ -114,8 +115,9 @@ TEST(Workers, TheirEndDoesNotWaitForAHangingCall) {
   auto workers = std::make_unique<Workers>(world, "hung", 2, Workers::Limits{.farewell = 10ms});
   workers->call<int>(
       true,
-      [held](const Call&) -> Result<int> {
+      [held, &world](const Call&) -> Result<int> {
         ++held->inside;
+        world.reactor().post([] {});
         held->go.acquire();
         return 1;
       },

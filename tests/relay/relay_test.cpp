@@ -158,6 +158,8 @@ TEST_F(RelayTest, LanesOfAnOldSessionAreTurnedAway) {
   gateway.session = now;
   EXPECT_EQ(gateway.post({}), 200U);
   EXPECT_EQ(gateway.post({}, 20), 400U) << "20 lanes, from 0";
+  gateway.opened.key[0] = gateway.opened.key[0] == '0' ? '1' : '0';
+  EXPECT_EQ(gateway.post({}), 409U) << "the KeyId alone";
   gateway.opened = key;
   EXPECT_EQ(gateway.post({}), 409U) << "the key of another session";
 }

@@ -172,7 +172,7 @@ CONF
 }
 
 start() {
-  local dir ports imap imaps lmtp
+  local dir ports imap imaps lmtp attempt
   dir=$1
   shift
   command -v dovecot >/dev/null || die "dovecot is not installed (packages dovecot-imapd and dovecot-lmtpd)"
@@ -181,10 +181,15 @@ start() {
   chmod 711 "$dir" "$dir/mail"
   make_certificates "$dir"
   write_users "$dir" "$@"
-  read -r imap imaps lmtp <<<"$(free_ports 3)"
-  write_config "$dir" "$imap" "$imaps" "$lmtp"
   ulimit -n 60000 2>/dev/null || ulimit -n "$(ulimit -H -n)" || true
-  dovecot -c "$dir/dovecot.conf" >"$dir/start" 2>&1 || die "dovecot did not start: $(cat "$dir/start" "$dir/log" 2>/dev/null | tail -5)"
+  # Somebody may take a free port before Dovecot binds it: then others are tried.
+  for attempt in 1 2 3 4 5; do
+    read -r imap imaps lmtp <<<"$(free_ports 3)"
+    write_config "$dir" "$imap" "$imaps" "$lmtp"
+    if dovecot -c "$dir/dovecot.conf" >"$dir/start" 2>&1; then break; fi
+    grep -q "Address already in use" "$dir/start" "$dir/log" 2>/dev/null && [[ $attempt -lt 5 ]] ||
+      die "dovecot did not start: $(cat "$dir/start" "$dir/log" 2>/dev/null | tail -5)"
+  done
   ports="imap=$imap imaps=$imaps lmtp=$lmtp pid=$(cat "$dir/run/master.pid")"
   echo "$ports" | tee "$dir/ports"
 }

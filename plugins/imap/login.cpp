@@ -23,23 +23,41 @@ std::string base64(std::string_view octets) {
   return out;
 }
 
+// "* OK [CAPABILITY IMAP4rev1 IDLE] ready" (RFC 3501 §7.1); empty if the greeting tells none.
+std::set<std::string, std::less<>> capabilities_in(std::string_view greeting) {
+  constexpr std::string_view mark = "[CAPABILITY ";
+  const auto start = greeting.find(mark);
+  const auto end = greeting.find(']');
+  if (start == std::string_view::npos || end == std::string_view::npos || end < start) return {};
+  std::set<std::string, std::less<>> out;
+  std::string word;
+  for (const char c : std::string(greeting.substr(start + mark.size(), end - start - mark.size())) + ' ') {
+    if (c != ' ') {
+      word += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    } else if (!word.empty()) {
+      out.insert(std::exchange(word, {}));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
+// By hand: mailimap_connect() leaks the greeting of a server that says BYE.
 Result<void> Connection::Inside::greet(const Call& call) {
   driver.call(&call);
-  mailstream* stream = mailstream_new(driver.make_low(), stream_buffer);
-  const int code = mailimap_connect(imap, stream);
-  if (code != MAILIMAP_NO_ERROR_AUTHENTICATED && code != MAILIMAP_NO_ERROR_NON_AUTHENTICATED) {
-    imap->imap_stream = stream;  // ours to close, whatever libetpan did
-    if (code == MAILIMAP_ERROR_DONT_ACCEPT_CONNECTION) {
-      Reply said;
-      said.text = imap->imap_response == nullptr ? "" : imap->imap_response;
-      is_dead = true;
-      return std::unexpected(refused(said, Doing::reading, where));
-    }
-    return broken(code);
+  imap->imap_stream = mailstream_new(driver.make_low(), stream_buffer);
+  imap->imap_connection_info = mailimap_connection_info_new();
+  auto greeting = line();
+  if (!greeting) return std::unexpected(greeting.error());
+  if (greeting->starts_with("* BYE")) {
+    is_dead = true;
+    Reply said;
+    said.text = *greeting;
+    return std::unexpected(refused(said, Doing::reading, where));
   }
-  capabilities = capabilities_of(*imap);
+  if (!greeting->starts_with("* OK") && !greeting->starts_with("* PREAUTH")) return broken(MAILIMAP_ERROR_PARSE);
+  capabilities = capabilities_in(*greeting);
   return {};
 }
 

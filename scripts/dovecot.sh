@@ -190,6 +190,12 @@ start() {
     grep -q "Address already in use" "$dir/start" "$dir/log" 2>/dev/null && [[ $attempt -lt 5 ]] ||
       die "dovecot did not start: $(cat "$dir/start" "$dir/log" 2>/dev/null | tail -5)"
   done
+  # The launcher may return before its daemon has written its pid.
+  for attempt in $(seq 500); do
+    [[ ! -s $dir/run/master.pid ]] || break
+    sleep 0.02
+  done
+  [[ -s $dir/run/master.pid ]] || die "dovecot wrote no pid file: $(tail -5 "$dir/log" 2>/dev/null)"
   ports="imap=$imap imaps=$imaps lmtp=$lmtp pid=$(cat "$dir/run/master.pid")"
   echo "$ports" | tee "$dir/ports"
 }

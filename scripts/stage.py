@@ -255,7 +255,8 @@ class Stage:
 
     def ctl_rows(self, *words):
         """The rows of an answer, as dicts."""
-        return json.loads(self.ctl(*words).stdout or "[]")
+        lines = (json.loads(line) for line in self.ctl(*words).stdout.splitlines())
+        return [line["row"] for line in lines if "row" in line]
 
     def register(self, licence="demo"):
         self.ctl("register", "--licence", licence, "--password-file", self.licence_password)

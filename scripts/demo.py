@@ -91,7 +91,7 @@ class Demo:
 
     def store_hashes(self):
         if self.imap:
-            return st.maildir_hashes(self.stage.dovecot_store(USER), crlf=True)
+            return self.stage.dovecot_hashes(USER)
         return st.maildir_hashes(os.path.join(self.stage.mock_root(), USER))
 
     def explain(self):

@@ -4,13 +4,16 @@ Shared by the demo, the process tests and the benches. Everything is ended by it
 import atexit
 import email.utils
 import hashlib
+import imaplib
 import json
 import os
 import queue
+import re
 import shutil
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -150,7 +153,7 @@ class Device:
         return maildir_hashes(self.maildir)
 
 
-def maildir_hashes(root, crlf=False):
+def maildir_hashes(root):
     found = {}
     for folder, _, names in os.walk(root):
         if os.path.basename(folder) not in ("cur", "new"):
@@ -161,8 +164,6 @@ def maildir_hashes(root, crlf=False):
                     octets = message.read()
             except FileNotFoundError:
                 continue
-            if crlf:
-                octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             digest = hashlib.sha256(octets).hexdigest()
             found[digest] = found.get(digest, 0) + 1
     return found
@@ -317,8 +318,22 @@ class Stage:
     def lmtp(self):
         return smtplib.LMTP("127.0.0.1", int(self.dovecot["lmtp"]))
 
-    def dovecot_store(self, user):
-        return os.path.join(self.dovecot_folder, "mail", user, "store")
+    def dovecot_hashes(self, user):
+        """SHA-256 of every message as another IMAP client gets it (a server may store it otherwise), with how often."""
+        found = {}
+        context = ssl.create_default_context(cafile=os.path.join(self.dovecot_folder, "ca.pem"))
+        with imaplib.IMAP4_SSL("localhost", int(self.dovecot["imaps"]), ssl_context=context) as imap:
+            imap.login(user, "pw-" + user)
+            for line in imap.list()[1]:
+                name = re.search(rb'"((?:[^"\\]|\\.)*)"$|([^ "]+)$', line)
+                folder = (name.group(1) or name.group(2)).decode()
+                imap.select('"' + folder + '"', readonly=True)
+                uids = imap.uid("search", "ALL")[1][0].split()
+                for part in imap.uid("fetch", b",".join(uids), "(BODY.PEEK[])")[1] if uids else []:
+                    if isinstance(part, tuple):
+                        digest = hashlib.sha256(part[1]).hexdigest()
+                        found[digest] = found.get(digest, 0) + 1
+        return found
 
     # --- the end
     def close(self):

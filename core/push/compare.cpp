@@ -17,27 +17,43 @@ void Feed::start_compare(const store::Head& head) {
   head_ = std::max(head_, head.head);
   position_ = {.view = view_.id, .epoch = head.epoch, .live = head.head, .jobs = {}};
   asking_ = true;
-  wiring_.log.buckets(view_.id, {}, [weak = weak_from_this(), head](Result<std::vector<store::Bucket>> buckets) {
+  wiring_.log.folders(view_.id, [weak = weak_from_this(), head](Result<std::vector<store::FolderRow>> rows) {
     auto self = weak.lock();
     if (!self || self->stopped_) return;
-    self->asking_ = false;
-    if (!buckets) {
-      self->wiring_.note(4, "a compare for " + self->user_ + " cannot begin: " + buckets.error().text);
-      return;
-    }
-    std::size_t at = 0;
-    do {
-      e2e::CompareDigests message{.view = self->view_.id, .epoch = head.epoch, .head = head.head, .digests = {}};
-      for (; at < buckets->size() && message.digests.size() < digests_a_message; ++at) {
-        const auto& bucket = (*buckets)[at];
-        message.digests.push_back(
-            {.folder = bucket.folder, .month = bucket.month, .count = bucket.count, .digest = bucket.digest});
-      }
-      message.last = at >= buckets->size();
-      self->sink_.push(std::move(message));
-    } while (at < buckets->size());
-    self->sink_.progress();
+    if (!rows) return self->cannot_compare(rows.error());
+    std::vector<Gid> folders;
+    for (const auto& row : *rows)
+      if (!row.gone) folders.push_back(row.gid);
+    self->wiring_.log.buckets(self->view_.id, std::move(folders),
+                              [weak, head](Result<std::vector<store::Bucket>> buckets) {
+                                auto again = weak.lock();
+                                if (!again || again->stopped_) return;
+                                again->asking_ = false;
+                                if (!buckets) return again->cannot_compare(buckets.error());
+                                again->push_digests(head, *buckets);
+                                again->sink_.progress();
+                              });
   });
+}
+
+/// The session ends by silence and begins anew; nothing was dropped, since a compare counts only when it is complete.
+void Feed::cannot_compare(const Fault& why) {
+  asking_ = false;
+  wiring_.note(4, "a compare for " + user_ + " cannot begin: " + why.text);
+}
+
+void Feed::push_digests(const store::Head& head, const std::vector<store::Bucket>& buckets) {
+  std::size_t at = 0;
+  do {
+    e2e::CompareDigests message{.view = view_.id, .epoch = head.epoch, .head = head.head, .digests = {}};
+    for (; at < buckets.size() && message.digests.size() < digests_a_message; ++at)
+      message.digests.push_back({.folder = buckets[at].folder,
+                                 .month = buckets[at].month,
+                                 .count = buckets[at].count,
+                                 .digest = buckets[at].digest});
+    message.last = at >= buckets.size();
+    sink_.push(std::move(message));
+  } while (at < buckets.size());
 }
 
 void Feed::want(const e2e::CompareWant& want) {

@@ -74,6 +74,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void got(std::uint64_t serial, Result<account::Accounts::Piece>);
   void failed(Entry&, const Fault&);
   e2e::Job* job(std::uint64_t id);
+  void cannot_compare(const Fault&);
+  void push_digests(const store::Head&, const std::vector<store::Bucket>&);
   void compare_pages();
   void compare_items();
   void ended_compare();

@@ -44,6 +44,13 @@ class DeviceHost final : public device::Events {
     start();
   }
   void event(const device::Event& event) override {
+    if (std::getenv("TIDEGATE_FLOW_LOG")) {
+      if (const auto* lost = std::get_if<device::NotCurrent>(&event))
+        std::fprintf(stderr, "device not current: %s\n", lost->why.text.c_str());
+      if (const auto* trouble = std::get_if<device::DiskTrouble>(&event))
+        std::fprintf(stderr, "device disk: %s\n", trouble->why.text.c_str());
+      if (std::get_if<device::Current>(&event)) std::fprintf(stderr, "device current\n");
+    }
     if (const auto* stopped = std::get_if<device::Stopped>(&event)) stopped_ = stopped->why.text;
     if (const auto* arrival = std::get_if<device::Arrival>(&event)) ++arrivals_[arrival->gid];
   }
@@ -176,8 +183,8 @@ class Flow {
   }
 
   Bytes message() {
-    Bytes text = "From: a@example.com\r\nSubject: " + std::to_string(++number_) + "\r\nMessage-ID: <" +
-                 std::to_string(number_) + "@flow>\r\n\r\n";
+    auto number = std::to_string(++number_);
+    Bytes text = "From: a@example.com\r\nSubject: " + number + "\r\nMessage-ID: <" + number + "@flow>\r\n\r\n";
     auto size = world_.random() % 20 == 0 ? 400'000 : world_.random() % 5000;
     while (text.size() < size) text += "line " + std::to_string(world_.random()) + "\r\n";
     return text;
@@ -197,7 +204,9 @@ class Flow {
     store.renumber(folder);
   }
   void trouble() {
-    switch (world_.random() % 10) {
+    // TIDEGATE_FLOW_TROUBLE=N: only trouble number N, to find out which one it was.
+    const char* only = std::getenv("TIDEGATE_FLOW_TROUBLE");
+    switch (only ? std::strtoull(only, nullptr, 10) : world_.random() % 10) {
       case 0:
         return end_gateway(false);
       case 1:
@@ -245,6 +254,22 @@ class Flow {
       text += "missing " + std::to_string(missing.size()) + ", too many " + std::to_string(extra.size()) +
               ", stopped: " + device->stopped() + "\n";
     }
+    text += std::to_string(gateway_->directory().users().size()) + " users known, " +
+            std::to_string(gateway_->accounts().users().size()) + " served\n";
+    for (const auto& [name, items] : store.folders()) {
+      std::size_t lacking = 0;
+      auto has = phone_.contents();
+      for (const auto& [id, item] : items) lacking += has.contains(item.content) ? 0 : 1;
+      text +=
+          "the phone lacks " + std::to_string(lacking) + " of " + std::to_string(items.size()) + " in " + name + "\n";
+    }
+    for (const auto& session : gateway_->sessions())
+      text += std::string("session ") + (session.streaming ? "streaming" : "not streaming") +
+              (session.current ? ", current\n" : ", not current\n");
+    for (const auto& health : gateway_->accounts().health(user))
+      text += health.backend + " proven " + std::to_string(health.proven_unix) + ", unreachable since " +
+              std::to_string(health.unreachable_since) + ": " + health.fault + "\n";
+    for (const auto& alarm : gateway_->alarms()) text += "alarm: " + alarm.text + "\n";
     return text;
   }
 

@@ -39,7 +39,7 @@ class OnDovecot(unittest.TestCase):
 
     def equal(self):
         def same():
-            return self.device.files() == st.maildir_hashes(self.stage.dovecot_store(USER), crlf=True)
+            return self.device.files() == self.stage.dovecot_hashes(USER)
         try:
             st.wait_for("device and Dovecot to be equal", same)
         except st.StageError as error:

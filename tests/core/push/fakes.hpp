@@ -104,9 +104,9 @@ class Log final : public store::Log {
       if (auto row = rows.find(each); row != rows.end()) found.push_back(row->second);
     answer(std::move(done), std::move(found));
   }
-  void buckets(store::ViewId, std::vector<Gid>, Done<std::vector<store::Bucket>> done) override {
+  void buckets(store::ViewId, std::vector<Gid> folders, Done<std::vector<store::Bucket>> done) override {
     std::vector<store::Bucket> found;
-    for (const auto& folder : tree) found.push_back({.folder = folder.gid, .month = 0, .count = 1});
+    for (const auto& folder : folders) found.push_back({.folder = folder, .month = 0, .count = 1});
     answer(std::move(done), std::move(found));
   }
   void bucket(store::ViewId, Gid folder, std::uint32_t, Done<std::vector<store::ItemRow>> done) override {

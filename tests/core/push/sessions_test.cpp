@@ -251,6 +251,7 @@ TEST_F(SessionsTest, ForeignEpochIsCompared) {
   EXPECT_TRUE(only<e2e::HelloAck>(heard).at(0).views.at(0).compare);
   auto digests = only<e2e::CompareDigests>(heard);
   ASSERT_EQ(digests.size(), 1U);
+  EXPECT_EQ(digests[0].digests.size(), 2U) << "every folder is compared, or its items would be dropped";
   EXPECT_TRUE(only<e2e::Mark>(heard).empty()) << "no position counts before the compare ended";
   sessions->frame(peer->say(e2e::CompareWant{.view = 1, .buckets = {{.folder = inbox}}, .last = false}));
   heard = hear(*peer);

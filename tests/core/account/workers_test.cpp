@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 /// Calls that wait for the test's word.
 struct Held {
   std::counting_semaphore<64> go{0};
+  std::binary_semaphore left{0};
   std::atomic<int> inside = 0;
 
   auto work(sim::World& world) {
@@ -119,6 +120,7 @@ TEST(Workers, TheirEndDoesNotWaitForAHangingCall) {
         ++held->inside;
         world.reactor().post([] {});
         held->go.acquire();
+        held->left.release();
         return 1;
       },
       [](Result<int>) { FAIL() << "nobody is answered any more"; });
@@ -127,6 +129,7 @@ TEST(Workers, TheirEndDoesNotWaitForAHangingCall) {
   workers.reset();
   EXPECT_LT(world.reactor().now() - began, 3s);
   held->go.release();
+  held->left.acquire();  // it used the world, which ends here
 }
 
 // --- threads for everything: log, workers, hints

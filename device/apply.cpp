@@ -289,7 +289,7 @@ void Shelf::rename_put(Put& put) {
                   put.target,
                   put.row.kind,
                   put.live,
-                  std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
+                  std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
   if (arrived_) arrived_(std::move(arrival));
   group_->directories.insert(directory_of(put.target));
 }

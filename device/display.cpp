@@ -73,9 +73,9 @@ std::string to_json(const Event& event) {
           [](const Arrival& a) {
             return fmt::format(
                 R"({{"event":"item","folder":{},"subject":{},"from":{},"size":{},"sha256":"{}","path":{},"kind":"{}",)"
-                R"("gid":"{}","live":{},"at_unix_ms":{}}})",
+                R"("gid":"{}","live":{},"at_unix_ms":{},"at_unix_us":{}}})",
                 json_text(a.folder), json_text(a.subject), json_text(a.from), a.size, hex(a.sha256), json_text(a.path),
-                kind_word(a.kind), gid_text(a.gid), a.live, a.at_unix_ms);
+                kind_word(a.kind), gid_text(a.gid), a.live, a.at_unix_us / 1000, a.at_unix_us);
           },
           [](const Connected& c) {
             return fmt::format(R"({{"event":"connected","relay":{},"gateway":{}}})", json_text(c.relay),

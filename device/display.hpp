@@ -11,7 +11,8 @@ namespace tidegate::device {
 std::string json_text(std::string_view);  ///< quoted; what is not UTF-8 becomes U+FFFD
 
 /// One event as a JSON object (without line end):
-///   {"event":"item","folder":…,"subject":…,"from":…,"size":n,"sha256":hex,"path":…,"kind":…,"live":bool,"at_unix_ms":n}
+///   {"event":"item","folder":…,"subject":…,"from":…,"size":n,"sha256":hex,"path":…,"kind":…,"live":bool,"at_unix_ms":n,
+///    "at_unix_us":n}
 ///   {"event":"connected"|"gateway_away"|"current"|"not_current"|"backfill"|"alarm"|"disk"|"disk_fine"|"idle"|"wiped"|"stopped",…}
 std::string to_json(const Event&);
 

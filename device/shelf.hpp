@@ -35,7 +35,7 @@ struct Arrival {
   std::string path;
   Kind kind = Kind::mail;
   bool live = true;             ///< false: back-fill or compare
-  std::int64_t at_unix_ms = 0;  ///< when it was renamed into its place
+  std::int64_t at_unix_us = 0;  ///< when it was renamed into its place
 };
 
 struct Applied {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/store/database.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace tidegate::store {
 
@@ -56,7 +56,8 @@ namespace {
 Result<void> make_private(sim::World& world, const std::string& path) {
   auto& files = world.files();
   const auto slash = path.rfind('/');
-  const auto directory = slash == std::string::npos ? std::string(".") : path.substr(0, std::max<std::size_t>(slash, 1));
+  const auto directory =
+      slash == std::string::npos ? std::string(".") : path.substr(0, std::max<std::size_t>(slash, 1));
   auto there = files.info(path);
   if (!there && there.error().kind != FaultKind::not_found) return std::unexpected(std::move(there.error()));
   if (there && *there) return {};

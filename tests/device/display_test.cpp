@@ -19,11 +19,12 @@ TEST(Display, JsonIsOneSafeLine) {
   arrival.sha256 = Bytes("\x01\xff", 2);
   arrival.path = "/a\\b";
   arrival.live = false;
-  arrival.at_unix_ms = 1234;
-  EXPECT_EQ(to_json(arrival), R"({"event":"item","folder":"IN\"BOX","subject":"Grüße\u000a\u001b)"
-                              "\xEF\xBF\xBD"
-                              R"(","from":"","size":12,"sha256":"01ff","path":"/a\\b","kind":"mail",)"
-                              R"("gid":"aaaaaaaaaaaaaaaaaaaaaaaaaa","live":false,"at_unix_ms":1234})");
+  arrival.at_unix_us = 1234567;
+  EXPECT_EQ(to_json(arrival),
+            R"({"event":"item","folder":"IN\"BOX","subject":"Grüße\u000a\u001b)"
+            "\xEF\xBF\xBD"
+            R"(","from":"","size":12,"sha256":"01ff","path":"/a\\b","kind":"mail",)"
+            R"("gid":"aaaaaaaaaaaaaaaaaaaaaaaaaa","live":false,"at_unix_ms":1234,"at_unix_us":1234567})");
   EXPECT_EQ(to_json(Idle{}), R"({"event":"idle"})");
 }
 

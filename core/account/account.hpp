@@ -5,6 +5,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,14 @@ class Accounts {
   };
   virtual void read(const std::string& user, ViewId, const store::ItemRow&, std::uint64_t from, std::size_t length,
                     bool live, Done<Piece> got) = 0;
+  /// A verb that changes the store, on the user's second session at that back-end, live. What it gives is its fault.
+  /// Destroyed on its thread. done's faults, besides the verb's: unavailable (not in service now), cancelled.
+  using StoreVerb = std::move_only_function<std::optional<Fault>(const Call&, Session&)>;
+  virtual void act(const std::string& user, const std::string& backend, StoreVerb, Done<void>) = 0;
+  /// These scopes may have changed (a command changed them): they are asked next.
+  virtual void hint(const std::string& user, const std::string& backend, const std::vector<Bytes>& scopes) = 0;
+  /// The back-end of the user's mail; empty: none.
+  virtual std::string mail_backend(const std::string& user) const = 0;
   /// Delivers a message into the user's inbox (the welcome mail). Fault unsupported where the back-end can't.
   virtual void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) = 0;
 

@@ -40,6 +40,19 @@ class AllAccounts final : public Accounts {
   }
   void read(const std::string& user, ViewId, const store::ItemRow&, std::uint64_t from, std::size_t length, bool live,
             Done<Piece> got) override;
+  void act(const std::string& user, const std::string& backend, StoreVerb verb, Done<void> done) override {
+    auto* actor = agent(user, backend);
+    if (actor == nullptr)
+      return done(fault(FaultKind::unavailable, user, "The user's back-end is not in service at this gateway now."));
+    actor->act(std::move(verb), std::move(done));
+  }
+  void hint(const std::string& user, const std::string& backend, const std::vector<Bytes>& scopes) override {
+    if (auto* hearer = agent(user, backend)) hearer->hinted({scopes, false});
+  }
+  std::string mail_backend(const std::string& user) const override {
+    const auto found = users_.find(user);
+    return found == users_.end() ? std::string() : found->second.mail_backend;
+  }
   void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) override;
   std::vector<Health> health(const std::string& user) const override;
   std::vector<std::string> users() const override {

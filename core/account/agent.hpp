@@ -27,6 +27,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void ring(sim::Instant now);  ///< the agenda's time has come
 
   void read(Bytes item, Range, bool live, Done<std::pair<Bytes, std::uint64_t>>);
+  void act(Accounts::StoreVerb, Done<void>);
   void deliver(Bytes message, Bytes token, Done<void>);
 
   const std::string& backend_name() const { return room_.name; }

@@ -172,6 +172,25 @@ void Agent::read(Bytes item, Range range, bool live, Done<std::pair<Bytes, std::
   errand(std::move(reading));
 }
 
+void Agent::act(Accounts::StoreVerb verb, Done<void> done) {
+  if (stopped_) return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+  if (second_full()) return done(std::unexpected(crowded(room_.name)));
+  Errand acting;
+  acting.live = true;
+  acting.work = std::move(verb);
+  acting.done = [self = weak_from_this(), done = std::move(done)](std::optional<Fault> fault) mutable {
+    const auto agent = self.lock();
+    if (!fault && agent) agent->well();
+    if (fault) {
+      done(std::unexpected(std::move(*fault)));
+    } else {
+      done({});
+    }
+    if (agent) agent->second_free();
+  };
+  errand(std::move(acting));
+}
+
 void Agent::deliver(Bytes message, Bytes token, Done<void> done) {
   room_.house.log.folders(view_, [self = weak_from_this(), message = std::move(message), token = std::move(token),
                                   done = std::move(done)](Result<std::vector<store::FolderRow>> folders) mutable {

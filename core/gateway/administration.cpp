@@ -233,6 +233,7 @@ void Gateway::revoke(std::string user, Bytes device_id, Done<void> done) {
                             [this, user, device_id, done = std::move(done)](Result<void> revoked) mutable {
                               if (!revoked) return done(std::move(revoked));
                               sessions_->revoked(user, device_id);
+                              commands_->forget(user, device_id);
                               // The gateway's word is what counts; the relay is told so that it does not let the device
                               // in any more.
                               request(wire::DeviceRevoke{.user = user, .device_id = device_id},

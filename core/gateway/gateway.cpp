@@ -32,6 +32,7 @@ Gateway::~Gateway() {
   // The link first: nothing of what goes down now should still be told to devices.
   link_.reset();
   sessions_.reset();
+  commands_.reset();
   accounts_.reset();
 }
 
@@ -53,6 +54,9 @@ Result<void> Gateway::open_state() {
   auto directory = store::Directory::open(world_, *log_);
   if (!directory) return std::unexpected(directory.error());
   directory_ = std::move(*directory);
+  auto journal = store::Journal::open(world_, *log_);
+  if (!journal) return std::unexpected(journal.error());
+  journal_ = std::move(*journal);
   instance_.counter = log_->start_counter();
   world_.reactor().random(std::as_writable_bytes(std::span(&instance_.random, 1)));
 
@@ -65,6 +69,24 @@ Result<void> Gateway::open_state() {
                               [this](store::ViewId view, std::uint64_t head, bool folders) {
                                 if (sessions_) sessions_->changed(view, head, folders);
                               });
+  commands_ = std::make_unique<journal::Commands>(
+      journal::Wiring{.world = world_,
+                      .log = *log_,
+                      .journal = *journal_,
+                      .accounts = *accounts_,
+                      .tell =
+                          [this](const std::string& user, View device, const e2e::CommandResult& result) {
+                            if (sessions_) sessions_->answer(user, device, result);
+                          },
+                      .broken =
+                          [this](const std::string& user, View device, const Fault& why) {
+                            if (sessions_) sessions_->broken(user, device, why.text);
+                          },
+                      .changed =
+                          [this](store::ViewId view, std::uint64_t head, bool folders) {
+                            if (sessions_) sessions_->changed(view, head, folders);
+                          },
+                      .note = note_});
   push::Settings push{.gateway_name = "tidegate " + settings.name};
   push.alive = std::chrono::duration_cast<std::chrono::seconds>(settings.alive);
   push.sweep = std::min(push.sweep, std::max(std::chrono::seconds(1), push.alive / 8));
@@ -73,6 +95,7 @@ Result<void> Gateway::open_state() {
                    .log = *log_,
                    .directory = *directory_,
                    .accounts = *accounts_,
+                   .commands = *commands_,
                    .outlet = *this,
                    .settings = push,
                    .note = note_,
@@ -133,7 +156,8 @@ void Gateway::start_user(const std::string& user) {
   auto parts = uses(*chosen->site);
   if (parts.empty()) return alarm(user, "not served: no back-end of site " + chosen->site->name + " is in service");
   accounts_->start(user, chosen->site->name, std::move(parts), [this, user](Result<store::ViewId> view) {
-    if (!view) alarm(user, "not served: " + view.error().text);
+    if (!view) return alarm(user, "not served: " + view.error().text);
+    commands_->resume(user);
   });
 }
 

@@ -10,11 +10,13 @@
 
 #include "core/account/account.hpp"
 #include "core/gateway/settings.hpp"
+#include "core/journal/commands.hpp"
 #include "core/link/link.hpp"
 #include "core/plugin/plugins.hpp"
 #include "core/push/sessions.hpp"
 #include "core/sim/world.hpp"
 #include "core/store/directory.hpp"
+#include "core/store/journal.hpp"
 #include "core/store/log.hpp"
 
 namespace tidegate::gateway {
@@ -64,6 +66,8 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   account::Accounts& accounts() { return *accounts_; }
   link::Status link_status() const;
   std::vector<push::Sessions::Shown> sessions() const { return sessions_->shown(); }
+  /// Changes of devices that have not reached their back-ends yet.
+  std::vector<journal::Commands::Waiting> waiting() const { return commands_->waiting(); }
   const std::deque<Alarm>& alarms() const { return alarms_; }
   bool recovery_confirmed() const;
   struct BackendState {
@@ -115,7 +119,9 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   std::map<std::string, BackendEntry> backends_;
   std::unique_ptr<store::Log> log_;
   std::unique_ptr<store::Directory> directory_;
+  std::unique_ptr<store::Journal> journal_;
   std::unique_ptr<account::Accounts> accounts_;
+  std::unique_ptr<journal::Commands> commands_;
   std::unique_ptr<push::Sessions> sessions_;
   wire::Instance instance_;
   std::unordered_map<std::uint64_t, std::move_only_function<void(wire::Answer)>> asked_;

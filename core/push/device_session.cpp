@@ -49,7 +49,14 @@ void DeviceSession::frame(wire::Frame in) {
     default:
       break;  // docs/wire.md: unknown types are skipped
   }
-  if (state_ != State::over) wiring_.outlet.consumed(id_, generation_, wire::credit_cost(in));
+  consumed(wire::credit_cost(in));
+}
+
+/// A device whose commands come faster than they can be made durable waits, and nobody else.
+void DeviceSession::consumed(std::uint64_t octets_off_our_hands) {
+  owed_ += octets_off_our_hands;
+  if (state_ == State::over || unwritten_ > wiring_.settings.unwritten) return;
+  wiring_.outlet.consumed(id_, generation_, std::exchange(owed_, 0));
 }
 
 void DeviceSession::credit() { pump(); }
@@ -284,7 +291,39 @@ void DeviceSession::received(e2e::ToGateway message) {
     });
     return;
   }
-  if (auto* wanted = std::get_if<e2e::Fetch>(&message)) fetch(*wanted);
+  if (auto* wanted = std::get_if<e2e::Fetch>(&message)) return fetch(*wanted);
+  if (auto* said = std::get_if<e2e::Command>(&message)) return command(std::move(*said));
+  if (auto* part = std::get_if<e2e::CommandPart>(&message)) return command_part(*part);
+  if (auto* kept = std::get_if<e2e::CommandStored>(&message)) wiring_.commands.stored(user_, device_id_, kept->id);
+}
+
+void DeviceSession::command(e2e::Command said) {
+  if (!feed(said.view))
+    return answer({.view = said.view,
+                   .id = said.id,
+                   .done = true,
+                   .fault = static_cast<std::uint32_t>(FaultKind::denied) + 1,
+                   .text = "This mailbox is not yours."});
+  auto written = when_written(said.content.octets.size());
+  wiring_.commands.take(user_, device_id_, std::move(said), std::move(written));
+}
+
+void DeviceSession::command_part(const e2e::CommandPart& part) {
+  wiring_.commands.part(user_, device_id_, part, when_written(part.octets.octets.size()));
+}
+
+std::move_only_function<void()> DeviceSession::when_written(std::size_t count) {
+  unwritten_ += count;
+  return [weak = weak_from_this(), count] {
+    auto self = weak.lock();
+    if (!self) return;
+    self->unwritten_ -= count;
+    self->consumed(0);
+  };
+}
+
+void DeviceSession::answer(const e2e::CommandResult& result) {
+  if (state_ == State::streaming) push(result);
 }
 
 void DeviceSession::acknowledged(const e2e::Ack& ack) {

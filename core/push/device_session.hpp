@@ -45,6 +45,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void changed(store::ViewId, std::uint64_t head, bool folders);
   void sweep(sim::Instant now);
   void alarm(const std::string& text);
+  void answer(const e2e::CommandResult&);  ///< what became of a command of this device
   /// Ends it; tell: a Closed frame goes out.
   void end(wire::Code, std::string text, bool tell = true);
 
@@ -81,6 +82,10 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void acknowledged(const e2e::Ack&);
   void flush_positions();
   void fetch(const e2e::Fetch&);
+  void command(e2e::Command);
+  void command_part(const e2e::CommandPart&);
+  std::move_only_function<void()> when_written(std::size_t octets);
+  void consumed(std::uint64_t octets);
   void push(const e2e::ToDevice&);
   void send_alive();
   void pump();
@@ -109,6 +114,8 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::vector<std::shared_ptr<Feed>> feeds_;
   std::map<store::ViewId, e2e::Position> acked_;
   bool positions_dirty_ = false;
+  std::size_t unwritten_ = 0;  ///< octets of commands handed on and not durable yet
+  std::uint64_t owed_ = 0;     ///< credit held back meanwhile
 };
 
 }  // namespace tidegate::push

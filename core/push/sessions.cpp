@@ -156,6 +156,16 @@ void Sessions::alarm(const std::string& user, const std::string& text) {
   for (auto& session : of_user(user)) session->alarm(text);
 }
 
+void Sessions::answer(const std::string& user, View device_id, const e2e::CommandResult& result) {
+  for (auto& session : of_user(user))
+    if (session->device_id() == device_id) session->answer(result);
+}
+
+void Sessions::broken(const std::string& user, View device_id, const std::string& text) {
+  for (auto& session : of_user(user))
+    if (session->device_id() == device_id) session->end(wire::Code::unavailable, text);
+}
+
 std::vector<Sessions::Shown> Sessions::shown() const {
   std::vector<Shown> all;
   for (const auto& [id, session] : sessions_)

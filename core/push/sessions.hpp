@@ -33,6 +33,12 @@ class Sessions final : public SessionOwner {
   void removed(const std::string& user);
   void alarm(const std::string& user, const std::string& text);
 
+  /// From the command journal, for that device if it is here.
+  void answer(const std::string& user, View device_id, const e2e::CommandResult&);
+
+  /// The gateway cannot go on with that device's session; it comes again by itself.
+  void broken(const std::string& user, View device_id, const std::string& text);
+
   struct Shown {
     std::string user;
     Bytes device_id;

@@ -8,6 +8,7 @@
 
 #include "core/account/account.hpp"
 #include "core/e2e/noise.hpp"
+#include "core/journal/commands.hpp"
 #include "core/sim/world.hpp"
 #include "core/store/directory.hpp"
 #include "core/store/log.hpp"
@@ -33,9 +34,10 @@ class Outlet {
 struct Settings {
   std::string gateway_name = "tidegate";
   std::size_t prepared = 256 * 1024;  ///< octets of messages made ready and not yet sealed, a session
-  std::size_t reads_ahead = 4;        ///< contents asked for before their turn, a view
-  std::chrono::seconds alive{240};    ///< a sealed alive at least this often; silence of twice that ends a session
-  std::chrono::seconds sweep{15};     ///< one timer for all sessions
+  std::size_t unwritten = 1 << 20;  ///< octets of a device's commands that are not durable yet; then it gets no credit
+  std::size_t reads_ahead = 4;      ///< contents asked for before their turn, a view
+  std::chrono::seconds alive{240};  ///< a sealed alive at least this often; silence of twice that ends a session
+  std::chrono::seconds sweep{15};   ///< one timer for all sessions
   std::chrono::seconds handshake_deadline{30};
   std::uint32_t pairing_failures = 10;  ///< a minute and handle, then refused for a minute
 };
@@ -45,6 +47,7 @@ struct Wiring {
   store::Log& log;
   store::Directory& directory;
   account::Accounts& accounts;
+  journal::Commands& commands;
   Outlet& outlet;
   Settings settings;
   std::function<void(int level, const std::string&)> note;  ///< one line for the log; never content

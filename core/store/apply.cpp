@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "core/store/effects.hpp"
+
 namespace tidegate::store {
 
 namespace {
@@ -243,8 +245,9 @@ void PageApply::add(const Upsert& u, std::size_t index) {
   item.size = static_cast<std::int64_t>(u.size);
   item.flags = u.flags;
   item.listing = generation_;
+  const auto chosen = take_chosen(database_, page_.view, backend_, u.id);
+  item.gid = chosen ? *chosen : edit_.new_gid("item", page_.backend, u.folders.front(), u.id);
   // A gid is taken when an item that first had this id lives on under another one: then the count goes into it.
-  item.gid = edit_.new_gid("item", page_.backend, u.folders.front(), u.id);
   for (int n = 2; edit_.gid_taken(item.gid); ++n) {
     item.gid = edit_.new_gid("item " + std::to_string(n), page_.backend, u.folders.front(), u.id);
   }

@@ -88,6 +88,22 @@ struct Applied {
   bool folders_changed = false;
 };
 
+/// What a command of a device did to the back-end, for the log to know before the next page tells it: the user's other
+/// devices hear at once, and the item keeps its gid.
+struct Effect {
+  enum class What : std::uint8_t { flags, moved, removed, created } what = What::flags;
+  ViewId view = 0;
+  Gid gid{};
+  FlagDelta flags;
+  Gid from{}, to{};     ///< moved: folders
+  std::string backend;  ///< created
+  Written written;      ///< moved, created: id empty where the back-end could not tell it; the next page will
+};
+struct Effected {
+  Gid gid{};  ///< created: another than the one asked for if a page named the item first
+  std::uint64_t seq = 0, head = 0;
+};
+
 struct BackfillQuery {
   Gid folder{};
   std::uint64_t snapshot = 0;
@@ -135,6 +151,8 @@ class Log {
   virtual void apply(ApplyPage, Done<Applied>) = 0;
   /// The back-end no longer knows the anchor: the next pages are a listing, matched by id, then by fingerprint.
   virtual void expire_anchor(ViewId, const std::string& backend, View scope, Done<void>) = 0;
+  /// A repeat has no further effect. An item that is not there (any more) is no fault.
+  virtual void effect(Effect, Done<Effected>) = 0;
   /// Who hears of commits that no apply() answers for: removals that waited to see whether they were moves.
   virtual void on_settled(std::function<void(ViewId, std::uint64_t head)>) {}
 
@@ -158,6 +176,15 @@ class Log {
   /// Any database work of another room that shares this file (devices, commands, ledger): runs on the writer thread in
   /// a transaction of its own with synchronous=FULL; the result is posted back. `sqlite` is a sqlite3*.
   virtual void transact(std::move_only_function<Result<void>(void* sqlite)>, Done<void>) = 0;
+  /// The same, but on the calling thread, which waits: durable when it returns. Not on the reactor thread (an Attempt's
+  /// note is the use of it).
+  virtual Result<void> transact_here(std::move_only_function<Result<void>(void* sqlite)>) {
+    return fault(FaultKind::unsupported, "log", "This log has no database of its own.");
+  }
+  /// A question of another room to the database, on a reader thread.
+  virtual void look(std::move_only_function<Result<void>(void* sqlite)>, Done<void> done) {
+    done(fault(FaultKind::unsupported, "log", "This log has no database of its own."));
+  }
   /// The same, at once on the calling thread; only before the reactor runs and before anything was asked of the log.
   virtual Result<void> transact_at_start(std::move_only_function<Result<void>(void* sqlite)>) {
     return fault(FaultKind::unsupported, "log", "This log has no database of its own.");

@@ -108,15 +108,24 @@ CREATE TABLE codes(
 
 CREATE TABLE commands(
   user TEXT NOT NULL, device BLOB NOT NULL, id BLOB NOT NULL, view INTEGER NOT NULL,
-  hash BLOB NOT NULL, body BLOB NOT NULL,
-  state INTEGER NOT NULL,                     -- 1 received, 2 started, 3 done
-  item BLOB NOT NULL DEFAULT x'',             -- gid it masks while pending
+  turn INTEGER NOT NULL,                      -- a user's commands are carried out in this order
+  body BLOB NOT NULL,                         -- as it came, without its content
+  state INTEGER NOT NULL,                     -- 0 its content is coming, 1 received, 2 started, 3 done
   note BLOB NOT NULL DEFAULT x'',             -- the Attempt's
   result BLOB NOT NULL DEFAULT x'',
-  received INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0,
+  received INTEGER NOT NULL,
   PRIMARY KEY(user, device, id)
 ) WITHOUT ROWID;
-CREATE INDEX commands_pending ON commands(state) WHERE state < 3;
+
+CREATE TABLE command_contents(                -- until the command is done
+  user TEXT NOT NULL, device BLOB NOT NULL, id BLOB NOT NULL, at INTEGER NOT NULL, octets BLOB NOT NULL,
+  PRIMARY KEY(user, device, id, at)
+) WITHOUT ROWID;
+
+CREATE TABLE chosen_gids(                     -- of items that a device created and no listing has named yet
+  view INTEGER NOT NULL, backend INTEGER NOT NULL, id BLOB NOT NULL, gid BLOB NOT NULL, since INTEGER NOT NULL,
+  PRIMARY KEY(view, backend, id)
+) WITHOUT ROWID;
 
 CREATE TABLE send_ledger(    -- every mail handed to SMTP, before it is
   user TEXT NOT NULL, command BLOB NOT NULL, message_id TEXT NOT NULL,

@@ -2,6 +2,7 @@
 #include "core/store/sqlite_log.hpp"
 
 #include "core/store/apply.hpp"
+#include "core/store/effects.hpp"
 #include "core/store/queries.hpp"
 #include "core/store/schema.hpp"
 #include "core/store/tombstones.hpp"
@@ -37,6 +38,7 @@ void remove_user(Database& database, const std::string& user) {
     database.run("DELETE FROM anchors WHERE view = ?", view.id);
     database.run("DELETE FROM holds WHERE view = ?", view.id);
     database.run("DELETE FROM quarantine WHERE view = ?", view.id);
+    database.run("DELETE FROM chosen_gids WHERE view = ?", view.id);
     database.run("DELETE FROM views WHERE id = ?", view.id);
   }
   database.run("DELETE FROM positions WHERE user = ?", user);
@@ -175,6 +177,23 @@ void SqliteLog::expire_anchor(ViewId view, const std::string& backend, View scop
   writer_->add(std::move(job));
 }
 
+void SqliteLog::effect(Effect effect, Done<Effected> done) {
+  auto effected = std::make_shared<Effected>();
+  Writer::Job job;
+  job.durable = true;  // the command is told as done next
+  job.work = [this, effected, effect = std::move(effect), now = wall_seconds()](Database& database) -> Result<void> {
+    auto made = apply_effect(database, context(), effect, now);
+    if (!made) return std::unexpected(std::move(made.error()));
+    *effected = *made;
+    return {};
+  };
+  job.done = [effected, done = std::move(done)](Result<void> result) mutable {
+    if (!result) return done(std::unexpected(std::move(result.error())));
+    done(*effected);
+  };
+  writer_->add(std::move(job));
+}
+
 void SqliteLog::arm_limbo(std::chrono::nanoseconds delay) {
   limbo_timer_ = world_.reactor().after(delay + std::chrono::milliseconds(1), [this] {
     limbo_timer_.reset();
@@ -293,6 +312,23 @@ void SqliteLog::transact(std::move_only_function<Result<void>(void* sqlite)> wor
   job.work = [work = std::move(work)](Database& database) mutable { return work(database.raw()); };
   job.done = std::move(done);
   writer_->add(std::move(job));
+}
+
+Result<void> SqliteLog::transact_here(std::move_only_function<Result<void>(void* sqlite)> work) {
+  return writer_->here([&](Database& database) { return work(database.raw()); });
+}
+
+void SqliteLog::look(std::move_only_function<Result<void>(void* sqlite)> work, Done<void> done) {
+  readers_->read<std::monostate>(
+      [work = std::move(work)](Database& database) mutable -> Result<std::monostate> {
+        auto looked = work(database.raw());
+        if (!looked) return std::unexpected(std::move(looked.error()));
+        return {};
+      },
+      [done = std::move(done)](Result<std::monostate> result) mutable {
+        if (!result) return done(std::unexpected(std::move(result.error())));
+        done({});
+      });
 }
 
 Result<void> SqliteLog::transact_at_start(std::move_only_function<Result<void>(void* sqlite)> work) {

@@ -31,6 +31,7 @@ class SqliteLog final : public Log {
   void anchor(ViewId, const std::string& backend, View scope, Done<Bytes>) override;
   void apply(ApplyPage, Done<Applied>) override;
   void expire_anchor(ViewId, const std::string& backend, View scope, Done<void>) override;
+  void effect(Effect, Done<Effected>) override;
   void on_settled(std::function<void(ViewId, std::uint64_t)> heard) override { settled_ = std::move(heard); }
 
   void folders(ViewId, Done<std::vector<FolderRow>>) override;
@@ -44,6 +45,8 @@ class SqliteLog final : public Log {
   void remember_position(const std::string& user, View device_id, ViewId, std::uint64_t live, Bytes encoded,
                          Done<void>) override;
   void transact(std::move_only_function<Result<void>(void* sqlite)>, Done<void>) override;
+  Result<void> transact_here(std::move_only_function<Result<void>(void* sqlite)>) override;
+  void look(std::move_only_function<Result<void>(void* sqlite)>, Done<void>) override;
   Result<void> transact_at_start(std::move_only_function<Result<void>(void* sqlite)>) override;
 
  private:

@@ -100,6 +100,7 @@ std::vector<Writer::Job> Writer::take_group() {
 
 void Writer::run_group(std::vector<Job> group) {
   std::vector<Result<void>> results;
+  std::unique_lock lock(write_mutex_);
   if (group.front().alone) {
     attempt_alone(group.front(), results.emplace_back());
   } else if (!attempt(group, results)) {
@@ -107,8 +108,19 @@ void Writer::run_group(std::vector<Job> group) {
     results.assign(group.size(), {});
     for (std::size_t i = 0; i < group.size(); ++i) attempt_alone(group[i], results[i]);
   }
+  lock.unlock();
   conclude(group, results);
+  lock.lock();
   consider_checkpoint();
+}
+
+Result<void> Writer::here(std::move_only_function<Result<void>(Database&)> work) {
+  Job job;
+  job.work = std::move(work);
+  Result<void> result;
+  const std::scoped_lock lock(write_mutex_);
+  attempt_alone(job, result);
+  return result ? write_->sync_wal() : result;
 }
 
 bool Writer::attempt(std::vector<Job>& group, std::vector<Result<void>>& results) {

@@ -38,6 +38,8 @@ class Writer {
   void add(Job);  ///< reactor thread
   /// Ends the threads, writes what is queued, then runs the last word in a durable transaction.
   void finish(std::move_only_function<void(Database&)> last);
+  /// Durable when it returns; waits for the group under way. Any thread but the reactor's.
+  Result<void> here(std::move_only_function<Result<void>(Database&)>);
   Result<void> at_once(std::move_only_function<Result<void>(Database&)>);  ///< durable; only before anything was added
 
  private:
@@ -63,6 +65,8 @@ class Writer {
   std::unique_ptr<Database> write_, sync_, move_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 
+  std::mutex write_mutex_;  ///< who uses write_; wal_pages_ and checkpointed_at_ with it
+
   std::mutex mutex_;
   std::deque<Job> queue_;  // below: under mutex_
   bool draining_ = false;
@@ -71,8 +75,8 @@ class Writer {
   bool sync_submitted_ = false;
   bool checkpointing_ = false;
 
-  int wal_pages_ = 0;                  // writer thread
-  int checkpointed_at_ = 0;            // writer thread
+  int wal_pages_ = 0;
+  int checkpointed_at_ = 0;
   std::unique_ptr<Timer> sync_timer_;  // reactor thread
   std::unique_ptr<sim::Pool> writing_, syncing_, moving_;
 };

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/push/wiring.hpp"
+#include "core/store/journal.hpp"
 
 namespace tidegate::push::fakes {
 
@@ -67,6 +68,9 @@ class Log final : public store::Log {
   void apply(store::ApplyPage, Done<store::Applied> done) override { answer(std::move(done), store::Applied{}); }
   void expire_anchor(store::ViewId, const std::string&, tidegate::View, Done<void> done) override {
     answer_void(std::move(done));
+  }
+  void effect(store::Effect effect, Done<store::Effected> done) override {
+    answer(std::move(done), store::Effected{.gid = effect.gid, .seq = 0, .head = now.head});
   }
   void folders(store::ViewId, Done<std::vector<store::FolderRow>> done) override { answer(std::move(done), tree); }
   void changes(store::ViewId, std::uint64_t above, std::size_t limit, Done<std::vector<store::ItemRow>> done) override {
@@ -201,12 +205,73 @@ class Directory final : public store::Directory {
   sim::World& world_;
 };
 
+class Journal final : public store::Journal {
+ public:
+  explicit Journal(sim::World& world) : world_(world) {}
+  std::map<store::CommandKey, store::CommandRow> rows;
+  std::map<store::CommandKey, Bytes> contents;
+  bool stuck = false;  ///< contents do not become durable
+
+  const store::CommandRow* find(const store::CommandKey& key) const override {
+    auto found = rows.find(key);
+    return found == rows.end() ? nullptr : &found->second;
+  }
+  std::vector<store::CommandKey> pending() const override { return {}; }
+  std::size_t count(const std::string&, tidegate::View) const override { return rows.size(); }
+  void begin(store::CommandRow row) override { rows[row.key] = std::move(row); }
+  void append(const store::CommandKey& key, std::uint64_t, Bytes octets, Done<void> done) override {
+    contents[key] += octets;
+    if (stuck) {
+      waiting_.push_back(std::move(done));
+    } else {
+      later(std::move(done));
+    }
+  }
+  void unstick() {
+    stuck = false;
+    for (auto& done : std::exchange(waiting_, {})) later(std::move(done));
+  }
+  void received(const store::CommandKey& key, Done<void> done) override {
+    rows[key].state = store::CommandState::received;
+    later(std::move(done));
+  }
+  void started(const store::CommandKey& key, Bytes note, Done<void> done) override {
+    rows[key].state = store::CommandState::started;
+    rows[key].note = std::move(note);
+    later(std::move(done));
+  }
+  void finished(const store::CommandKey& key, Bytes result, Done<void> done) override {
+    rows[key].state = store::CommandState::done;
+    rows[key].result = std::move(result);
+    later(std::move(done));
+  }
+  void forget(const store::CommandKey& key, Done<void> done) override {
+    rows.erase(key);
+    later(std::move(done));
+  }
+  void forget_all(const std::string&, tidegate::View, Done<void> done) override { later(std::move(done)); }
+  std::function<Result<void>(tidegate::View)> starter(const store::CommandKey&) override {
+    return [](tidegate::View) -> Result<void> { return {}; };
+  }
+  void content(const store::CommandKey& key, Done<Bytes> done) override {
+    world_.reactor().post([done = std::move(done), octets = contents[key]]() mutable { done(octets); });
+  }
+
+ private:
+  void later(Done<void> done) {
+    world_.reactor().post([done = std::move(done)]() mutable { done({}); });
+  }
+  sim::World& world_;
+  std::vector<Done<void>> waiting_;
+};
+
 class Accounts final : public account::Accounts {
  public:
   explicit Accounts(sim::World& world) : world_(world) {}
   std::map<Gid, Bytes> contents;
   std::map<Gid, std::deque<Fault>> faults;  ///< the next reads of it fail so
   std::vector<Gid> reads;
+  int acts = 0;
 
   void start(const std::string&, const std::string&, std::vector<account::BackendUse>, Done<store::ViewId>) override {}
   void stop(const std::string&) override {}
@@ -223,6 +288,12 @@ class Accounts final : public account::Accounts {
     piece.total = contents.at(row.gid).size();
     world_.reactor().post([got = std::move(got), piece]() mutable { got(piece); });
   }
+  void act(const std::string&, const std::string&, StoreVerb, Done<void> done) override {
+    ++acts;
+    world_.reactor().post([done = std::move(done)]() mutable { done({}); });
+  }
+  void hint(const std::string&, const std::string&, const std::vector<Bytes>&) override {}
+  std::string mail_backend(const std::string&) const override { return "b"; }
   void deliver(const std::string&, Bytes, Bytes, Done<void>) override {}
   std::vector<account::Health> health(const std::string&) const override {
     return {{.backend = "b", .proven_unix = 7}};

@@ -36,11 +36,24 @@ class SessionsTest : public testing::Test {
     make();
   }
   void make() {
+    sessions.reset();
+    commands = std::make_unique<journal::Commands>(
+        journal::Wiring{.world = host,
+                        .log = log,
+                        .journal = journal,
+                        .accounts = accounts,
+                        .tell = [this](const std::string& user, tidegate::View id,
+                                       const e2e::CommandResult& result) { sessions->answer(user, id, result); },
+                        .broken = [this](const std::string& user, tidegate::View id,
+                                         const Fault& why) { sessions->broken(user, id, why.text); },
+                        .changed = [](store::ViewId, std::uint64_t, bool) {},
+                        .note = [this](int, const std::string& line) { notes.push_back(line); }});
     sessions = std::make_unique<Sessions>(
         Wiring{.world = host,
                .log = log,
                .directory = directory,
                .accounts = accounts,
+               .commands = *commands,
                .outlet = outlet,
                .settings = {},
                .note = [this](int, const std::string& line) { notes.push_back(line); },
@@ -118,11 +131,13 @@ class SessionsTest : public testing::Test {
   sim::VirtualHost& host = world.host("gateway");
   fakes::Log log{host};
   fakes::Directory directory{host};
+  fakes::Journal journal{host};
   fakes::Accounts accounts{host};
   fakes::Outlet outlet{host};
   fakes::DeviceKeys device;
   std::vector<std::string> notes, alarms;
   int paired = 0;
+  std::unique_ptr<journal::Commands> commands;
   std::unique_ptr<Sessions> sessions;
 };
 
@@ -196,6 +211,66 @@ TEST_F(SessionsTest, LiveOvertakesBackfill) {
   for (const auto& each : only<e2e::Item>(before)) EXPECT_TRUE(all.insert(each.gid).second);
   for (const auto& each : items) EXPECT_TRUE(all.insert(each.gid).second) << "twice";
   EXPECT_EQ(all.size(), 301U);
+}
+
+e2e::Command a_create(std::size_t size) {
+  e2e::Command command{.view = 1, .id = Bytes(16, 'c'), .verb = e2e::Verb::create, .gid = gid(5), .folder = inbox};
+  command.size = size;
+  return command;
+}
+
+TEST_F(SessionsTest, CommandIsAcknowledgedThenDoneThenForgotten) {
+  auto peer = connect(7);
+  hear(*peer);
+  log.add(1, inbox, 10, 5);
+  e2e::Command command{.view = 1, .id = Bytes(16, 'c'), .verb = e2e::Verb::set_flags, .gid = gid(1)};
+  command.flags_add = Flag::seen;
+  sessions->frame(peer->say(command));
+  auto results = only<e2e::CommandResult>(hear(*peer));
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_FALSE(results[0].done);
+  EXPECT_TRUE(results[1].done);
+  EXPECT_EQ(results[1].fault, 0U);
+  sessions->frame(peer->say(command));
+  results = only<e2e::CommandResult>(hear(*peer));
+  ASSERT_EQ(results.size(), 1U) << "the result is told again";
+  EXPECT_EQ(accounts.acts, 1) << "and not carried out again";
+  sessions->frame(peer->say(e2e::CommandStored{.id = command.id}));
+  settle();
+  EXPECT_TRUE(journal.rows.empty());
+}
+
+TEST_F(SessionsTest, CommandForSomebodyElsesMailboxIsRefused) {
+  auto peer = connect(7);
+  hear(*peer);
+  e2e::Command command{.view = 2, .id = Bytes(16, 'c'), .verb = e2e::Verb::remove, .gid = gid(1)};
+  sessions->frame(peer->say(command));
+  auto results = only<e2e::CommandResult>(hear(*peer));
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].fault, static_cast<std::uint32_t>(FaultKind::denied) + 1);
+  EXPECT_TRUE(journal.rows.empty());
+}
+
+TEST_F(SessionsTest, DeviceGetsNoCreditWhileItsContentIsNotDurable) {
+  auto peer = connect(7);
+  hear(*peer);
+  auto command = a_create(8'000'000);
+  sessions->frame(peer->say(command));
+  settle();
+  journal.stuck = true;
+  std::uint64_t said = 0, at = 0;
+  for (; at < 3'000'000; at += 10'000) {
+    auto frame = peer->say(
+        e2e::CommandPart{.id = command.id, .offset = at, .octets = {.size = 10'000, .octets = Bytes(10'000, 'x')}});
+    said += wire::credit_cost(frame);
+    sessions->frame(std::move(frame));
+  }
+  const auto before = outlet.consumed_octets;
+  EXPECT_LT(before, 1'500'000U);
+  journal.unstick();
+  settle();
+  EXPECT_GE(outlet.consumed_octets, said) << "and all of it afterwards";
+  EXPECT_EQ(journal.contents.begin()->second.size(), at);
 }
 
 TEST_F(SessionsTest, LargeContentComesInPartsAndWhole) {

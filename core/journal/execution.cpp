@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carrying out: what the command names is looked up, the verb called, its effect brought into the log, the result
+// written down and told.
+#include <algorithm>
+
+#include "core/journal/run.hpp"
+#include "core/journal/settling.hpp"
+
+namespace tidegate::journal {
+
+namespace {
+
+constexpr e2e::Gid no_gid{};
+
+Fault gone(const char* what) { return {FaultKind::not_found, "command", what, {}, {}}; }
+
+Folder folder_of(const store::FolderRow& row) {
+  Folder made;
+  made.id = row.id;
+  made.scope = row.scope;
+  made.name = row.name;
+  made.kind = row.kind;
+  made.role = row.role;
+  made.rights = row.rights;
+  return made;
+}
+
+const store::FolderRow* find(const std::vector<store::FolderRow>& rows, const e2e::Gid& gid) {
+  const auto found = std::ranges::find_if(rows, [&](const auto& row) { return row.gid == gid && !row.gone; });
+  return gid == no_gid || found == rows.end() ? nullptr : &*found;
+}
+
+bool of_folders(e2e::Verb verb) {
+  return verb == e2e::Verb::make_folder || verb == e2e::Verb::change_folder || verb == e2e::Verb::remove_folder;
+}
+
+}  // namespace
+
+void Commands::next(const std::string& user) {
+  auto& own = lane(user);
+  if (own.busy || own.rest) return;
+  for (; !own.queue.empty(); own.queue.pop_front()) {
+    const auto* row = wiring_.journal.find(own.queue.front());
+    if (row == nullptr || row->state == store::CommandState::done) continue;
+    auto body = e2e::decode_to_gateway(std::as_bytes(std::span(row->body)));
+    if (auto* command = body ? std::get_if<e2e::Command>(&*body) : nullptr) return run(own, *row, std::move(*command));
+  }
+}
+
+void Commands::run(Lane& own, const store::CommandRow& row, e2e::Command command) {
+  if (in_memory_ > 0 && in_memory_ + command.size > wiring_.settings.in_memory) {
+    if (std::ranges::find(thirsty_, row.key.user) == thirsty_.end()) thirsty_.push_back(row.key.user);
+    return;
+  }
+  own.busy = true;
+  in_memory_ += command.size;
+  auto run = std::make_shared<Run>();
+  run->key = row.key;
+  run->view = row.view;
+  run->order->user = row.key.user;
+  run->order->note = row.note;
+  run->order->repeated = row.state == store::CommandState::started;
+  run->order->command = std::move(command);
+  look_up(std::move(run));
+}
+
+void Commands::look_up(std::shared_ptr<Run> run) {
+  const auto view = run->view;
+  wiring_.log.folders(view, if_alive([this, run](Result<std::vector<store::FolderRow>> rows) {
+                        if (!rows) return again(run, rows.error());
+                        folders(run, std::move(*rows));
+                      }));
+}
+
+void Commands::folders(const std::shared_ptr<Run>& run, std::vector<store::FolderRow> rows) {
+  auto& order = *run->order;
+  const auto& command = order.command;
+  const auto* folder = find(rows, command.folder);
+  const auto* to = find(rows, of_folders(command.verb) ? command.gid : command.to);
+  if (command.verb == e2e::Verb::send && folder == nullptr) {
+    order.backend = wiring_.accounts.mail_backend(run->key.user);
+    const auto sent = std::ranges::find_if(
+        rows, [&](const auto& row) { return row.role == Role::sent && !row.gone && row.backend == order.backend; });
+    if (sent != rows.end()) folder = &*sent;
+  }
+  if (folder == nullptr && command.folder != no_gid) return finish(run, gone("The folder is no longer in the store."));
+  if (to == nullptr && (command.verb == e2e::Verb::move || command.verb == e2e::Verb::change_folder ||
+                        command.verb == e2e::Verb::remove_folder))
+    return finish(run, gone("The target folder is no longer in the store."));
+  for (const auto* row : {folder, to}) {
+    if (row == nullptr) continue;
+    if (!order.backend.empty() && order.backend != row->backend)
+      return finish(run, Fault{FaultKind::unsupported,
+                               "command",
+                               "Things cannot be moved between two different servers; copy and remove instead.",
+                               {},
+                               {}});
+    order.backend = row->backend;
+    order.scopes.push_back(row->scope);
+    (row == folder ? order.folder : order.to) = folder_of(*row);
+  }
+  if (of_folders(command.verb)) {
+    if (order.backend.empty()) order.backend = wiring_.accounts.mail_backend(run->key.user);
+    order.scopes = {Bytes()};
+    return ready(run);
+  }
+  if (command.verb == e2e::Verb::create || command.verb == e2e::Verb::send) return ready(run);
+  wiring_.log.items(run->view, {command.gid},
+                    if_alive([this, run, rows = std::move(rows)](Result<std::vector<store::ItemRow>> items) {
+                      if (!items) return again(run, items.error());
+                      if (items->empty() || items->front().seq_gone != 0) {
+                        const auto missing = gone("The item is no longer in the store.");
+                        const auto verdict =
+                            judge(run->order->command.verb, run->order->repeated, FaultKind::not_found);
+                        return finish(run, verdict == Verdict::done ? std::nullopt : std::optional(missing));
+                      }
+                      const auto& item = items->front();
+                      run->order->item = item.id;
+                      run->order->backend = item.backend;
+                      for (const auto& row : rows)
+                        if (std::ranges::find(item.folders, row.gid) != item.folders.end())
+                          run->order->scopes.push_back(row.scope);
+                      ready(run);
+                    }));
+}
+
+void Commands::ready(std::shared_ptr<Run> run) {
+  if (run->order->command.size == 0) return act(std::move(run));
+  wiring_.journal.content(run->key, if_alive([this, run](Result<Bytes> content) {
+                            if (!content) return again(run, content.error());
+                            run->order->content = std::move(*content);
+                            act(run);
+                          }));
+}
+
+void Commands::act(std::shared_ptr<Run> run) {
+  const auto call = [this, run](Result<void> started) {
+    if (!started) return again(run, started.error());
+    auto start = [noted = run->noted, starter = wiring_.journal.starter(run->key)](View note) {
+      *noted = note;
+      return starter(note);
+    };
+    wiring_.accounts.act(run->key.user, run->order->backend, verb_of(run->order, run->outcome, std::move(start)),
+                         if_alive([this, run](Result<void> done) { acted(run, std::move(done)); }));
+  };
+  if (notes_itself(run->order->command.verb) || run->order->repeated) return call({});
+  wiring_.journal.started(run->key, {}, if_alive(call));
+}
+
+void Commands::acted(std::shared_ptr<Run> run, Result<void> done) {
+  if (done) return effect(std::move(run));
+  const auto& order = *run->order;
+  switch (judge(order.command.verb, order.repeated, done.error().kind)) {
+    case Verdict::done:
+      return effect(std::move(run));
+    case Verdict::failed:
+      return finish(std::move(run), std::move(done.error()));
+    case Verdict::again:
+      return again(run, done.error());
+  }
+}
+
+/// The log first, so that the device finds there what its result says.
+void Commands::effect(std::shared_ptr<Run> run) {
+  using What = store::Effect::What;
+  const auto& command = run->order->command;
+  store::Effect effect{.view = run->view,
+                       .gid = command.gid,
+                       .flags = {command.flags_add, command.flags_clear, command.keywords_add, command.keywords_clear},
+                       .from = command.folder,
+                       .to = command.to,
+                       .backend = run->order->backend,
+                       .written = run->outcome->written.value_or(Written{})};
+  switch (command.verb) {
+    case e2e::Verb::set_flags:
+      effect.what = What::flags;
+      break;
+    case e2e::Verb::move:
+      effect.what = What::moved;
+      break;
+    case e2e::Verb::remove:
+      effect.what = What::removed;
+      break;
+    case e2e::Verb::create:
+    case e2e::Verb::send:
+      if (command.gid == no_gid) return finish(std::move(run), std::nullopt);
+      effect.what = What::created;
+      break;
+    default:  // the next page tells
+      return finish(std::move(run), std::nullopt);
+  }
+  wiring_.log.effect(std::move(effect), if_alive([this, run](Result<store::Effected> effected) {
+                       if (!effected) return again(run, effected.error());
+                       run->order->command.gid = effected->gid;
+                       if (effected->seq != 0) wiring_.changed(run->view, effected->head, false);
+                       finish(run, std::nullopt);
+                     }));
+}
+
+void Commands::finish(std::shared_ptr<Run> run, std::optional<Fault> why) {
+  const auto& command = run->order->command;
+  e2e::CommandResult result{.view = run->view, .id = run->key.id, .done = true, .text = {}};
+  if (why) {
+    result.fault = static_cast<std::uint32_t>(why->kind) + 1;
+    result.text = why->text;
+  } else if (!of_folders(command.verb)) {
+    result.gid = command.gid;
+  }
+  auto encoded = e2e::encode(e2e::ToDevice(result));
+  wiring_.journal.finished(run->key, std::move(encoded), if_alive([this, run, result](Result<void> written) {
+                             if (!written) return again(run, written.error());
+                             answer(run->key, result);
+                             wiring_.accounts.hint(run->key.user, run->order->backend, run->order->scopes);
+                             auto& own = lane(run->key.user);
+                             own.backoff.succeeded();
+                             own.why.clear();
+                             own.queue.pop_front();
+                             in_memory_ -= run->order->command.size;
+                             free_lane(run->key.user);
+                           }));
+}
+
+void Commands::free_lane(const std::string& user) {
+  lane(user).busy = false;
+  next(user);
+  if (const auto found = lanes_.find(user); found != lanes_.end() && found->second.queue.empty()) lanes_.erase(found);
+  feed_thirsty();
+}
+
+void Commands::feed_thirsty() {
+  for (const auto& waiting : std::exchange(thirsty_, {})) next(waiting);
+}
+
+void Commands::again(const std::shared_ptr<Run>& run, const Fault& why) {
+  const auto user = run->key.user;
+  auto& own = lane(user);
+  own.why = why.text;
+  const auto pause = own.backoff.after(why, dice());
+  wiring_.note(3, user + ": a change of a device waits: " + why.text);
+  auto rest = if_alive([this, run, user, pause](Result<void>) {
+    in_memory_ -= run->order->command.size;
+    auto& resting = lane(user);
+    resting.busy = false;
+    resting.rest = wiring_.world.reactor().after(pause, [this, user] {
+      lane(user).rest.reset();
+      next(user);
+    });
+    feed_thirsty();
+  });
+  // What its verb noted before it failed is on disk already; the next attempt must be given it.
+  if (run->noted->empty()) return rest(Result<void>());
+  wiring_.journal.started(run->key, *run->noted, std::move(rest));
+}
+
+}  // namespace tidegate::journal

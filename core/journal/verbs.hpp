@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A command as a call of the Store: what runs on a back-end's worker thread.
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "core/account/account.hpp"
+#include "core/e2e/sync.hpp"
+
+namespace tidegate::journal {
+
+/// A command with what the log knows of what it names. Not changed while a verb is under way.
+struct Order {
+  e2e::Command command;
+  std::string user;
+  std::string backend;
+  Bytes item;                 ///< the back-end's id; empty where the command names none
+  Folder folder{}, to{};      ///< of the back-end; id empty where none
+  std::vector<Bytes> scopes;  ///< that the command may change
+  Bytes content;
+  Bytes note;             ///< of an earlier attempt
+  bool repeated = false;  ///< there was one
+};
+
+struct Outcome {
+  std::optional<Written> written;  ///< of the item (send: of the filed copy)
+};
+
+/// `start`: makes the note durable; called on the worker thread.
+account::Accounts::StoreVerb verb_of(std::shared_ptr<const Order>, std::shared_ptr<Outcome>,
+                                     std::function<Result<void>(View note)> start);
+
+}  // namespace tidegate::journal

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/store/effects.hpp"
+
+#include <algorithm>
+
+namespace tidegate::store {
+
+namespace {
+
+constexpr std::int64_t choice_kept = 24 * 3600;  ///< seconds; a listing names a new item long before
+
+View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
+
+struct Place {  ///< of an item's row
+  Item item;
+  std::int64_t backend = 0;
+};
+
+std::optional<Place> find(ViewEdit& edit, const Gid& gid) {
+  std::int64_t no = 0;
+  Place place;
+  {
+    Query query(edit.database(), "SELECT no, backend FROM items WHERE view = ? AND gid = ? AND seq_gone = 0",
+                edit.view(), blob(gid));
+    if (!query.row()) return std::nullopt;
+    no = query.integer(0);
+    place.backend = query.integer(1);
+  }
+  auto item = edit.by_number(no);
+  if (!item) return std::nullopt;
+  place.item = std::move(*item);
+  return place;
+}
+
+Bytes with_keywords(const Bytes& before, const FlagDelta& delta) {
+  Bytes made;
+  const auto in = [](const std::vector<std::string>& words, View word) {
+    return std::ranges::find(words, word) != words.end();
+  };
+  for (std::size_t at = 0; at < before.size();) {
+    const auto end = before.find('\0', at);
+    const auto word = View(before).substr(at, end - at);
+    if (!in(delta.keywords_clear, word) && !in(delta.keywords_add, word)) made.append(word).push_back('\0');
+    at = end == Bytes::npos ? before.size() : end + 1;
+  }
+  for (const auto& word : delta.keywords_add)
+    if (!word.empty() && word.find('\0') == std::string::npos) made.append(word).push_back('\0');
+  return made;
+}
+
+std::uint64_t flag(ViewEdit& edit, const Effect& effect) {
+  const auto place = find(edit, effect.gid);
+  if (!place) return 0;
+  Item after = place->item;
+  after.flags = (after.flags | effect.flags.add) & ~static_cast<std::int64_t>(effect.flags.clear);
+  after.keywords = with_keywords(after.keywords, effect.flags);
+  if (after.flags == place->item.flags && after.keywords == place->item.keywords)
+    return static_cast<std::uint64_t>(std::max(place->item.seq_meta, place->item.seq_added));
+  after.seq_meta = static_cast<std::int64_t>(edit.next_seq());
+  edit.update(place->item, after, place->backend);
+  return static_cast<std::uint64_t>(after.seq_meta);
+}
+
+/// The scope of a folder as anchors number them; 0: it was never asked for.
+std::int64_t scope_of(ViewEdit& edit, std::int64_t backend, const Gid& folder) {
+  Query query(edit.database(),
+              "SELECT a.no FROM folders f JOIN anchors a ON a.view = f.view AND a.backend = f.backend AND "
+              "a.scope = f.scope WHERE f.view = ? AND f.gid = ? AND f.backend = ?",
+              edit.view(), blob(folder), backend);
+  return query.row() ? query.integer(0) : 0;
+}
+
+std::uint64_t move(ViewEdit& edit, const Effect& effect) {
+  const auto place = find(edit, effect.gid);
+  // Without the new id the item goes on by its fingerprint, when the pages of both folders come.
+  if (!place || effect.written.id.empty()) return 0;
+  Item after = place->item;
+  const auto at = after.folders.find(view_of(effect.from));
+  if (at != Bytes::npos) after.folders.erase(at, effect.from.size());
+  if (after.folders.find(view_of(effect.to)) == Bytes::npos) after.folders += view_of(effect.to);
+  const auto scope = scope_of(edit, place->backend, effect.to);
+  if (scope == 0) return 0;
+  if (after.folders == place->item.folders && after.id == effect.written.id) return 0;
+  // A page that came first may have made another row for the moved item: this one is the older and stays.
+  if (auto twin = edit.by_id(place->backend, effect.written.id); twin && twin->no != after.no && twin->seq_gone == 0) {
+    edit.bury(*twin);
+    edit.vacate(*twin);
+  }
+  after.id = effect.written.id;
+  after.scope = scope;
+  after.state_rev = effect.written.state_rev;
+  after.seq_meta = static_cast<std::int64_t>(edit.next_seq());
+  edit.update(place->item, after, place->backend);
+  return static_cast<std::uint64_t>(after.seq_meta);
+}
+
+std::uint64_t remove(ViewEdit& edit, const Effect& effect) {
+  const auto place = find(edit, effect.gid);
+  if (!place) return 0;
+  edit.bury(place->item);
+  return edit.head();
+}
+
+Effected create(ViewEdit& edit, const Effect& effect, std::int64_t now_unix) {
+  Effected made{.gid = effect.gid};
+  if (effect.written.id.empty()) return made;
+  auto& database = edit.database();
+  const auto backend = edit.backend_number(effect.backend);
+  if (const auto there = edit.by_id(backend, effect.written.id); there && there->seq_gone == 0) {
+    made.gid = there->gid;
+    made.seq = static_cast<std::uint64_t>(std::max(there->seq_added, std::max(there->seq_body, there->seq_meta)));
+    return made;
+  }
+  database.run("INSERT OR IGNORE INTO chosen_gids(view, backend, id, gid, since) VALUES(?, ?, ?, ?, ?)", edit.view(),
+               backend, blob(effect.written.id), blob(effect.gid), now_unix);
+  database.run("DELETE FROM chosen_gids WHERE since < ?", now_unix - choice_kept);
+  return made;
+}
+
+}  // namespace
+
+Result<Effected> apply_effect(Database& database, const EditContext& context, const Effect& effect,
+                              std::int64_t now_unix) {
+  ViewEdit edit(database, context, effect.view);
+  if (!edit.known()) return fault(FaultKind::not_found, "log", "This mailbox is not known to the log (any more).");
+  Effected made{.gid = effect.gid};
+  switch (effect.what) {
+    case Effect::What::flags:
+      made.seq = flag(edit, effect);
+      break;
+    case Effect::What::moved:
+      made.seq = move(edit, effect);
+      break;
+    case Effect::What::removed:
+      made.seq = remove(edit, effect);
+      break;
+    case Effect::What::created:
+      made = create(edit, effect, now_unix);
+      break;
+  }
+  edit.finish();
+  made.head = edit.head();
+  return made;
+}
+
+std::optional<Gid> take_chosen(Database& database, ViewId view, std::int64_t backend, View id) {
+  Gid gid{};
+  {
+    Query query(database, "SELECT gid FROM chosen_gids WHERE view = ? AND backend = ? AND id = ?", view, backend,
+                blob(id));
+    if (!query.row()) return std::nullopt;
+    gid = query.array<16>(0);
+  }
+  database.run("DELETE FROM chosen_gids WHERE view = ? AND backend = ? AND id = ?", view, backend, blob(id));
+  return gid;
+}
+
+}  // namespace tidegate::store

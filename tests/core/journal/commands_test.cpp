@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands over the real log and journal (SQLite on a disk that forgets), against a scripted mailbox.
+#include "core/journal/commands.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/core/journal/scripted_mailbox.hpp"
+#include "tests/core/store/log_bed.hpp"
+
+namespace tidegate::journal {
+namespace {
+
+using namespace std::chrono_literals;
+using store::Gid;
+using testing::ElementsAre;
+
+const Bytes phone(16, 'p');
+
+struct CommandBed : store::LogBed {
+  explicit CommandBed(std::uint64_t seed = 1) : LogBed(seed) {
+    boot();
+    view_id = view("ann");
+    EXPECT_TRUE(apply(view_id, "",
+                      {store::folder("in", Role::inbox), store::folder("old"), store::folder("out", Role::sent)}, "t"));
+    EXPECT_TRUE(apply(view_id, "in", {store::item("1", "in", 10), store::item("2", "in", 20)}, "a"));
+    EXPECT_TRUE(apply(view_id, "old", {}, "a"));
+    EXPECT_TRUE(apply(view_id, "out", {}, "a"));
+    box.mails["1"] = {"in", "one"};
+    box.mails["2"] = {"in", "two"};
+    wait(1s);  // all of it is durable
+  }
+  ~CommandBed() { leave(); }
+  CommandBed(const CommandBed&) = delete;
+  CommandBed& operator=(const CommandBed&) = delete;
+
+  void boot() {
+    auto opened = store::Journal::open(host, *log);
+    ASSERT_TRUE(opened) << opened.error().text;
+    journal = std::move(*opened);
+    actors = std::make_unique<Actors>(host, box);
+    commands = std::make_unique<Commands>(
+        Wiring{.world = host,
+               .log = *log,
+               .journal = *journal,
+               .accounts = *actors,
+               .tell = [this](const std::string&, View, const e2e::CommandResult& result) { told.push_back(result); },
+               .broken = [](const std::string&, View, const Fault&) {},
+               .changed = [this](store::ViewId, std::uint64_t head, bool) { heads.push_back(head); },
+               .note = [this](int, const std::string& line) { notes.push_back(line); }});
+  }
+  void leave() {
+    commands.reset();
+    actors.reset();
+    journal.reset();
+  }
+  void die(bool power) {
+    const auto drop = [this] {
+      leave();
+      log.reset();
+    };
+    power ? host.power_cut(drop) : host.kill(drop);
+    open();
+    boot();
+    commands->resume("ann");
+  }
+  Gid gid_of(const std::string& id) {
+    for (const auto& row : changes(view_id))
+      if (row.id == id && row.seq_gone == 0) return row.gid;
+    ADD_FAILURE() << "no item " << id;
+    return {};
+  }
+  Gid folder_gid(const std::string& id) { return folder_named(view_id, id).gid; }
+  e2e::Command command(e2e::Verb verb, const std::string& item = {}) {
+    e2e::Command made{.view = view_id, .id = Bytes(15, 'c') + static_cast<char>(++number), .verb = verb};
+    if (!item.empty()) made.gid = gid_of(item);
+    return made;
+  }
+  e2e::Command creating(Bytes content) {
+    auto made = command(e2e::Verb::create);
+    made.gid[0] = std::byte{0xcc};
+    made.folder = folder_gid("in");
+    made.flags_add = seen;
+    made.size = content.size();
+    made.content = e2e::pack(content, e2e::Compression::none);
+    return made;
+  }
+  void say(e2e::Command command) {
+    bool written = false;
+    commands->take("ann", phone, std::move(command), [&] { written = true; });
+    world.run_until([&] { return written; }, 10s);
+  }
+  /// Says it again and again, as a device does after each break, until its result has come.
+  e2e::CommandResult insist(const e2e::Command& command) {
+    for (int tries = 0; tries < 50; ++tries) {
+      say(command);
+      const auto ended = [&] {
+        return std::ranges::any_of(told, [&](const auto& r) { return r.id == command.id && r.done; });
+      };
+      if (world.run_until(ended, 20s)) break;
+    }
+    for (const auto& result : told)
+      if (result.id == command.id && result.done) return result;
+    ADD_FAILURE() << "no result";
+    return {};
+  }
+  int count(const char* verb) const { return static_cast<int>(std::ranges::count(box.calls, verb)); }
+
+  ScriptedMailbox box;
+  std::unique_ptr<store::Journal> journal;
+  std::unique_ptr<Actors> actors;
+  std::unique_ptr<Commands> commands;
+  store::ViewId view_id = 0;
+  char number = 0;
+  std::vector<e2e::CommandResult> told;
+  std::vector<std::uint64_t> heads;
+  std::vector<std::string> notes;
+};
+
+Fault of(FaultKind kind) { return {kind, "script", "As the script says.", {}, {}}; }
+constexpr std::uint32_t code(FaultKind kind) { return static_cast<std::uint32_t>(kind) + 1; }
+
+TEST(Commands, FlagsReachTheStoreAndAtOnceTheOtherDevices) {
+  CommandBed bed;
+  auto command = bed.command(e2e::Verb::set_flags, "1");
+  command.flags_add = seen | flagged;
+  command.keywords_add = {"Work"};
+  const auto result = bed.insist(command);
+  EXPECT_EQ(result.fault, 0U);
+  EXPECT_EQ(bed.box.mails["1"].flags, seen | flagged);
+  ASSERT_EQ(bed.heads.size(), 1U) << "sessions hear before any page tells";
+  for (const auto& row : bed.changes(bed.view_id))
+    if (row.id == "1") {
+      EXPECT_EQ(row.flags, seen | flagged);
+      EXPECT_THAT(row.keywords, ElementsAre("Work"));
+      EXPECT_EQ(row.seq(), bed.heads[0]);
+    }
+  EXPECT_THAT(bed.actors->hinted, ElementsAre("in"));
+}
+
+TEST(Commands, MoveKeepsTheGidUnderTheNewId) {
+  CommandBed bed;
+  auto command = bed.command(e2e::Verb::move, "1");
+  command.folder = bed.folder_gid("in");
+  command.to = bed.folder_gid("old");
+  EXPECT_EQ(bed.insist(command).fault, 0U);
+  const auto gid = bed.gid_of("100");
+  EXPECT_EQ(gid, command.gid);
+  // The pages that tell of it change nothing more.
+  const auto head = bed.head(bed.view_id).head;
+  EXPECT_TRUE(bed.apply(bed.view_id, "in", {Removed{"1", {}}}, "b"));
+  auto moved = store::item("100", "old", 10);
+  EXPECT_TRUE(bed.apply(bed.view_id, "old", {moved}, "b"));
+  bed.wait(5s);
+  EXPECT_EQ(bed.head(bed.view_id).head, head);
+}
+
+TEST(Commands, RemoveOfWhatIsGoneIsDone) {
+  CommandBed bed;
+  bed.box.mails.erase("1");
+  EXPECT_EQ(bed.insist(bed.command(e2e::Verb::remove, "1")).fault, 0U);
+  auto again = bed.command(e2e::Verb::remove, "2");
+  again.gid[3] ^= std::byte{1};  // the log does not know it at all
+  EXPECT_EQ(bed.insist(again).fault, 0U);
+}
+
+TEST(Commands, CreateKeepsTheGidThatTheDeviceChose) {
+  CommandBed bed;
+  const auto command = bed.creating("hello");
+  const auto result = bed.insist(command);
+  EXPECT_EQ(result.gid, command.gid);
+  EXPECT_TRUE(bed.apply(bed.view_id, "in", {store::item("100", "in", 30)}, "b"));
+  EXPECT_EQ(bed.gid_of("100"), command.gid);
+}
+
+TEST(Commands, CreateThatAPageToldFirstAnswersItsGid) {
+  CommandBed bed;
+  const auto command = bed.creating("hello");
+  bed.box.faults_after.push_back(of(FaultKind::unavailable));  // stored, but the answer was lost
+  bed.say(command);
+  ASSERT_TRUE(bed.world.run_until([&] { return bed.box.mails.contains("100"); }, 10s));
+  EXPECT_TRUE(bed.apply(bed.view_id, "in", {store::item("100", "in", 30)}, "b"));
+  const auto result = bed.insist(command);
+  EXPECT_EQ(result.fault, 0U);
+  EXPECT_EQ(result.gid, bed.gid_of("100"));
+  EXPECT_EQ(bed.box.mails.size(), 3U) << "looked for it and found it";
+}
+
+TEST(Commands, ContentInPartsIsWholeOrRefused) {
+  CommandBed bed;
+  auto command = bed.creating("");
+  command.size = 500'000;
+  bed.say(command);
+  Bytes content;
+  for (std::uint64_t at = 0; at < command.size; at += 100'000) {
+    Bytes part(100'000, static_cast<char>('a' + at / 100'000));
+    content += part;
+    bed.commands->part("ann", phone,
+                       {command.id, at, e2e::pack(part, e2e::Compression::deflate), at + 100'000 == command.size},
+                       [] {});
+  }
+  ASSERT_TRUE(bed.world.run_until([&] { return bed.box.mails.contains("100"); }, 10s));
+  EXPECT_EQ(bed.box.mails["100"].content, content);
+
+  auto torn = bed.creating("");
+  torn.size = 10;
+  bed.say(torn);
+  bed.commands->part("ann", phone, {torn.id, 5, e2e::pack("56789", e2e::Compression::none), true}, [] {});
+  bed.wait(1s);
+  EXPECT_EQ(bed.told.back().fault, code(FaultKind::invalid));
+  EXPECT_EQ(bed.box.mails.size(), 3U);
+}
+
+TEST(Commands, SendsOnceAndFilesIntoSent) {
+  CommandBed bed;
+  auto command = bed.creating("mail");
+  command.verb = e2e::Verb::send;
+  command.folder = {};
+  command.recipients = {"bob@example.com"};
+  EXPECT_EQ(bed.insist(command).fault, 0U);
+  ASSERT_EQ(bed.box.sent.size(), 1U);
+  EXPECT_EQ(bed.box.sent[0].first.from, "ann");
+  EXPECT_EQ(bed.box.sent[0].second, "mail");
+  EXPECT_EQ(bed.box.mails["100"].folder, "out");
+  EXPECT_EQ(bed.box.mails["100"].flags, seen);
+}
+
+TEST(Commands, AFilingThatFailsDoesNotSendAgain) {
+  CommandBed bed;
+  auto command = bed.creating("mail");
+  command.verb = e2e::Verb::send;
+  command.folder = {};
+  command.recipients = {"bob@example.com"};
+  bed.say(command);
+  // The create after the send is the second verb: let it fail a few times.
+  ASSERT_TRUE(bed.world.run_until([&] { return bed.count("send") == 1; }, 10s) || !bed.box.sent.empty());
+  bed.die(false);
+  EXPECT_EQ(bed.insist(command).fault, 0U);
+  EXPECT_EQ(bed.box.sent.size(), 1U);
+}
+
+TEST(Commands, MailWhoseFateIsUnknownIsShownNotSentAgain) {
+  CommandBed bed;
+  auto command = bed.creating("mail");
+  command.verb = e2e::Verb::send;
+  command.folder = {};
+  command.recipients = {"bob@example.com"};
+  bed.box.faults_after.push_back(of(FaultKind::ambiguous));  // the peer died after the final dot (RFC 1047)
+  EXPECT_EQ(bed.insist(command).fault, code(FaultKind::ambiguous));
+  EXPECT_EQ(bed.box.sent.size(), 1U);
+}
+
+TEST(Commands, StaleUpdateIsAConflictAndChangesNothing) {
+  CommandBed bed;
+  auto command = bed.command(e2e::Verb::update, "1");
+  command.content_rev = "0";
+  command.size = 3;
+  command.content = e2e::pack("new", e2e::Compression::none);
+  EXPECT_EQ(bed.insist(command).fault, code(FaultKind::conflict));
+  EXPECT_EQ(bed.box.mails["1"].content, "one");
+}
+
+TEST(Commands, UpdateWhoseAnswerWasLostIsNoConflictWithItself) {
+  CommandBed bed;
+  auto command = bed.command(e2e::Verb::update, "1");
+  command.content_rev = "1";
+  command.size = 3;
+  command.content = e2e::pack("new", e2e::Compression::none);
+  bed.box.faults_after.push_back(of(FaultKind::unavailable));
+  EXPECT_EQ(bed.insist(command).fault, 0U);
+  EXPECT_EQ(bed.box.mails["1"].content, "new");
+}
+
+TEST(Commands, ABackendThatCannotNowIsAskedAgainInOrder) {
+  CommandBed bed;
+  for (int i = 0; i < 3; ++i) bed.box.faults.push_back(of(FaultKind::unavailable));
+  auto first = bed.command(e2e::Verb::set_flags, "1");
+  first.flags_add = seen;
+  auto second = bed.command(e2e::Verb::set_flags, "1");
+  second.flags_clear = seen;
+  bed.say(first);
+  bed.say(second);
+  EXPECT_TRUE(bed.world.run_until([&] { return bed.commands->waiting().size() == 1; }, 10s));
+  bed.insist(second);
+  EXPECT_EQ(bed.box.mails["1"].flags, 0U);
+  EXPECT_EQ(bed.count("set_flags"), 5);
+  EXPECT_TRUE(bed.commands->waiting().empty());
+}
+
+TEST(Commands, AnotherCommandUnderAKnownNumberIsRefused) {
+  CommandBed bed;
+  auto first = bed.command(e2e::Verb::set_flags, "1");
+  first.flags_add = seen;
+  bed.insist(first);
+  bed.told.clear();
+  auto other = first;
+  other.flags_add = flagged;
+  EXPECT_EQ(bed.insist(other).fault, code(FaultKind::conflict));
+  EXPECT_EQ(bed.box.mails["1"].flags, seen);
+}
+
+TEST(Commands, WhatIsTooLargeOrMalformedIsRefusedAtOnce) {
+  CommandBed bed;
+  auto large = bed.creating("x");
+  large.size = std::uint64_t{65} << 20;
+  EXPECT_EQ(bed.insist(large).fault, code(FaultKind::too_large));
+  auto nowhere = bed.creating("x");
+  nowhere.folder = {};
+  EXPECT_EQ(bed.insist(nowhere).fault, code(FaultKind::invalid));
+  EXPECT_EQ(bed.journal->count("ann", phone), 0U);
+}
+
+TEST(Commands, ForgottenDevicesLeaveNothing) {
+  CommandBed bed;
+  bed.box.faults.assign(100, of(FaultKind::unavailable));
+  bed.say(bed.creating("x"));
+  bed.say(bed.creating("y"));
+  bed.wait(1s);
+  bed.commands->forget("ann", phone);
+  bed.box.faults.clear();
+  bed.wait(600s);
+  EXPECT_EQ(bed.journal->count("ann", phone), 0U);
+  EXPECT_EQ(bed.box.mails.size(), 2U);
+}
+
+/// A kill or a power cut at every event of a life with one of each: the store has each effect once, the device hears
+/// each result.
+class Arrows : public testing::TestWithParam<bool> {};
+
+TEST_P(Arrows, EachCommandTakesEffectOnceWhereverTheGatewayDies) {
+  bool died = true;
+  for (std::uint64_t at = 0; died; at += 3) {
+    SCOPED_TRACE(at);
+    CommandBed bed(7 + at);
+    auto flags = bed.command(e2e::Verb::set_flags, "1");
+    flags.flags_add = seen;
+    auto create = bed.creating("hello");
+    auto move = bed.command(e2e::Verb::move, "1");
+    move.folder = bed.folder_gid("in");
+    move.to = bed.folder_gid("old");
+    auto remove = bed.command(e2e::Verb::remove, "2");
+    auto send = bed.creating("mail");
+    send.verb = e2e::Verb::send;
+    send.folder = {};
+    send.gid[1] = std::byte{1};
+    send.recipients = {"bob@example.com"};
+    const std::vector<e2e::Command> all{flags, create, move, remove, send};
+    for (const auto& each : all) bed.commands->take("ann", phone, each, [] {});
+    const auto stop = bed.world.events() + at;
+    while (bed.world.events() < stop && bed.told.size() < 2 * all.size()) bed.world.step();
+    died = bed.told.size() < 2 * all.size();
+    bed.die(GetParam());
+    for (const auto& each : all) {
+      const auto result = bed.insist(each);
+      const bool unknown = each.verb == e2e::Verb::send && result.fault == code(FaultKind::ambiguous);
+      EXPECT_TRUE(result.fault == 0 || unknown) << result.text;
+    }
+    EXPECT_EQ(bed.box.sent.size(), 1U);
+    int hello = 0, moved = 0;
+    for (const auto& [id, mail] : bed.box.mails) {
+      hello += mail.content == "hello";
+      moved += mail.content == "one" && mail.folder == "old" && mail.flags == seen;
+      EXPECT_NE(mail.content, "two");
+    }
+    EXPECT_EQ(hello, 1);
+    EXPECT_EQ(moved, 1);
+    if (testing::Test::HasFailure()) break;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Deaths, Arrows, testing::Bool());
+
+}  // namespace
+}  // namespace tidegate::journal

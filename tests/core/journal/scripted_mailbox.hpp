@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// A mail server with two folders that keeps what was written to it, and an Accounts that calls it. It lives outside the
+// simulated gateway, as a mail server does: a gateway that dies in a verb leaves what the verb did.
+#pragma once
+#include <map>
+
+#include "core/account/account.hpp"
+#include "core/sim/world.hpp"
+
+namespace tidegate::journal {
+
+class ScriptedMailbox {
+ public:
+  struct Mail {
+    std::string folder;
+    Bytes content;
+    std::uint32_t flags = 0;
+    Bytes revision = "1";
+  };
+  std::map<std::string, Mail> mails;
+  std::vector<std::pair<Envelope, Bytes>> sent;
+  std::deque<Fault> faults;        ///< the next verbs fail so, before they did anything
+  std::deque<Fault> faults_after;  ///< the next verbs fail so, after they did it
+  std::vector<std::string> calls;
+  bool tells_ids = true;
+  unsigned next = 100;
+
+  std::optional<Fault> take(std::deque<Fault>& from) {
+    if (from.empty()) return std::nullopt;
+    auto fault = from.front();
+    from.pop_front();
+    return fault;
+  }
+};
+
+class ScriptedSession final : public Session {
+ public:
+  explicit ScriptedSession(ScriptedMailbox& box) : box_(box) {}
+  Capabilities capabilities() const override { return {}; }
+  Result<Page> changes(const Call&, View, View, const Want&) override { return Page{}; }
+  Result<std::uint64_t> read(const Call&, View item, Range, Sink sink) override {
+    const auto& content = box_.mails.at(std::string(item)).content;
+    sink(std::as_bytes(std::span(content)));
+    return content.size();
+  }
+  Result<Written> create(const Call&, View folder, const NewItem& item, Source source, Attempt& attempt) override {
+    if (auto fault = begin("create")) return std::unexpected(*fault);
+    const auto content = all(source);
+    if (!attempt.note.empty()) {  // looks first
+      for (const auto& [id, mail] : box_.mails)
+        if (mail.content == content && mail.folder == folder) return Written{id, "1", {}, true};
+    } else if (auto noted = attempt.before("uidnext"); !noted) {
+      return std::unexpected(noted.error());
+    }
+    const auto id = std::to_string(box_.next++);
+    box_.mails[id] = {std::string(folder), content, item.flags};
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return Written{box_.tells_ids ? id : "", "1", {}, true};
+  }
+  Result<Written> update(const Call&, View item, View revision, Source source) override {
+    if (auto fault = begin("update")) return std::unexpected(*fault);
+    const auto found = box_.mails.find(std::string(item));
+    if (found == box_.mails.end()) return fault(FaultKind::not_found, "box", "Gone.");
+    if (found->second.revision != revision) return fault(FaultKind::conflict, "box", "Changed meanwhile.");
+    found->second.content = all(source);
+    found->second.revision += "+";
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return Written{Bytes(item), found->second.revision, {}, true};
+  }
+  Result<Written> set_flags(const Call&, View item, const FlagDelta& delta) override {
+    if (auto fault = begin("set_flags")) return std::unexpected(*fault);
+    const auto found = box_.mails.find(std::string(item));
+    if (found == box_.mails.end()) return fault(FaultKind::not_found, "box", "Gone.");
+    found->second.flags = (found->second.flags | delta.add) & ~delta.clear;
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return Written{Bytes(item), "1", {}, true};
+  }
+  Result<Written> move(const Call&, View item, View, View to, Attempt& attempt) override {
+    if (auto fault = begin("move")) return std::unexpected(*fault);
+    const auto found = box_.mails.find(std::string(item));
+    if (found == box_.mails.end()) {
+      if (!attempt.note.empty()) return Written{};
+      return fault(FaultKind::not_found, "box", "Gone.");
+    }
+    if (attempt.note.empty())
+      if (auto noted = attempt.before("n"); !noted) return std::unexpected(noted.error());
+    auto mail = found->second;
+    box_.mails.erase(found);
+    mail.folder = to;
+    const auto id = std::to_string(box_.next++);
+    box_.mails[id] = mail;
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return Written{id, "1", {}, true};
+  }
+  Result<void> remove(const Call&, View item, View, View) override {
+    if (auto fault = begin("remove")) return std::unexpected(*fault);
+    if (box_.mails.erase(std::string(item)) == 0) return fault(FaultKind::not_found, "box", "Gone.");
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return {};
+  }
+  Result<Folder> make_folder(const Call&, const Folder& like, Attempt&) override { return like; }
+  Result<Folder> change_folder(const Call&, const Folder& folder) override { return folder; }
+  Result<void> remove_folder(const Call&, View) override { return {}; }
+  Result<Sent> send(const Call&, const Envelope& envelope, Source source, View, Attempt& attempt) override {
+    if (auto fault = begin("send")) return std::unexpected(*fault);
+    if (!attempt.note.empty()) return fault(FaultKind::ambiguous, "box", "It may have been sent.");
+    if (auto noted = attempt.before("dot"); !noted) return std::unexpected(noted.error());
+    box_.sent.emplace_back(envelope, all(source));
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return Sent{};
+  }
+  Result<Written> respond(const Call&, View, const Reply&, Attempt&) override { return Written{}; }
+  Result<Hits> search(const Call&, View, std::string_view, View) override { return Hits{}; }
+  Result<std::vector<Person>> resolve(const Call&, std::string_view, std::uint32_t) override {
+    return std::vector<Person>{};
+  }
+  Result<Parking> park(const Call&) override { return Parking{}; }
+  Result<Hint> unpark(const Call&) override { return Hint{}; }
+
+ private:
+  std::optional<Fault> begin(const char* verb) {
+    box_.calls.emplace_back(verb);
+    return box_.take(box_.faults);
+  }
+  static Bytes all(Source& source) {
+    Bytes content;
+    std::byte some[1000];
+    while (const auto got = source(some)) content.append(reinterpret_cast<const char*>(some), got);
+    return content;
+  }
+  ScriptedMailbox& box_;
+};
+
+/// Calls the mailbox on a pool, as the real one does.
+class Actors final : public account::Accounts {
+ public:
+  Actors(sim::World& world, ScriptedMailbox& box) : world_(world), box_(box), pool_(world.pool("act", 2, 100)) {}
+  std::vector<Bytes> hinted;
+
+  void start(const std::string&, const std::string&, std::vector<account::BackendUse>,
+             account::Done<store::ViewId>) override {}
+  void stop(const std::string&) override {}
+  void read(const std::string&, store::ViewId, const store::ItemRow&, std::uint64_t, std::size_t, bool,
+            account::Done<Piece>) override {}
+  void act(const std::string&, const std::string&, StoreVerb verb, account::Done<void> done) override {
+    (void)pool_->submit([this, verb = std::move(verb), done = std::move(done)]() mutable {
+      ScriptedSession session(box_);
+      auto fault = verb(Call{}, session);
+      world_.reactor().post([done = std::move(done), fault = std::move(fault)]() mutable {
+        done(fault ? Result<void>(std::unexpected(std::move(*fault))) : Result<void>());
+      });
+    });
+  }
+  void hint(const std::string&, const std::string&, const std::vector<Bytes>& scopes) override {
+    hinted.insert(hinted.end(), scopes.begin(), scopes.end());
+  }
+  std::string mail_backend(const std::string&) const override { return "mail"; }
+  void deliver(const std::string&, Bytes, Bytes, account::Done<void>) override {}
+  std::vector<account::Health> health(const std::string&) const override { return {}; }
+  std::vector<std::string> users() const override { return {}; }
+
+ private:
+  sim::World& world_;
+  ScriptedMailbox& box_;
+  std::unique_ptr<sim::Pool> pool_;
+};
+
+}  // namespace tidegate::journal

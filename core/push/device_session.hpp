@@ -81,6 +81,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void acknowledged(const e2e::Ack&);
   void flush_positions();
   void fetch(const e2e::Fetch&);
+  bool overfull() const;
   void push(const e2e::ToDevice&);
   void send_alive();
   void pump();
@@ -94,7 +95,8 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::string user_;
   Bytes device_id_;
   sim::Instant began_, last_heard_, last_alive_;
-  std::string handle_;  // pairing
+  sim::Instant last_data_{}, last_ack_{};  ///< what waits for an acknowledgement left then, one came then
+  std::string handle_;                     // pairing
   std::unique_ptr<e2e::Handshake> handshake_;
   std::unique_ptr<e2e::Sealer> sealer_;
   std::unique_ptr<e2e::Opener> opener_;
@@ -109,6 +111,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::vector<std::shared_ptr<Feed>> feeds_;
   std::map<store::ViewId, e2e::Position> acked_;
   bool positions_dirty_ = false;
+  unsigned fetching_ = 0;
 };
 
 }  // namespace tidegate::push

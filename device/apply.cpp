@@ -294,6 +294,18 @@ void Shelf::rename_put(Put& put) {
   group_->directories.insert(directory_of(put.target));
 }
 
+void Shelf::sync_put(Put& put) {
+  if (!put.renamed) return need(files_.sync(put.draft));
+  const auto synced = files_.sync(put.target);
+  if (synced) return;
+  if (synced.error().kind != FaultKind::not_found) throw Trouble(synced.error());
+  // A mail program was faster and has taken it from new/ to cur/ (or away, which a scan finds later).
+  if (const auto path = locate(put.row)) {
+    need(files_.sync(*path));
+    group_->directories.insert(directory_of(*path));
+  }
+}
+
 /// Brings a file's folder and letters in line with the store, keeping what was changed here.
 void Shelf::restate(ItemRow& row, const std::vector<Gid>& folders, std::uint32_t flags) {
   const auto from = path_of(row);
@@ -362,7 +374,7 @@ void Shelf::take(const e2e::Mark& mark) {
 
 void Shelf::flush() {
   auto& group = *group_;
-  for (const auto& put : group.puts) need(files_.sync(put.renamed ? put.target : put.draft));
+  for (auto& put : group.puts) sync_put(put);
   for (const auto& path : group.syncs) need(files_.sync(path));
   for (auto& put : group.puts)
     if (!put.renamed) rename_put(put);

@@ -28,6 +28,9 @@ void Device::Core::pair(PairRequest request, std::move_only_function<void(Result
   } else {
     if (pairing_->relay.empty()) pairing_->relay = link->relay_host;
     if (pairing_->user.empty()) pairing_->user = link->user;
+    // As relay and gateway keep it: what is typed with capitals must not be another user.
+    for (char& c : pairing_->user)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     if (pairing_->relay.empty() || pairing_->user.empty())
       wrong = Fault{FaultKind::invalid,
                     "pair",

@@ -6,6 +6,8 @@
 namespace tidegate::device {
 namespace {
 
+constexpr std::chrono::milliseconds superseded_pause{60'000};
+
 struct Meaning {
   FaultKind kind;
   const char* text;
@@ -74,6 +76,8 @@ Meaning meaning(wire::Code code, Doing doing) {
 Fault reason(wire::Code code, Doing doing, std::string_view said, std::uint64_t retry_after_ms) {
   const auto [kind, text] = meaning(code, doing);
   Fault fault{kind, "relay", text, {}, std::chrono::milliseconds(std::min<std::uint64_t>(retry_after_ms, 3'600'000))};
+  // Two copies of one device would otherwise throw each other out as fast as they can connect.
+  if (code == wire::Code::superseded) fault.retry_after = std::max(fault.retry_after, superseded_pause);
   // What a stranger says may hold anything: it is shown only as plain text.
   if (const auto plain = decode_words(said.substr(0, 300)); !plain.empty()) fault.text += " (" + plain + ")";
   return fault;

@@ -91,6 +91,7 @@ class Shelf {
   bool keep_or_adopt(const e2e::Item&, const std::optional<ItemRow>& row, const Bytes& hash);
   void place(Put&, const std::optional<ItemRow>& before, View content);
   void rename_put(Put&);
+  void sync_put(Put&);
   void restate(ItemRow&, const std::vector<Gid>& folders, std::uint32_t flags);
   void touch(std::uint64_t view, const Gid&);
   void flush();

@@ -11,7 +11,8 @@ using http::websocket::Opcode;
 namespace {
 constexpr std::uint32_t message_limit = 1U << 20;
 constexpr std::size_t frame_limit = wire::max_device_frame + 512;
-constexpr int reads_at_once = 8;             ///< then it is others' turn
+constexpr int reads_at_once = 8;  ///< then it is others' turn
+constexpr std::size_t urgent_waiting = 64 * 1024;
 constexpr std::size_t pongs_waiting = 4096;  ///< a peer that pings and does not read gets no more
 }  // namespace
 
@@ -41,8 +42,14 @@ void DeviceSocket::queue(const wire::Frame& frame, Mark mark) {
   if (state_ == State::open) sender().outbox().push(frame, mark);
 }
 
+/// These are answers, so a device that asks and does not read could make us hold any number of them.
 void DeviceSocket::urgent(const wire::Frame& frame) {
-  if (state_ == State::open) sender().outbox().push_urgent(frame);
+  if (state_ != State::open) return;
+  if (sender_ && sender_->outbox().waiting_urgent() > urgent_waiting) {
+    deaf_ = true;
+    return hub_.want_flush(*this);
+  }
+  sender().outbox().push_urgent(frame);
 }
 
 void DeviceSocket::purge() {
@@ -139,6 +146,7 @@ void DeviceSocket::close(std::uint16_t, std::string_view) {
 
 void DeviceSocket::flush() {
   if (state_ == State::over) return;
+  if (deaf_) return cut("the device does not read");
   if (sender_) {
     const auto state = sender_->pump(*stream_, [this](const Mark& mark) {
       if (events_) events_->handed(mark);

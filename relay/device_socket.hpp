@@ -67,6 +67,7 @@ class DeviceSocket final : private sim::StreamEvents, private Flushable, private
   sim::Instant heard_;
   http::websocket::Close close_ = http::websocket::Close::normal;
   State state_ = State::open;
+  bool deaf_ = false;                       ///< too many answers wait: cut by the next flush
   std::shared_ptr<const bool> reading_on_;  ///< only while a posted reading waits
 };
 

@@ -69,8 +69,10 @@ class Accounts {
   virtual void stop(const std::string& user) = 0;
 
   /// Content of an item in ranges ≤ 256 KiB, from the cache or the back-end: `got` gets the octets from `from`, at most
-  /// `length`, and the total. Fault not_found: gone by now (the log will say so). On a second session of the user, so
-  /// that long reads don't deafen the watching one.
+  /// `length`, and the total: the row's size until the content's end was seen, which counts more (servers estimate).
+  /// Fault not_found: gone by now (the log will say so). On a second session of the user, so that long reads don't
+  /// deafen the watching one. A mailbox that cannot be opened, or has too much to do, is auth or throttled: never a
+  /// fault of the item.
   struct Piece {
     std::shared_ptr<const Bytes> octets;  ///< the piece is octets->substr(offset, length)
     std::size_t offset = 0, length = 0;

@@ -67,7 +67,15 @@ class AllAccounts final : public Accounts {
     std::vector<std::shared_ptr<Agent>> agents;
     std::string mail_backend;
   };
-  using Reading = std::tuple<ViewId, Gid, Bytes, std::uint64_t, std::size_t>;
+  struct Reading {
+    ViewId view = 0;
+    Gid gid{};
+    Bytes content_rev;
+    std::uint64_t from = 0;
+    std::size_t length = 0;
+    std::uint64_t size = 0;  ///< as the back-end told it
+    auto operator<=>(const Reading&) const = default;
+  };
 
   static void stop_agents(User& user) {
     for (const auto& agent : user.agents) agent->stop();
@@ -84,7 +92,8 @@ class AllAccounts final : public Accounts {
     const auto at = std::ranges::find_if(agents, [&](const auto& one) { return one->backend_name() == backend; });
     return at == agents.end() ? nullptr : at->get();
   }
-  void answer(const Reading&, Result<std::pair<Bytes, std::uint64_t>>);
+  Piece piece_of(const Reading&, Agent::Content);
+  void answer(const Reading&, Result<Agent::Content>);
 
   House house_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
@@ -139,28 +148,44 @@ void AllAccounts::read(const std::string& user, ViewId view, const store::ItemRo
   }
   auto* reader = agent(user, row.backend);
   if (reader == nullptr) return got(fault(FaultKind::not_found, user, "This user has no such back-end here."));
-  Reading key(view, row.gid, row.content_rev, from, length);
+  Reading key{view, row.gid, row.content_rev, from, length, row.size};
   auto& waiting = readings_[key];
   waiting.push_back(std::move(got));
   if (waiting.size() > 1) return;
-  reader->read(row.id, {from, length}, live, [this, alive = std::weak_ptr(alive_), key](auto result) {
+  reader->read(row.id, {from, length}, row.size, live, [this, alive = std::weak_ptr(alive_), key](auto result) {
     if (!alive.expired()) answer(key, std::move(result));
   });
 }
 
-void AllAccounts::answer(const Reading& key, Result<std::pair<Bytes, std::uint64_t>> result) {
-  auto waiting = std::move(readings_.extract(key).mapped());
-  const auto& [view, gid, content_rev, from, length] = key;
+Accounts::Piece AllAccounts::piece_of(const Reading& asked, Agent::Content content) {
+  auto octets = std::make_shared<const Bytes>(std::move(content.octets));
+  const std::uint64_t held = octets->size();
+  Piece piece{octets, 0, 0, 0};
+  if (content.whole) {
+    piece.total = held;
+    piece.offset = std::min<std::size_t>(asked.from, held);
+    piece.length = std::min(asked.length, octets->size() - piece.offset);
+  } else {
+    const auto reached = asked.from + held;
+    piece.length = octets->size();
+    if (held == 0) {
+      piece.total = std::min(asked.from, asked.size);
+    } else if (held < asked.length) {
+      piece.total = reached;
+    } else {
+      // Longer than was said: by how much is seen when its end comes.
+      piece.total = reached > asked.size ? reached + 1 : asked.size;
+    }
+  }
+  if (piece.total == held) house_.cache.put(asked.view, asked.gid, asked.content_rev, octets);
+  return piece;
+}
+
+void AllAccounts::answer(const Reading& asked, Result<Agent::Content> result) {
+  auto waiting = std::move(readings_.extract(asked).mapped());
   Result<Piece> piece;
   if (result) {
-    auto octets = std::make_shared<const Bytes>(std::move(result->first));
-    const auto total = result->second;
-    const bool whole = octets->size() == total;
-    if (whole) house_.cache.put(view, gid, content_rev, octets);
-    // More than was asked for: from a back-end that can't read ranges.
-    const std::size_t offset =
-        octets->size() > length || (whole && from > 0) ? std::min<std::size_t>(from, octets->size()) : 0;
-    piece = Piece{octets, offset, std::min(length, octets->size() - offset), total};
+    piece = piece_of(asked, std::move(*result));
   } else {
     piece = std::unexpected(std::move(result.error()));
   }

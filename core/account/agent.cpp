@@ -235,8 +235,7 @@ void Agent::submit(Reply begun, std::move_only_function<void(const Call&, Reply&
     if (!reply.session) {
       auto opened = backend.open(call, mailbox);
       if (!opened || !*opened) {
-        reply.fault = opened ? Fault{FaultKind::unavailable, "plugin", "The back-end gave no session.", {}, {}}
-                             : std::move(opened.error());
+        reply.fault = opened ? no_session() : std::move(opened.error());
         reply.session_fault = true;
         return std::move(reply);
       }
@@ -390,6 +389,7 @@ void Agent::trouble(Reply& reply) {
   if (fault.kind == FaultKind::anchor_expired && !reply.from.empty()) return expired(std::move(reply.scope));
   const bool session = reply.session_fault || reply.scope.empty() || !concerns_scope(fault);
   unwell(fault, session && !reply.ours);
+  if (!session) course_.unusable(reply.scope);
   if (fault.kind == FaultKind::not_found && !session) course_.due({}, false);  // the tree will tell
   auto& house = room_.house;
   if (const auto until = course_.failed(fault, session, house.world.reactor().now(), house.dice())) {

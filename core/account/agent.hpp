@@ -13,6 +13,9 @@
 
 namespace tidegate::account {
 
+/// What a plugin's open() that gave neither a session nor a fault comes to.
+inline Fault no_session() { return Fault{FaultKind::unavailable, "plugin", "The back-end gave no session.", {}, {}}; }
+
 class Agent : public std::enable_shared_from_this<Agent> {
  public:
   Agent(Room&, std::string user, ViewId, const std::vector<Kind>& kinds);
@@ -26,7 +29,12 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void deaf(const Fault&);      ///< the watch lost this mailbox
   void ring(sim::Instant now);  ///< the agenda's time has come
 
-  void read(Bytes item, Range, bool live, Done<std::pair<Bytes, std::uint64_t>>);
+  struct Content {
+    Bytes octets;
+    bool whole = false;  ///< all of the item, whatever range was asked for
+  };
+  /// `size`: of the whole, as the back-end told it; it may be wrong.
+  void read(Bytes item, Range, std::uint64_t size, bool live, Done<Content>);
   void act(Accounts::StoreVerb, Done<void>);
   void deliver(Bytes message, Bytes token, Done<void>);
 

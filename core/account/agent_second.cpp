@@ -12,7 +12,13 @@ constexpr std::chrono::seconds kept_for{10};  ///< a second session with nothing
 constexpr std::size_t most_errands = 256;
 
 Fault crowded(const std::string& where) {
-  return Fault{FaultKind::unavailable, where, "Too much is being read from this mailbox at once.", {}, {}};
+  return Fault{FaultKind::throttled, where, "Too much is being read from this mailbox at once.", {}, {}};
+}
+
+/// A mailbox that cannot be opened says nothing of the item that was to be read: it is there tomorrow.
+Fault of_opening(Fault fault) {
+  if (fault.kind != FaultKind::auth) fault.kind = FaultKind::throttled;
+  return fault;
 }
 
 std::span<const std::byte> octets(View view) { return std::as_bytes(std::span(view.data(), view.size())); }
@@ -98,14 +104,14 @@ void Agent::run_errand(Errand next) {
     Outcome outcome;
     if (!session) {
       auto opened = backend.open(call, mailbox);
-      if (!opened) {
-        outcome.fault = std::move(opened.error());
+      if (!opened || !*opened) {
+        outcome.fault = of_opening(opened ? no_session() : std::move(opened.error()));
         return outcome;
       }
       session = std::move(*opened);
     } else if (borrowed && session->capabilities().parks) {
       if (auto woken = session->unpark(call); !woken) {
-        outcome.fault = std::move(woken.error());
+        outcome.fault = of_opening(std::move(woken.error()));
         return outcome;
       }
     }
@@ -142,21 +148,31 @@ void Agent::second_free() {
   plan();
 }
 
-void Agent::read(Bytes item, Range range, bool live, Done<std::pair<Bytes, std::uint64_t>> done) {
+void Agent::read(Bytes item, Range range, std::uint64_t size, bool live, Done<Content> done) {
   if (stopped_) return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
   if (second_full()) return done(std::unexpected(crowded(room_.name)));
-  auto got = std::make_shared<std::pair<Bytes, std::uint64_t>>();
+  auto got = std::make_shared<Content>();
   Errand reading;
   reading.live = live;
-  reading.work = [item = std::move(item), range, got](const Call& call, Session& session) -> std::optional<Fault> {
+  reading.work = [item = std::move(item), range, size, got](const Call& call,
+                                                            Session& session) -> std::optional<Fault> {
     // A back-end that can't read ranges gives all of it; the piece is cut out by the caller.
-    const Range wanted = session.capabilities().ranged_read ? range : Range{};
-    auto total = session.read(call, item, wanted, [&](Octets part) {
-      got->first.append(reinterpret_cast<const char*>(part.data()), part.size());
-      return got->first.size() < wanted.length;
-    });
-    if (!total) return std::move(total.error());
-    got->second = *total;
+    got->whole = !session.capabilities().ranged_read;
+    const Range wanted = got->whole ? Range{} : range;
+    auto& octets = got->octets;
+    // Short of the announced size is the end only if nothing follows: a server may cut a range as it likes.
+    for (bool more = true; more;) {
+      const auto before = octets.size();
+      const Range rest{wanted.from + before, wanted.length - before};
+      auto given = session.read(call, item, rest, [&](Octets part) {
+        octets.append(reinterpret_cast<const char*>(part.data()), part.size());
+        return octets.size() < wanted.length;
+      });
+      if (!given) return std::move(given.error());
+      if (octets.size() > wanted.length) octets.resize(wanted.length);
+      more =
+          !got->whole && octets.size() > before && octets.size() < wanted.length && wanted.from + octets.size() < size;
+    }
     return std::nullopt;
   };
   reading.done = [self = weak_from_this(), got, done = std::move(done)](std::optional<Fault> fault) mutable {

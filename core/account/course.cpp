@@ -78,7 +78,12 @@ void Course::listed(const std::vector<Bytes>& scopes) {
 
 void Course::answered(View scope) {
   elsewhere_ = scope != inbox_ || inbox_.empty();
+  if (!elsewhere_) inbox_unusable_ = false;
   backoff_.succeeded();
+}
+
+void Course::unusable(View scope) {
+  if (scope == inbox_) inbox_unusable_ = true;
 }
 
 void Course::woken() {
@@ -124,7 +129,8 @@ Course::Action Course::next() {
   } else if (state_ == State::idle) {
     action = sync_or({});
     if (action.what == What::nothing && list_due_) action.what = What::list;
-    if (action.what == What::nothing && parks_ && !inbox_.empty()) {
+    // An inbox that cannot be looked at cannot be listened to: asking it again at once would never end.
+    if (action.what == What::nothing && parks_ && !inbox_.empty() && !inbox_unusable_) {
       // It listens where it looked last, and must not listen elsewhere.
       action = elsewhere_ ? Action{What::sync, inbox_, true} : Action{What::park, {}, false};
     }

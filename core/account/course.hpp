@@ -6,7 +6,7 @@
 //   idle     + nothing due, parks   -> park (working), on the inbox
 //   parked   + hint, due or wake    -> wake (working): unpark and sync in one call
 //   working  + answer               -> idle
-//   working  + fault of one scope   -> idle, the scope waits for the next round
+//   working  + fault of one scope   -> idle, the scope waits for the next round (the inbox: and does not park)
 //   working  + fault of the session -> resting until the back-off is over
 //   resting  + time over            -> idle
 #pragma once
@@ -63,7 +63,7 @@ class Course {
   // --- what is known
   void parks(bool yes) { parks_ = yes; }
   bool parks() const { return parks_; }
-  void inbox(View scope) { inbox_ = scope; }
+  void inbox(View scope) { inbox_ = scope, inbox_unusable_ = false; }
   const Bytes& inbox() const { return inbox_; }
 
   // --- what happens
@@ -73,6 +73,7 @@ class Course {
   void listed(const std::vector<Bytes>& scopes);
   void list_again() { list_due_ = true; }
   void answered(View scope);  ///< a page of it was asked for and came
+  void unusable(View scope);  ///< a fault of this scope alone: it waits for the next round
   void woken();               ///< the descriptor is readable, or wake_by has come
   void parked();
   /// A fault of this scope (empty, or `session`: of the session). Returns until when it rests, if it does.
@@ -96,7 +97,7 @@ class Course {
   Action sync_or(Action otherwise);
 
   State state_ = State::idle;
-  bool parks_ = false, list_due_ = false, woken_ = false;
+  bool parks_ = false, list_due_ = false, woken_ = false, inbox_unusable_ = false;
   bool elsewhere_ = true;  ///< the session last looked at another scope than the inbox
   Bytes inbox_;
   DueScopes due_;

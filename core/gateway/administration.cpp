@@ -51,6 +51,13 @@ std::string make_password(const Bytes& random) {
   return password;
 }
 
+/// As the relay keeps addresses, and devices name them.
+std::string lower_case(std::string user) {
+  for (char& c : user)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return user;
+}
+
 bool address_like(std::string_view user) {
   auto at = user.find('@');
   return at != std::string_view::npos && at > 0 && at + 1 < user.size() && user.size() <= 320 &&
@@ -84,6 +91,7 @@ void Gateway::register_at_relay(std::string licence, std::string password, Done<
 }
 
 void Gateway::add_user(std::string user, std::string password, Done<Added> done) {
+  user = lower_case(std::move(user));
   if (!address_like(user))
     return done(fault(FaultKind::invalid, user, "a user is named by his mail address, like alice@example.com"));
   if (directory_->user(user)) return done(fault(FaultKind::exists, user, "this user is there already"));
@@ -170,6 +178,7 @@ void Gateway::device_paired(const store::DeviceRow& device) {
 }
 
 void Gateway::remove_user(std::string user, Done<void> done) {
+  user = lower_case(std::move(user));
   if (!directory_->user(user)) return done(fault(FaultKind::not_found, user, "there is no such user here"));
   request(wire::UserDelete{.user = user}, [this, user, done = std::move(done)](wire::Answer answer) mutable {
     if (answer.code != wire::Code::ok && answer.code != wire::Code::not_found)
@@ -184,6 +193,7 @@ void Gateway::remove_user(std::string user, Done<void> done) {
 }
 
 void Gateway::pair(std::string user, Done<Code> done) {
+  user = lower_case(std::move(user));
   if (!directory_->user(user))
     return done(fault(FaultKind::not_found, user, "there is no such user here: tidegatectl user add makes one"));
   auto made = e2e::make_pairing_code([this](std::span<std::byte> into) { world_.reactor().random(into); });
@@ -227,6 +237,7 @@ void Gateway::announce_codes() {
 }
 
 void Gateway::revoke(std::string user, Bytes device_id, Done<void> done) {
+  user = lower_case(std::move(user));
   if (!directory_->device(user, device_id))
     return done(fault(FaultKind::not_found, user, "this user has no such device: tidegatectl device list"));
   directory_->revoke_device(user, device_id,

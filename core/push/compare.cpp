@@ -16,30 +16,31 @@ void Feed::start_compare(const store::Head& head) {
   compare_last_ = false;
   head_ = std::max(head_, head.head);
   position_ = {.view = view_.id, .epoch = head.epoch, .live = head.head, .jobs = {}};
+  list_buckets(head);
+}
+
+void Feed::list_buckets(const store::Head& head) {
   asking_ = true;
-  wiring_.log.folders(view_.id, [weak = weak_from_this(), head](Result<std::vector<store::FolderRow>> rows) {
+  auto again = [weak = weak_from_this(), head] {
+    if (auto self = weak.lock()) self->list_buckets(head);
+  };
+  wiring_.log.folders(view_.id, [weak = weak_from_this(), head, again](Result<std::vector<store::FolderRow>> rows) {
     auto self = weak.lock();
     if (!self || self->stopped_) return;
-    if (!rows) return self->cannot_compare(rows.error());
+    if (!rows) return self->ask_later("a compare", rows.error(), again);
     std::vector<Gid> folders;
     for (const auto& row : *rows)
       if (!row.gone) folders.push_back(row.gid);
     self->wiring_.log.buckets(self->view_.id, std::move(folders),
-                              [weak, head](Result<std::vector<store::Bucket>> buckets) {
-                                auto again = weak.lock();
-                                if (!again || again->stopped_) return;
-                                again->asking_ = false;
-                                if (!buckets) return again->cannot_compare(buckets.error());
-                                again->push_digests(head, *buckets);
-                                again->sink_.progress();
+                              [weak, head, again](Result<std::vector<store::Bucket>> buckets) {
+                                auto after = weak.lock();
+                                if (!after || after->stopped_) return;
+                                if (!buckets) return after->ask_later("a compare", buckets.error(), again);
+                                after->answered();
+                                after->push_digests(head, *buckets);
+                                after->sink_.progress();
                               });
   });
-}
-
-/// The session ends by silence and begins anew; nothing was dropped, since a compare counts only when it is complete.
-void Feed::cannot_compare(const Fault& why) {
-  asking_ = false;
-  wiring_.note(4, "a compare for " + user_ + " cannot begin: " + why.text);
 }
 
 void Feed::push_digests(const store::Head& head, const std::vector<store::Bucket>& buckets) {
@@ -73,12 +74,11 @@ void Feed::compare_pages() {
       [weak = weak_from_this(), bucket](Result<std::vector<store::ItemRow>> rows) {
         auto self = weak.lock();
         if (!self || self->stopped_) return;
-        self->asking_ = false;
         if (!rows) {
           self->wanted_buckets_.push_front(bucket);
-          self->wiring_.note(4, "a compare for " + self->user_ + " waits: " + rows.error().text);
-          return;
+          return self->ask_later("a compare", rows.error());
         }
+        self->answered();
         std::size_t at = 0;
         do {
           e2e::ComparePage page{.view = self->view_.id, .folder = bucket.folder, .month = bucket.month, .entries = {}};
@@ -99,11 +99,16 @@ void Feed::compare_items() {
     wanted_items_.pop_front();
   }
   asking_ = true;
-  wiring_.log.items(view_.id, std::move(gids), [weak = weak_from_this()](Result<std::vector<store::ItemRow>> rows) {
+  wiring_.log.items(view_.id, gids, [weak = weak_from_this(), gids](Result<std::vector<store::ItemRow>> rows) {
     auto self = weak.lock();
     if (!self || self->stopped_) return;
-    self->asking_ = false;
-    if (rows) self->take_compared(std::move(*rows));
+    if (!rows) {
+      // CompareEnd says that nothing is lacking: what was asked for must not be forgotten.
+      self->wanted_items_.insert(self->wanted_items_.begin(), gids.begin(), gids.end());
+      return self->ask_later("a compare", rows.error());
+    }
+    self->answered();
+    self->take_compared(std::move(*rows));
     self->sink_.progress();
   });
 }

@@ -7,6 +7,7 @@ namespace tidegate::push {
 namespace {
 
 constexpr std::size_t max_device_message = e2e::max_message;
+constexpr unsigned fetches_at_once = 16;
 
 Octets octets(View text) { return std::as_bytes(std::span(text.data(), text.size())); }
 
@@ -283,7 +284,7 @@ void DeviceSession::received(e2e::ToGateway message) {
   }
   if (auto* ask = std::get_if<e2e::CompareAsk>(&message)) {
     auto* of = feed(ask->view);
-    if (!of || of->comparing()) return;
+    if (!of || of->comparing() || overfull()) return;
     wiring_.log.head(ask->view, [weak = weak_from_this(), view = ask->view](Result<store::Head> head) {
       auto self = weak.lock();
       auto* again = self ? self->feed(view) : nullptr;
@@ -330,6 +331,7 @@ void DeviceSession::acknowledged(const e2e::Ack& ack) {
   auto* of = feed(ack.position.view);
   if (!of || ack.position.epoch != of->position().epoch || ack.position.live > of->head()) return;
   acked_[ack.position.view] = ack.position;
+  last_ack_ = wiring_.world.reactor().now();
   positions_dirty_ = true;  // written by the sweep: a push costs the log no second transaction
 }
 
@@ -340,8 +342,14 @@ void DeviceSession::flush_positions() {
     wiring_.log.remember_position(user_, device_id_, view, position.live, e2e::encode(position), [](Result<void>) {});
 }
 
+bool DeviceSession::overfull() const { return sealer_ && sealer_->queued() > 4 * wiring_.settings.prepared; }
+
 void DeviceSession::fetch(const e2e::Fetch& wanted) {
   if (!feed(wanted.view)) return;
+  // Asked for beside the feed, so its room does not bound them.
+  if (fetching_ >= fetches_at_once || overfull())
+    return end(wire::Code::too_many, "the device asks for more at once than it takes; it connects again", true);
+  ++fetching_;
   wiring_.log.items(
       wanted.view, {wanted.gid}, [weak = weak_from_this(), wanted](Result<std::vector<store::ItemRow>> rows) {
         auto self = weak.lock();
@@ -351,6 +359,7 @@ void DeviceSession::fetch(const e2e::Fetch& wanted) {
         if (!rows || rows->empty() || rows->front().seq_gone != 0) {
           range.fault = static_cast<std::uint32_t>(FaultKind::not_found) + 1;
           range.text = "this item is not in the store any more";
+          --self->fetching_;
           return self->push(range);
         }
         auto length = std::min<std::uint64_t>(wanted.length, e2e::max_content_part);
@@ -358,6 +367,7 @@ void DeviceSession::fetch(const e2e::Fetch& wanted) {
                                     [weak, range](Result<account::Accounts::Piece> piece) mutable {
                                       auto again = weak.lock();
                                       if (!again || again->state_ != State::streaming) return;
+                                      --again->fetching_;
                                       if (piece) {
                                         range.total = piece->total;
                                         range.octets =
@@ -374,6 +384,7 @@ void DeviceSession::fetch(const e2e::Fetch& wanted) {
 
 void DeviceSession::push(const e2e::ToDevice& message) {
   if (!sealer_) return;
+  if (!std::holds_alternative<e2e::Alive>(message)) last_data_ = wiring_.world.reactor().now();
   sealer_->push(e2e::encode(message));
   pump();
 }
@@ -404,7 +415,10 @@ void DeviceSession::sweep(sim::Instant now) {
   }
   if (now - last_heard_ > 2 * wiring_.settings.alive + wiring_.settings.sweep)
     return end(wire::Code::idle, "nothing was heard of the device");
-  if (now - last_alive_ >= wiring_.settings.alive - wiring_.settings.sweep) send_alive();
+  // A relay that dropped the last frame is found out by the next one: it does not open.
+  const bool unheard =
+      last_data_ > last_ack_ && last_data_ > last_alive_ && now - last_data_ >= wiring_.settings.alive_after_data;
+  if (unheard || now - last_alive_ >= wiring_.settings.alive - wiring_.settings.sweep) send_alive();
 }
 
 bool DeviceSession::current() const noexcept {

@@ -86,6 +86,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void command_part(const e2e::CommandPart&);
   std::move_only_function<void()> when_written(std::size_t octets);
   void consumed(std::uint64_t octets);
+  bool overfull() const;
   void push(const e2e::ToDevice&);
   void send_alive();
   void pump();
@@ -99,7 +100,8 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::string user_;
   Bytes device_id_;
   sim::Instant began_, last_heard_, last_alive_;
-  std::string handle_;  // pairing
+  sim::Instant last_data_{}, last_ack_{};  ///< what waits for an acknowledgement left then, one came then
+  std::string handle_;                     // pairing
   std::unique_ptr<e2e::Handshake> handshake_;
   std::unique_ptr<e2e::Sealer> sealer_;
   std::unique_ptr<e2e::Opener> opener_;
@@ -116,6 +118,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   bool positions_dirty_ = false;
   std::size_t unwritten_ = 0;  ///< octets of commands handed on and not durable yet
   std::uint64_t owed_ = 0;     ///< credit held back meanwhile
+  unsigned fetching_ = 0;
 };
 
 }  // namespace tidegate::push

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t rows_a_batch = 128;
 constexpr std::chrono::seconds retry_first{1}, retry_ceiling{60};
+constexpr std::size_t left_out_most = 4096;
 
 e2e::Folders folders_message(store::ViewId view, const std::vector<store::FolderRow>& rows) {
   e2e::Folders message;
@@ -26,13 +27,11 @@ e2e::Folders folders_message(store::ViewId view, const std::vector<store::Folder
   return message;
 }
 
-/// Whether waiting can mend it. What can't be mended is skipped, or one bad item would hold up all that follow.
-bool may_mend(FaultKind kind) {
+/// Whether it speaks of the mailbox rather than of the item: then waiting is all there is to do.
+bool of_mailbox(FaultKind kind) {
   switch (kind) {
     case FaultKind::auth:
     case FaultKind::throttled:
-    case FaultKind::unavailable:
-    case FaultKind::cancelled:
     case FaultKind::anchor_expired:
     case FaultKind::regressed:
       return true;
@@ -53,6 +52,7 @@ Feed::Feed(const Wiring& wiring, std::string user, store::ViewRow view, e2e::Com
 void Feed::stop() {
   stopped_ = true;
   retry_.reset();
+  log_retry_.reset();
   queue_.clear();
 }
 
@@ -113,18 +113,40 @@ void Feed::step(const std::function<bool()>& room) {
 
 // --- asking the log -------------------------------------------------------------------------------------------------
 
+std::chrono::seconds Feed::pause_after(unsigned tries) const {
+  return std::min<std::chrono::seconds>(retry_ceiling, retry_first * (1U << std::min(tries, 6U)));
+}
+
+void Feed::answered() {
+  asking_ = false;
+  log_tries_ = 0;
+}
+
+/// The log cannot be read now (a full or failing disk, too busy): nothing is asked until the pause is over.
+void Feed::ask_later(const char* what, const Fault& why, std::move_only_function<void()> again) {
+  asking_ = true;
+  if (log_tries_ == 0) wiring_.note(4, std::string(what) + " of " + user_ + " cannot be read now: " + why.text);
+  log_retry_ = wiring_.world.reactor().after(pause_after(log_tries_++),
+                                             [weak = weak_from_this(), again = std::move(again)]() mutable {
+                                               auto self = weak.lock();
+                                               if (!self || self->stopped_) return;
+                                               if (again) return again();
+                                               self->asking_ = false;
+                                               self->sink_.progress();
+                                             });
+}
+
 void Feed::ask_folders() {
   asking_ = true;
   folders_due_ = false;
   wiring_.log.folders(view_.id, [weak = weak_from_this()](Result<std::vector<store::FolderRow>> rows) {
     auto self = weak.lock();
     if (!self || self->stopped_) return;
-    self->asking_ = false;
     if (!rows) {
       self->folders_due_ = true;
-      self->wiring_.note(3, "folders of " + self->user_ + " cannot be read: " + rows.error().text);
-      return;
+      return self->ask_later("folders", rows.error());
     }
+    self->answered();
     self->known_folders_.clear();
     for (const auto& row : *rows) self->known_folders_.insert(row.gid);
     self->sink_.push(folders_message(self->view_.id, *rows));
@@ -138,13 +160,10 @@ void Feed::ask_live() {
                       [weak = weak_from_this(), head = head_](Result<std::vector<store::ItemRow>> rows) {
                         auto self = weak.lock();
                         if (!self || self->stopped_) return;
-                        self->asking_ = false;
-                        if (rows) {
-                          bool complete = rows->size() < rows_a_batch;
-                          self->take_live(std::move(*rows), head, complete);
-                        } else {
-                          self->wiring_.note(3, "changes of " + self->user_ + " cannot be read: " + rows.error().text);
-                        }
+                        if (!rows) return self->ask_later("changes", rows.error());
+                        self->answered();
+                        bool complete = rows->size() < rows_a_batch;
+                        self->take_live(std::move(*rows), head, complete);
                         self->sink_.progress();
                       });
 }
@@ -152,7 +171,8 @@ void Feed::ask_live() {
 void Feed::take_live(std::vector<store::ItemRow> rows, std::uint64_t head, bool complete) {
   for (auto& row : rows) {
     // design 5: content goes along only if it is new to the device, else metadata.
-    bool content = row.seq_gone <= position_.live && (row.seq_added > position_.live || row.seq_body > position_.live);
+    bool content = row.seq_gone <= position_.live &&
+                   (row.seq_added > position_.live || row.seq_body > position_.live || left_out_.contains(row.gid));
     enqueue(std::move(row), 0, content);
   }
   live_complete_ = complete;
@@ -176,13 +196,10 @@ bool Feed::ask_job() {
                        [weak = weak_from_this(), id = next->id](Result<std::vector<store::ItemRow>> rows) {
                          auto self = weak.lock();
                          if (!self || self->stopped_) return;
-                         self->asking_ = false;
-                         if (rows) {
-                           bool complete = rows->size() < rows_a_batch;
-                           self->take_job(id, std::move(*rows), complete);
-                         } else {
-                           self->wiring_.note(3, "items of " + self->user_ + " cannot be read: " + rows.error().text);
-                         }
+                         if (!rows) return self->ask_later("items", rows.error());
+                         self->answered();
+                         bool complete = rows->size() < rows_a_batch;
+                         self->take_job(id, std::move(*rows), complete);
                          self->sink_.progress();
                        });
   return true;
@@ -193,7 +210,7 @@ void Feed::ask_remaining(std::uint64_t id, const store::BackfillQuery& query) {
   wiring_.log.backfill_remaining(view_.id, query, [weak = weak_from_this(), id](Result<std::uint64_t> left) {
     auto self = weak.lock();
     if (!self || self->stopped_) return;
-    self->asking_ = false;
+    self->answered();
     self->remaining_.emplace_back(id, left.value_or(0));
     self->mark_due_ = true;
     self->sink_.progress();
@@ -288,6 +305,7 @@ void Feed::emit_content(Entry& entry) {
 
 void Feed::emitted(const Entry& entry) {
   mark_due_ = true;
+  if (!entry.skip && (entry.content || entry.row.seq_gone != 0)) left_out_.erase(entry.row.gid);
   if (comparing_) return;
   if (entry.job == 0) {
     position_.live = std::max(position_.live, entry.row.seq());
@@ -328,10 +346,43 @@ void Feed::read_ahead() {
 
 void Feed::read(Entry& entry) {
   entry.asked = true;
+  if (entry.stale) return look_up(entry);
+  read_now(entry);
+}
+
+void Feed::read_now(Entry& entry) {
   wiring_.accounts.read(user_, view_.id, entry.row, entry.offset, e2e::max_content_part, entry.job == 0 && !comparing_,
                         [weak = weak_from_this(), serial = entry.serial](Result<account::Accounts::Piece> piece) {
                           if (auto self = weak.lock(); self && !self->stopped_) self->got(serial, std::move(piece));
                         });
+}
+
+/// Moved or renumbered meanwhile, it has another id. Its numbers stay those it was queued under: a higher one would
+/// carry the position over rows that have not been sent.
+void Feed::look_up(Entry& entry) {
+  wiring_.log.items(view_.id, {entry.row.gid},
+                    [weak = weak_from_this(), serial = entry.serial](Result<std::vector<store::ItemRow>> rows) {
+                      auto self = weak.lock();
+                      if (!self || self->stopped_) return;
+                      auto found = std::ranges::find(self->queue_, serial, &Entry::serial);
+                      if (found == self->queue_.end()) return;
+                      if (rows && (rows->empty() || rows->front().seq_gone != 0)) {
+                        // Gone by now is ordinary: its removal follows in the log.
+                        self->leave_out(*found, Fault{FaultKind::not_found, self->user_, "gone", {}, {}});
+                        return self->sink_.progress();
+                      }
+                      if (rows) {
+                        const auto& now = rows->front();
+                        const bool other = now.id != found->row.id || now.backend != found->row.backend;
+                        found->row.id = now.id;
+                        found->row.backend = now.backend;
+                        found->row.content_rev = now.content_rev;
+                        if (!found->resized) found->row.size = now.size;
+                        if (other) found->tries = 0;
+                        found->stale = false;
+                      }
+                      self->read_now(*found);
+                    });
 }
 
 void Feed::got(std::uint64_t serial, Result<account::Accounts::Piece> piece) {
@@ -339,8 +390,13 @@ void Feed::got(std::uint64_t serial, Result<account::Accounts::Piece> piece) {
   if (entry == queue_.end()) return;  // put back meanwhile
   if (!piece) {
     failed(*entry, piece.error());
+  } else if (entry->begun && piece->total != entry->total && !entry->resized) {
+    begin_again(*entry, piece->total);
   } else if (entry->begun && (piece->total != entry->total || piece->length == 0)) {
     failed(*entry, Fault{FaultKind::invalid, user_, "the content changed while it was read", {}, {}});
+  } else if (piece->length == 0 && piece->total != 0) {
+    // A store that says "nothing here" before the declared end would otherwise be asked forever.
+    failed(*entry, Fault{FaultKind::invalid, user_, "empty read", {}, {}});
   } else {
     entry->octets = std::move(piece->octets);
     entry->from = piece->offset;
@@ -348,29 +404,57 @@ void Feed::got(std::uint64_t serial, Result<account::Accounts::Piece> piece) {
     entry->total = piece->total;
     entry->ready = true;
     entry->tries = 0;
-    // A store that says "nothing here" before the declared end would otherwise be asked forever.
-    if (piece->length == 0 && piece->total != 0) failed(*entry, Fault{FaultKind::invalid, user_, "empty read", {}, {}});
   }
   sink_.progress();
 }
 
+/// Servers estimate sizes, and an item names its size before its content: what was sent is void.
+void Feed::begin_again(Entry& entry, std::uint64_t size) {
+  sink_.push(e2e::ItemPart{.view = view_.id,
+                           .seq = entry.row.seq(),
+                           .gid = entry.row.gid,
+                           .offset = entry.offset,
+                           .octets = {},
+                           .last = true,
+                           .failed = true});
+  entry.row.size = size;
+  entry.offset = 0;
+  entry.resized = true;
+  entry.begun = entry.asked = entry.ready = false;
+}
+
+bool Feed::worth_waiting(const Entry& entry, const Fault& fault) const {
+  if (of_mailbox(fault.kind)) return true;
+  if (fault.kind == FaultKind::unavailable || fault.kind == FaultKind::cancelled) {
+    // Who breaks every time while all else goes well is the item (it kills the server's worker, or ours).
+    for (const auto& health : wiring_.accounts.health(user_))
+      if (health.backend == entry.row.backend && health.unreachable_since != 0) return true;
+    return entry.tries < wiring_.settings.tries_broken;
+  }
+  return entry.tries < wiring_.settings.tries_refused;
+}
+
 void Feed::failed(Entry& entry, const Fault& fault) {
   entry.asked = entry.ready = false;
-  if (may_mend(fault.kind)) {
-    auto wait = std::max<std::chrono::nanoseconds>(
-        fault.retry_after,
-        std::min<std::chrono::seconds>(retry_ceiling, retry_first * (1U << std::min(entry.tries, 6U))));
-    ++entry.tries;
-    if (entry.tries == 1)
-      wiring_.note(3, "contents of " + user_ + " wait for the back-end (" + fault.where + "): " + fault.text);
-    retry_ = wiring_.world.reactor().after(wait, [weak = weak_from_this()] {
-      auto self = weak.lock();
-      if (!self || self->stopped_) return;
-      self->retry_.reset();
-      self->sink_.progress();
-    });
-    return;
+  const bool looked_up = std::exchange(entry.stale, true);
+  if (fault.kind == FaultKind::not_found) {
+    if (entry.tries++ > 0 || looked_up) leave_out(entry, fault);
+    return;  // else once more at once, with the id that the log knows now
   }
+  ++entry.tries;
+  if (!worth_waiting(entry, fault)) return leave_out(entry, fault);
+  if (entry.tries == 1)
+    wiring_.note(3, "contents of " + user_ + " wait for the back-end (" + fault.where + "): " + fault.text);
+  auto wait = std::max<std::chrono::nanoseconds>(fault.retry_after, pause_after(entry.tries - 1));
+  retry_ = wiring_.world.reactor().after(wait, [weak = weak_from_this()] {
+    auto self = weak.lock();
+    if (!self || self->stopped_) return;
+    self->retry_.reset();
+    self->sink_.progress();
+  });
+}
+
+void Feed::leave_out(Entry& entry, const Fault& fault) {
   if (entry.begun)
     sink_.push(e2e::ItemPart{.view = view_.id,
                              .seq = entry.row.seq(),
@@ -380,6 +464,7 @@ void Feed::failed(Entry& entry, const Fault& fault) {
                              .last = true,
                              .failed = true});
   entry.skip = true;
+  if (left_out_.size() < left_out_most) left_out_.insert(entry.row.gid);
   // Gone by now is ordinary: its removal follows in the log. The rest is worth a sentence.
   if (fault.kind == FaultKind::not_found) return;
   auto text = "an item in a folder of " + user_ + " cannot be read and was left out (" +

@@ -3,7 +3,9 @@
 // inbox first, newest first (design: state). Turns log rows and contents into sync messages. Reactor thread.
 //
 //   idle ──head moved / job left──► asking ──rows──► emitting ──queue empty──► (Mark) ──► asking | idle
+//   asking ──the log cannot be read──► waiting ──back-off──► asking
 //   emitting ──content cannot be read now──► waiting ──back-off──► emitting
+//   emitting ──content cannot be read at all──► left out with a sentence; sent when something of it changes
 //   emitting a back-fill ──head moved──► what has not begun is put back ──► asking (live)
 #pragma once
 #include <deque>
@@ -52,6 +54,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
     std::uint64_t offset = 0;             ///< of that piece in the content
     std::uint64_t total = 0;
     bool asked = false, ready = false, begun = false, skip = false, content = false;
+    bool stale = false;    ///< a read failed: the log may know another id by now
+    bool resized = false;  ///< its size was corrected once
     unsigned tries = 0;
     std::uint64_t serial = 0;
   };
@@ -71,10 +75,18 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void mark();
   void read_ahead();
   void read(Entry&);
+  void look_up(Entry&);
+  void read_now(Entry&);
   void got(std::uint64_t serial, Result<account::Accounts::Piece>);
+  void begin_again(Entry&, std::uint64_t size);
   void failed(Entry&, const Fault&);
+  bool worth_waiting(const Entry&, const Fault&) const;
+  void leave_out(Entry&, const Fault&);
+  std::chrono::seconds pause_after(unsigned tries) const;
+  void answered();
+  void ask_later(const char* what, const Fault&, std::move_only_function<void()> again = {});
   e2e::Job* job(std::uint64_t id);
-  void cannot_compare(const Fault&);
+  void list_buckets(const store::Head&);
   void push_digests(const store::Head&, const std::vector<store::Bucket>&);
   void compare_pages();
   void compare_items();
@@ -96,6 +108,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   std::uint64_t complete_job_ = 0;  ///< this job is done when the queue is empty
   std::vector<std::pair<std::uint64_t, std::uint64_t>> remaining_;
   std::unique_ptr<Timer> retry_;
+  std::unique_ptr<Timer> log_retry_;
+  unsigned log_tries_ = 0;
+  std::set<Gid> left_out_;  ///< bounded: what is beyond it is found by a compare
   bool comparing_ = false, compare_last_ = false;
   std::deque<e2e::CompareWant::Bucket> wanted_buckets_;
   std::deque<Gid> wanted_items_;

@@ -39,7 +39,10 @@ struct Settings {
   std::chrono::seconds alive{240};  ///< a sealed alive at least this often; silence of twice that ends a session
   std::chrono::seconds sweep{15};   ///< one timer for all sessions
   std::chrono::seconds handshake_deadline{30};
-  std::uint32_t pairing_failures = 10;  ///< a minute and handle, then refused for a minute
+  std::chrono::seconds alive_after_data{30};  ///< and so long after data that nobody acknowledged
+  unsigned tries_refused = 4;                 ///< of an item that the back-end refuses, then it is left out
+  unsigned tries_broken = 10;                 ///< of an item at which the connection breaks, all else being well
+  std::uint32_t pairing_failures = 10;        ///< a minute and handle, then refused for a minute
 };
 
 struct Wiring {

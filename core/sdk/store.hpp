@@ -227,7 +227,7 @@ class Session {
 
   /// Octets of an item's content, in order; gives how many went into the sink. Mail: its RFC 5322 octets, untouched.
   /// Event, task, note: one iCalendar object with one UID, its overrides and time zones. Contact: one vCard.
-  /// Never marks a mail as seen. not_found; too_large.
+  /// Never marks a mail as seen. not_found; too_large; anchor_expired: it may have another id after the next sync.
   virtual Result<std::uint64_t> read(const Call&, View item, Range, Sink) = 0;
 
   /// not_found (folder), quota, too_large, unsupported (kind), ambiguous (an earlier attempt may have been done).

@@ -84,6 +84,7 @@ void take_static(const mailimap_msg_att_static& fixed, Row& row) {
       row.size = fixed.att_data.att_rfc822_size;
       break;
     case MAILIMAP_MSG_ATT_INTERNALDATE:
+      row.has_date = true;
       if (fixed.att_data.att_internal_date != nullptr) row.received = time_of(*fixed.att_data.att_internal_date);
       break;
     case MAILIMAP_MSG_ATT_BODY_SECTION: {

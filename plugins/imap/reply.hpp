@@ -21,6 +21,7 @@ struct Row {
   std::vector<std::string> keywords;  ///< sorted; without $Forwarded, which is a Flag
   std::uint64_t modseq = 0;           ///< RFC 7162; 0: absent
   std::uint32_t size = 0;             ///< RFC822.SIZE
+  bool has_date = false;              ///< INTERNALDATE came, whatever it says: 1970 is a date too
   std::chrono::sys_seconds received{};
   std::string message_id;           ///< the Message-ID field as fetched, header name included
   std::optional<std::string> body;  ///< BODY[] or the first part of it

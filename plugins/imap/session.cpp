@@ -67,11 +67,11 @@ Result<void> ImapSession::select(const Call& call, const std::string& folder) {
   return {};
 }
 
-Result<void> ImapSession::select_item(const Call& call, const ItemName& name) {
+Result<void> ImapSession::select_item(const Call& call, const ItemName& name, FaultKind renumbered) {
   if (auto selected = select(call, name.folder); !selected) return selected;
   // IMAP-18: after a renumbering the old number may be another message.
   if (state_.uidvalidity != name.uidvalidity) {
-    return fault(FaultKind::not_found, settings_.host,
+    return fault(renumbered, settings_.host,
                  "The folder was renumbered by the mail server; the message is found again after the next sync.");
   }
   return {};
@@ -125,7 +125,7 @@ Result<std::vector<Row>> ImapSession::rows_of(const Call& call, const UidSet& ui
     if (!reply) return std::unexpected(reply.error());
     for (Row& row : reply->rows) {
       // A FETCH without the size is the server's own news of a flag.
-      if (row.uid != 0 && row.has_flags && row.received.time_since_epoch().count() != 0 && uids.contains(row.uid)) {
+      if (row.uid != 0 && row.has_flags && row.has_date && uids.contains(row.uid)) {
         rows[row.uid] = std::move(row);
       }
     }
@@ -158,7 +158,9 @@ Result<std::vector<Row>> ImapSession::rows_of(const Call& call, const UidSet& ui
 Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range, Sink sink) {
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
-  if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
+  // Not not_found: it is there, under a number that the next sync brings.
+  if (auto selected = select_item(call, *name, FaultKind::anchor_expired); !selected)
+    return std::unexpected(selected.error());
   // Sizes are 32-bit in RFC 3501; servers take a longer range as "to the end".
   constexpr std::uint64_t most = UINT32_MAX;
   if (range.length == 0 || range.from >= most) return 0;

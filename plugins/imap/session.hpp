@@ -45,7 +45,7 @@ class ImapSession final : public Session {
   Result<Answer> command(const Call&, std::string_view text, Doing, std::string_view folder);
   Result<void> awake(const Call&);  // ends IDLE if a verb comes while parked
   Result<void> select(const Call&, const std::string& folder);
-  Result<void> select_item(const Call&, const ItemName&);
+  Result<void> select_item(const Call&, const ItemName&, FaultKind renumbered = FaultKind::not_found);
   Result<MailboxState> status(const Call&, const std::string& folder);
   Result<UidSet> all_uids(const Call&);
   std::string attributes(std::uint32_t body_up_to) const;

@@ -173,8 +173,7 @@ Result<void> ImapSession::take_new(Turn& turn) {
     return {};
   }
   // "n:*" names the last message even if its UID is lower (RFC 3501 §6.4.8); a FETCH without a date is news of a flag.
-  std::erase_if(rows,
-                [&](const Row& row) { return row.uid < a.uidnext || row.received.time_since_epoch().count() == 0; });
+  std::erase_if(rows, [&](const Row& row) { return row.uid < a.uidnext || !row.has_date; });
   std::ranges::sort(rows, std::greater{}, &Row::uid);
   if (!rows.empty()) {
     state_.uidnext = std::max(state_.uidnext, std::uint64_t{rows.front().uid} + 1);
@@ -336,6 +335,9 @@ Result<void> ImapSession::take_backlog(Turn& turn) {
   const UidSet now = left.newest(turn.limit);
   auto rows = rows_of(turn.call, now, turn.want.inline_up_to);
   if (!rows) return std::unexpected(rows.error());
+  // What is there and can't be fetched counts, or an inexact anchor would be listed again for ever; an exact one asks
+  // for it at every look.
+  a.count += now.count() - std::min<std::uint64_t>(now.count(), rows->size());
   give(turn, std::move(*rows));
   if (now.count() < left.count()) {
     a.todo.subtract(now.lowest(), UINT32_MAX);
@@ -349,8 +351,9 @@ Result<void> ImapSession::take_backlog(Turn& turn) {
     turn.page.changes.emplace_back(Listed{turn.folder});
     if (a.modseq == 0) swept_[turn.folder] = host_.now();
   }
-  // What changed between the SELECT and here hasn't been told yet.
-  if (!fresh_ || connection_->signals().any()) turn.more = true;
+  // What changed between the SELECT and here hasn't been told yet. A page that brought nothing is no reason to go on:
+  // some servers name a message and then don't give it.
+  if ((!fresh_ && !turn.page.changes.empty()) || connection_->signals().any()) turn.more = true;
   return {};
 }
 

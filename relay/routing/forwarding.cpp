@@ -16,7 +16,8 @@ using Act = Verdict::Act;
 namespace {
 
 constexpr std::uint64_t credit_step = std::uint64_t{16} << 10;
-constexpr std::size_t most_closing = 2048;
+constexpr std::size_t most_closing = 2048, most_waking = 2048;
+constexpr unsigned most_wakes = 4;  ///< each begins with fresh credit: without a bound they would be a way round it
 
 /// ASCII case apart: the device names the user as it was typed, accounts keep him in lower case.
 bool same_address(std::string_view a, std::string_view b) {
@@ -78,7 +79,7 @@ void Switchboard::device_frame(std::uint64_t id, wire::Frame&& frame) {
 
 /// Null: it may come in; else why not.
 const char* Switchboard::wake_up_refused(const Device& line, const wire::Frame& frame) const {
-  if (frame.number != 1 || frame.body.size() > credit_step)
+  if (frame.number != 1 || frame.body.size() > most_waking)
     return "the first frame of a session must be a WakeUp with number 1";
   const auto wake = wire::decode_wake_up(frame.body);
   if (!wake) return "the WakeUp could not be read; update the device's software";
@@ -96,16 +97,20 @@ void Switchboard::wake_up(std::uint64_t id, Device& line, wire::Frame&& frame) {
   if (line.session.open()) close(id, line, Code::bye, "the device woke up again", false);
   auto* gateway = gateway_of(line);
   const auto* refused = wake_up_refused(line, frame);
-  if (refused || !gateway) {
+  const bool crowded = line.wakes >= most_wakes;
+  if (refused || !gateway || crowded) {
     line.session.refuse_wake();
+    if (crowded && gateway) ++counters_.out_of_memory;
     const wire::Closed why =
-        refused ? wire::Closed{Code::invalid, refused, 0}
-                : wire::Closed{Code::gateway_away,
-                               "the company's gateway is not connected now; the relay says when it is back", 0};
+        refused   ? wire::Closed{Code::invalid, refused, 0}
+        : gateway ? wire::Closed{Code::unavailable, std::string(sentence(Code::unavailable)), 5000}
+                  : wire::Closed{Code::gateway_away,
+                                 "the company's gateway is not connected now; the relay says when it is back", 0};
     line.port->urgent({wire::Target::device, 0, line.session.generation(), static_cast<std::uint32_t>(FrameType::close),
                        0, wire::encode(why)});
     return;
   }
+  ++line.wakes;
   line.session.wake(wire::credit_cost(frame));
   line.told_up = line.granted_up = wire::initial_credit;
   line.told_number_up = line.told_number_down = 0;
@@ -119,7 +124,9 @@ void Switchboard::wake_up(std::uint64_t id, Device& line, wire::Frame&& frame) {
 
 void Switchboard::handed_to_gateway(const Mark& mark) {
   auto* line = device(mark.id);
-  if (!line || line->session.generation() != mark.generation) return;
+  if (!line) return;
+  line->wakes = 0;
+  if (line->session.generation() != mark.generation) return;
   line->session.up().handed(mark.number, mark.cost);
   if (line->session.open()) tell_device_credit(mark.id, *line);
 }

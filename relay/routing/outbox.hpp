@@ -34,6 +34,7 @@ class Outbox {
   /// are those of the last take().
   Bytes take();
   const std::vector<Mark>& marks() const noexcept { return taken_; }
+  std::size_t waiting_urgent() const noexcept { return urgent_.size(); }
   std::size_t waiting() const noexcept { return octets_.size() - at_ + urgent_.size(); }
 
  private:

@@ -40,7 +40,10 @@ void Switchboard::gateway_came(const Bytes& guid, GatewayPort& port) {
   const auto state = wire::to_frame(wire::GatewayState{true, {}});
   for (const auto& [address, user] : users_)
     if (user->guid == guid)
-      for (const auto id : user->connections) devices_.at(id).port->urgent(state);
+      for (const auto id : user->connections) {
+        devices_.at(id).wakes = 0;
+        devices_.at(id).port->urgent(state);
+      }
 }
 
 void Switchboard::gateway_went(const Bytes& guid, GatewayPort& port, std::string_view text) {

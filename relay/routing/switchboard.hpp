@@ -126,6 +126,7 @@ class Switchboard {
     std::uint64_t told_up = wire::initial_credit;     ///< limit told to the device
     std::uint64_t granted_up = wire::initial_credit;  ///< by the gateway
     std::uint64_t told_number_up = 0, told_number_down = 0;
+    unsigned wakes = 0;                   ///< WakeUps sent on since the command channel took anything of this device
     std::unique_ptr<std::string> handle;  ///< pairing only
   };
   struct Gateway {

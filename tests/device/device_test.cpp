@@ -125,6 +125,12 @@ TEST_F(DeviceTest, APairingCutAfterMessage3IsRepeatedWithTheSameKey) {
   EXPECT_EQ(again.error().kind, FaultKind::exists);
 }
 
+TEST_F(DeviceTest, AUserTypedWithCapitalsIsTheSameUser) {
+  const auto paired = pair({}, "secret", "User@Example.NET");
+  ASSERT_TRUE(paired) << paired.error().text;
+  EXPECT_EQ(paired->user, "user@example.net");
+}
+
 TEST_F(DeviceTest, SaysWhatToDoWhenPairingIsRefused) {
   auto wrong = pair({}, "wrong password");
   ASSERT_FALSE(wrong);
@@ -192,6 +198,76 @@ TEST_F(DeviceTest, GoesOnAfterEveryKindOfBreak) {
   ASSERT_GE(peer.hellos.size(), 6U);
   EXPECT_EQ(peer.hellos.size(), peer.hashes.size());
   EXPECT_EQ(peer.hellos.back().previous, peer.hashes[peer.hashes.size() - 2]);
+}
+
+// Bad input, "a relay that drops the last frame": nothing tells until the next one, and that one does.
+TEST_F(DeviceTest, ADroppedLastFrameIsNoticedByTheNextAndNothingIsLost) {
+  ASSERT_TRUE(pair());
+  start();
+  ASSERT_TRUE(world.run_until([&] { return peer.in_session() && peer.sessions == 1; }, 1min));
+  world.run_for(1s);
+  peer.tamper = [](wire::Frame& frame) { frame.target = wire::Target::stream; };  // which a device skips
+  log.add(1, mail(1));
+  push();
+  world.run_for(30s);
+  EXPECT_EQ(acked, 0U);
+  peer.tamper = nullptr;
+  peer.say(e2e::Alive{});
+  ASSERT_TRUE(settled());
+  EXPECT_EQ(peer.sessions, 2);
+  EXPECT_TRUE(host.files().read("/mail/new/" + mail_base(gid_of(1), mail(1).size())));
+}
+
+// Two copies of one device take turns of a minute, and say so; they don't fight.
+TEST_F(DeviceTest, ASupersededDeviceLeavesTheOtherATurn) {
+  ASSERT_TRUE(pair());
+  start();
+  ASSERT_TRUE(world.run_until([&] { return peer.in_session() && peer.sessions == 1; }, 1min));
+  world.run_for(1s);
+  peer.close(wire::Code::superseded);
+  world.run_for(50s);
+  EXPECT_EQ(peer.connections, 2) << "the pairing's and the session's";
+  EXPECT_NE(last<NotCurrent>().why.text.find("identity took over"), std::string::npos);
+  world.run_for(60s);
+  EXPECT_EQ(peer.sessions, 2);
+}
+
+// docs/wire.md, credit: an absolute offset cannot deadlock, even if a grant was lost and nothing is in flight.
+TEST_F(DeviceTest, WithoutCreditItWaitsAndGoesOnWithTheNextGrant) {
+  ASSERT_TRUE(pair());
+  start();
+  ASSERT_TRUE(world.run_until([&] { return peer.in_session() && peer.sessions == 1; }, 1min));
+  const auto before = peer.heard.size();
+  // Each acknowledgement costs credit; with none granted, they stop before it is overdrawn.
+  for (std::uint64_t n = 1; n <= 400; ++n) {
+    log.add(n, mail(static_cast<int>(n)));
+    push();
+    world.run_for(100ms);
+  }
+  EXPECT_EQ(peer.sessions, 1);
+  EXPECT_LT(acked, log.head) << "the initial credit is used up";
+  EXPECT_GT(peer.heard.size(), before);
+  peer.grant = 1 << 20;
+  peer.send({wire::Target::device, 0, 1, static_cast<std::uint32_t>(wire::FrameType::credit), 0,
+             wire::encode(wire::Credit{.up_to = 1 << 20, .handed = 0})});
+  ASSERT_TRUE(world.run_until([&] { return acked == log.head; }, 1min));
+  EXPECT_EQ(peer.sessions, 1);
+}
+
+// A clock that is a day off: certificates, positions and pushes do not depend on it.
+TEST_F(DeviceTest, AClockADayOffHarmsNothing) {
+  for (const auto off : {24h, -24h}) {
+    world.skew_wall("device", off);
+    if (!device) {
+      ASSERT_TRUE(pair());
+      start();
+    }
+    log.add(log.head + 1, mail(1));
+    ASSERT_TRUE(world.run_until([&] { return peer.in_session(); }, 1min));
+    push();
+    ASSERT_TRUE(settled());
+    EXPECT_EQ(count<NotCurrent>(), 0);
+  }
 }
 
 TEST_F(DeviceTest, AnotherGatewayOrSuiteIsRefused) {

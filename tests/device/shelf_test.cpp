@@ -124,6 +124,33 @@ TEST(Shelf, AMailProgramsFlagsAreFoundAndKept) {
   disk.expect_equal(log);
 }
 
+// mutt with inotify needs a millisecond from new/ to cur/, an fsync more.
+TEST(Shelf, AMailProgramThatIsFasterThanTheSyncHarmsNothing) {
+  DiskFixture disk(8);
+  disk.end();
+  auto& files = disk.host.files();
+  int cleared = 0;
+  disk.shelf = std::make_unique<Shelf>(disk.host, disk.places, Bytes(16, 'd'), [&](const Arrival& arrival) {
+    const auto name = arrival.path.substr(arrival.path.rfind('/') + 1);
+    if (!arrival.path.starts_with("/mail/new/")) return;
+    if (++cleared == 2)
+      EXPECT_TRUE(files.remove(arrival.path));
+    else
+      EXPECT_TRUE(files.rename(arrival.path, "/mail/cur/" + name + ":2,S"));
+  });
+  ASSERT_TRUE(disk.shelf->open());
+  ScriptedLog log;
+  log.add(1, mail(1));
+  log.add(2, mail(2));
+  log.add(3, mail(3));
+  disk.catch_up(log);
+  EXPECT_EQ(cleared, 3);
+  EXPECT_EQ(disk.live(), log.head);
+  log.flags(1, flagged);
+  disk.catch_up(log);
+  EXPECT_EQ(*files.read("/mail/cur/" + mail_base(gid_of(1), mail(1).size()) + ":2,FS"), mail(1));
+}
+
 TEST(Shelf, FoldersAreRenamedWithTheirMail) {
   DiskFixture disk(7);
   auto log = first_log();

@@ -16,7 +16,9 @@ Result<T> no() {
 class ScriptedSession final : public Session {
  public:
   explicit ScriptedSession(ScriptedStore& store) : store_(store) {}
-  Capabilities capabilities() const override { return {.delta = true, .removals = true, .sessions_per_user = 4}; }
+  Capabilities capabilities() const override {
+    return {.ranged_read = true, .delta = true, .removals = true, .sessions_per_user = 4};
+  }
 
   Result<Page> changes(const Call&, View scope, View anchor, const Want& want) override {
     if (auto bad = failing()) return std::unexpected(*bad);

@@ -79,6 +79,17 @@ class OnDovecot(unittest.TestCase):
         imap.append("Fleeting", None, None, st.small_message(78))
         self.equal()
 
+    def test_e_large_mail_comes_whole(self):
+        self.deliver(st.small_message(90, 3_000_000))
+        self.deliver(st.small_message(91, 256 * 1024))
+        self.equal()
+
+    def test_f_mail_of_1970_is_mail(self):
+        imap = self.client()
+        imap.append("INBOX", None, '"01-Jan-1970 00:00:00 +0000"', st.small_message(92))
+        imap.append("INBOX", None, '"01-Jan-1965 00:00:00 +0000"', st.small_message(93))
+        self.equal()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -81,6 +81,22 @@ TEST_F(RelayTest, GarbageAtTheDoorIsRefusedAndHarmsNobody) {
   woken(gateway, device);
 }
 
+// Every WakeUp is answered; who asks for answers and reads none is cut off before they fill the relay.
+TEST_F(RelayTest, ADeviceThatAsksAndDoesNotReadIsCutOff) {
+  licence();
+  gateway_up(gateway);
+  pair(gateway, device);
+  ASSERT_TRUE(device.log_in());
+  gateway.channel.reset();
+  world.run_for(1s);
+  device.reads = false;
+  for (int i = 0; i < 200 && relay->status().devices > 0; ++i) {
+    for (int j = 0; j < 100; ++j) device.wake_up();
+    world.run_for(1s);
+  }
+  EXPECT_EQ(relay->status().devices, 0U);
+}
+
 TEST_F(RelayTest, HttpThatIsNoneOfOursGetsAnAnswerAndANumber) {
   TestHttp http(phone);
   http.request("GET", "/", {});

@@ -201,6 +201,21 @@ TEST(Accounts, AFolderThatAlwaysFailsHarmsOnlyItself) {
   EXPECT_EQ(bed.health().unreachable_since, 0);
 }
 
+// An inbox that cannot be looked at: nobody hammers the server, the other folders go on, and it is tried each round.
+TEST(Accounts, AnInboxThatAlwaysFailsIsNotAskedAllTheTime) {
+  AccountBed bed;
+  bed.backend.watched = false;
+  bed.backend.parks = true;
+  bed.backend.fail_next("changes in", FaultKind::invalid, {}, 4);
+  bed.backend.add("old", "m1");
+  bed.serve();
+  bed.wait(5s);
+  EXPECT_LE(bed.backend.count("changes in"), 3);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+  bed.wait(600s);
+  EXPECT_EQ(bed.backend.calls().back(), "park") << "well again, and listening";
+}
+
 TEST(Accounts, WithoutAWatchTheyPoll) {
   AccountBed bed;
   bed.backend.watched = false;
@@ -328,6 +343,70 @@ TEST(Accounts, ReadRangesAndShareOneRead) {
   ASSERT_TRUE(bed.read("m1", 0, 5000));
   ASSERT_TRUE(bed.read("m1", 1500, 10));
   EXPECT_EQ(bed.backend.count("read"), 2) << "the whole is in the cache now";
+}
+
+TEST(Accounts, ALargeContentIsToldWithItsSizeAndReadPieceByPiece) {
+  AccountBed bed;
+  const std::string large(600'000, 'x');
+  bed.backend.add("in", "m1", large);
+  bed.serve();
+  bed.wait(2s);
+  std::string got;
+  while (got.size() < large.size()) {
+    auto piece = bed.read("m1", got.size(), 1U << 20);
+    ASSERT_TRUE(piece);
+    EXPECT_EQ(piece->total, large.size());
+    ASSERT_GT(piece->length, 0U);
+    got += piece->octets->substr(piece->offset, piece->length);
+  }
+  EXPECT_EQ(got, large);
+  EXPECT_EQ(bed.backend.count("read"), 3);
+}
+
+TEST(Accounts, APieceThatCameShortIsNotTakenForTheEnd) {
+  AccountBed bed;
+  bed.backend.add("in", "m1", std::string(300'000, 'x'));
+  bed.backend.most_a_read = 100'000;
+  bed.serve();
+  bed.wait(2s);
+  auto piece = bed.read("m1", 0, 256 * 1024);
+  ASSERT_TRUE(piece);
+  EXPECT_EQ(piece->length, 256U * 1024);
+  EXPECT_EQ(piece->total, 300'000U);
+}
+
+TEST(Accounts, TheEndThatWasSeenCountsMoreThanTheSizeThatWasSaid) {
+  AccountBed bed;
+  bed.backend.add("in", "m1", std::string(300'000, 'x'));
+  bed.serve();
+  bed.wait(2s);
+  auto row = bed.changes(bed.view_id).front();
+  for (const std::uint64_t said : {290'000U, 280'000U, 310'000U}) {
+    row.size = said;
+    auto piece = store::answer_of<Accounts::Piece>(bed.world, [&](auto done) {
+      bed.accounts->read("ann", bed.view_id, row, 256 * 1024, 256 * 1024, true, std::move(done));
+    });
+    ASSERT_TRUE(piece);
+    EXPECT_EQ(piece->total, 300'000U);
+  }
+}
+
+// A certificate that ran out, a page instead of IMAP, no right any more: none of it is the item's fault.
+TEST(Accounts, AMailboxThatCannotBeOpenedIsNotTheItemsFault) {
+  AccountBed bed;
+  bed.backend.add("in", "m1", "hello");
+  bed.serve();
+  bed.wait(2s);
+  for (const auto kind : {FaultKind::denied, FaultKind::invalid, FaultKind::unsupported, FaultKind::not_found}) {
+    bed.backend.fail_next("open", kind);
+    const auto piece = bed.read("m1", 0, 10);
+    ASSERT_FALSE(piece);
+    EXPECT_EQ(piece.error().kind, FaultKind::throttled);
+  }
+  bed.backend.gives_no_session = true;
+  ASSERT_FALSE(bed.read("m1", 0, 10));
+  bed.backend.gives_no_session = false;
+  EXPECT_TRUE(bed.read("m1", 0, 10));
 }
 
 TEST(Accounts, CutThePieceWhereTheBackendCannotReadRanges) {

@@ -18,7 +18,8 @@ namespace tidegate::account {
 class ScriptedBackend final : public Backend {
  public:
   // --- the script
-  bool watched = true, parks = false, ranged = true;
+  bool watched = true, parks = false, ranged = true, gives_no_session = false;
+  std::uint64_t most_a_read = UINT64_MAX;  ///< cuts ranges short, as some servers do
   std::uint32_t sessions_per_user = 2;
   int park_fd = -1;
   std::function<void(const Call&, View scope)> during_changes;  ///< runs within the verb
@@ -92,6 +93,7 @@ class ScriptedBackend final : public Backend {
   Result<std::unique_ptr<Session>> open(const Call&, const Mailbox&) override {
     const std::scoped_lock lock(mutex_);
     if (auto fault = note("open", "open")) return std::unexpected(*fault);
+    if (gives_no_session) return nullptr;
     ++open_sessions_;
     return std::make_unique<ScriptedSession>(*this);
   }
@@ -162,9 +164,9 @@ class ScriptedBackend final : public Backend {
         content = found->second;
       }
       const auto from = std::min<std::size_t>(range.from, content.size());
-      sink(std::as_bytes(
-          std::span(content).subspan(from, std::min<std::uint64_t>(range.length, content.size() - from))));
-      return content.size();
+      const auto length = std::min<std::uint64_t>({range.length, content.size() - from, b_.most_a_read});
+      if (length > 0) sink(std::as_bytes(std::span(content).subspan(from, length)));
+      return length;
     }
     Result<Written> create(const Call&, View folder, const NewItem& item, Source source, Attempt& attempt) override {
       const std::scoped_lock lock(b_.mutex_);

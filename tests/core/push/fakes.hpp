@@ -32,6 +32,8 @@ class Log final : public store::Log {
   std::vector<store::FolderRow> tree;
   std::vector<std::pair<Bytes, std::uint64_t>> remembered;
   bool no_view = false;
+  std::map<std::string, int> fails;   ///< verb → so many of its next calls cannot be answered
+  std::map<std::string, int> counts;  ///< verb → calls
 
   /// An item with that content (see Accounts::contents), as if it came in now.
   store::ItemRow& add(unsigned number, Gid folder, std::int64_t received, std::uint64_t size) {
@@ -72,14 +74,16 @@ class Log final : public store::Log {
   void effect(store::Effect effect, Done<store::Effected> done) override {
     answer(std::move(done), store::Effected{.gid = effect.gid, .seq = 0, .head = now.head});
   }
-  void folders(store::ViewId, Done<std::vector<store::FolderRow>> done) override { answer(std::move(done), tree); }
+  void folders(store::ViewId, Done<std::vector<store::FolderRow>> done) override {
+    answer(std::move(done), tree, "folders");
+  }
   void changes(store::ViewId, std::uint64_t above, std::size_t limit, Done<std::vector<store::ItemRow>> done) override {
     std::vector<store::ItemRow> found;
     for (const auto& [id, row] : rows)
       if (row.seq() > above) found.push_back(row);
     std::ranges::sort(found, {}, &store::ItemRow::seq);
     if (found.size() > limit) found.resize(limit);
-    answer(std::move(done), std::move(found));
+    answer(std::move(done), std::move(found), "changes");
   }
   std::vector<store::ItemRow> of_job(const store::BackfillQuery& query) const {
     std::vector<store::ItemRow> found;
@@ -97,7 +101,7 @@ class Log final : public store::Log {
                 Done<std::vector<store::ItemRow>> done) override {
     auto found = of_job(query);
     if (found.size() > limit) found.resize(limit);
-    answer(std::move(done), std::move(found));
+    answer(std::move(done), std::move(found), "backfill");
   }
   void backfill_remaining(store::ViewId, store::BackfillQuery query, Done<std::uint64_t> done) override {
     answer(std::move(done), std::uint64_t{of_job(query).size()});
@@ -106,15 +110,15 @@ class Log final : public store::Log {
     std::vector<store::ItemRow> found;
     for (const auto& each : wanted)
       if (auto row = rows.find(each); row != rows.end()) found.push_back(row->second);
-    answer(std::move(done), std::move(found));
+    answer(std::move(done), std::move(found), "items");
   }
   void buckets(store::ViewId, std::vector<Gid> folders, Done<std::vector<store::Bucket>> done) override {
     std::vector<store::Bucket> found;
     for (const auto& folder : folders) found.push_back({.folder = folder, .month = 0, .count = 1});
-    answer(std::move(done), std::move(found));
+    answer(std::move(done), std::move(found), "buckets");
   }
   void bucket(store::ViewId, Gid folder, std::uint32_t, Done<std::vector<store::ItemRow>> done) override {
-    answer(std::move(done), of_job({.folder = folder, .snapshot = now.head}));
+    answer(std::move(done), of_job({.folder = folder, .snapshot = now.head}), "bucket");
   }
   void remember_position(const std::string&, tidegate::View device, store::ViewId, std::uint64_t live, Bytes,
                          Done<void> done) override {
@@ -127,7 +131,14 @@ class Log final : public store::Log {
 
  private:
   template <class T>
-  void answer(Done<T> done, T value) {
+  void answer(Done<T> done, T value, const char* verb = "other") {
+    ++counts[verb];
+    if (auto& left = fails[verb]; left > 0) {
+      --left;
+      return world_.reactor().post([done = std::move(done)]() mutable {
+        done(std::unexpected(Fault{FaultKind::unavailable, "log", "The disk is ill.", {}, {}}));
+      });
+    }
     world_.reactor().post([done = std::move(done), value = std::move(value)]() mutable { done(std::move(value)); });
   }
   void answer_void(Done<void> done) {
@@ -272,12 +283,16 @@ class Accounts final : public account::Accounts {
   std::map<Gid, std::deque<Fault>> faults;  ///< the next reads of it fail so
   std::vector<Gid> reads;
   int acts = 0;
+  std::vector<Bytes> ids;                  ///< the back-end's, of the same reads
+  std::map<Gid, std::uint64_t> estimates;  ///< sizes that the back-end tells until an end is seen
+  std::vector<account::Health> state = {{.backend = "b", .proven_unix = 7}};
 
   void start(const std::string&, const std::string&, std::vector<account::BackendUse>, Done<store::ViewId>) override {}
   void stop(const std::string&) override {}
   void read(const std::string&, store::ViewId, const store::ItemRow& row, std::uint64_t from, std::size_t length, bool,
             Done<Piece> got) override {
     reads.push_back(row.gid);
+    ids.push_back(row.id);
     if (auto& waiting = faults[row.gid]; !waiting.empty()) {
       auto fault = waiting.front();
       waiting.pop_front();
@@ -286,6 +301,8 @@ class Accounts final : public account::Accounts {
     Piece piece{.octets = std::make_shared<Bytes>(contents.at(row.gid).substr(from, length)), .offset = 0};
     piece.length = piece.octets->size();
     piece.total = contents.at(row.gid).size();
+    if (const auto said = estimates.find(row.gid); said != estimates.end() && piece.length == length && row.size == 0)
+      piece.total = said->second;
     world_.reactor().post([got = std::move(got), piece]() mutable { got(piece); });
   }
   void act(const std::string&, const std::string&, StoreVerb, Done<void> done) override {
@@ -295,9 +312,7 @@ class Accounts final : public account::Accounts {
   void hint(const std::string&, const std::string&, const std::vector<Bytes>&) override {}
   std::string mail_backend(const std::string&) const override { return "b"; }
   void deliver(const std::string&, Bytes, Bytes, Done<void>) override {}
-  std::vector<account::Health> health(const std::string&) const override {
-    return {{.backend = "b", .proven_unix = 7}};
-  }
+  std::vector<account::Health> health(const std::string&) const override { return state; }
   std::vector<std::string> users() const override { return {}; }
 
  private:

@@ -308,13 +308,160 @@ TEST_F(SessionsTest, UnreadableItemIsLeftOutWithASentenceAndTheRestGoesOn) {
   hear(*peer);
   content(1, inbox, 10, "bad");
   content(2, inbox, 20, "good");
-  accounts.faults[gid(1)] = {Fault{FaultKind::invalid, "b", "nonsense", {}, {}}};
+  accounts.faults[gid(1)] = std::deque<Fault>(4, Fault{FaultKind::invalid, "b", "nonsense", {}, {}});
   changed();
+  EXPECT_TRUE(only<e2e::Alarm>(hear(*peer)).empty()) << "once is no proof";
+  world.run_for(10s);
   auto heard = hear(*peer);
   EXPECT_EQ(only<e2e::Alarm>(heard).size(), 1U);
   ASSERT_EQ(only<e2e::Item>(heard).size(), 1U);
   EXPECT_EQ(only<e2e::Item>(heard)[0].gid, gid(2));
   EXPECT_EQ(only<e2e::Mark>(heard).back().position.live, 2U);
+}
+
+TEST_F(SessionsTest, WhatBreaksTheConnectionEveryTimeIsLeftOutIfAllElseIsWell) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "kills the server's worker");
+  content(2, inbox, 20, "good");
+  accounts.faults[gid(1)] = std::deque<Fault>(1000, Fault{FaultKind::unavailable, "b", "reset", {}, {}});
+  changed();
+  world.run_for(1h);
+  auto heard = hear(*peer);
+  EXPECT_EQ(only<e2e::Alarm>(heard).size(), 1U);
+  ASSERT_EQ(only<e2e::Item>(heard).size(), 1U);
+  EXPECT_EQ(only<e2e::Item>(heard)[0].gid, gid(2));
+}
+
+TEST_F(SessionsTest, WhatCannotBeReadWhileTheBackendIsAwayIsNeverLeftOut) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "one");
+  accounts.state[0].unreachable_since = 5;
+  accounts.faults[gid(1)] = std::deque<Fault>(12, Fault{FaultKind::unavailable, "b", "away", {}, {}});
+  changed();
+  world.run_for(450s);
+  auto heard = hear(*peer);
+  EXPECT_TRUE(only<e2e::Alarm>(heard).empty());
+  EXPECT_EQ(only<e2e::Item>(heard).size(), 1U);
+}
+
+// A back-end that moved or renumbered the item between the listing and the read.
+TEST_F(SessionsTest, AnItemThatGotAnotherIdMeanwhileIsReadUnderIt) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "one");
+  content(2, inbox, 10, "two");
+  accounts.faults[gid(1)] = {Fault{FaultKind::anchor_expired, "b", "renumbered", {}, {}}};
+  accounts.faults[gid(2)] = {Fault{FaultKind::not_found, "b", "moved away", {}, {}}};
+  changed();
+  log.rows.at(gid(1)).id = "other1";
+  log.rows.at(gid(2)).id = "other2";
+  world.run_for(10s);
+  EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 2U);
+  EXPECT_EQ(std::ranges::count(accounts.ids, "other1"), 1);
+  EXPECT_EQ(std::ranges::count(accounts.ids, "other2"), 1);
+}
+
+TEST_F(SessionsTest, WhatWasLeftOutComesWhenAnythingOfItChanges) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "one");
+  accounts.faults[gid(1)] = std::deque<Fault>(2, Fault{FaultKind::not_found, "b", "moved away", {}, {}});
+  changed();
+  EXPECT_TRUE(only<e2e::Item>(hear(*peer)).empty());
+  log.flag(1, Flag::seen);
+  changed();
+  EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 1U);
+}
+
+TEST_F(SessionsTest, AnEstimatedSizeIsCorrectedAndTheContentComesWhole) {
+  const Bytes large(700'000, 'x');
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, large);
+  log.rows.at(gid(1)).size = 0;
+  accounts.estimates[gid(1)] = 650'000;
+  changed();
+  auto heard = hear(*peer);
+  auto items = only<e2e::Item>(heard);
+  ASSERT_EQ(items.size(), 2U);
+  EXPECT_EQ(items[0].size, 650'000U);
+  EXPECT_EQ(items[1].size, large.size());
+  auto parts = only<e2e::ItemPart>(heard);
+  EXPECT_EQ(std::ranges::count(parts, true, &e2e::ItemPart::failed), 1);
+  EXPECT_TRUE(parts.back().last && !parts.back().failed);
+  EXPECT_EQ(parts.back().offset + e2e::unpack(parts.back().octets).value().size(), large.size());
+}
+
+TEST_F(SessionsTest, ALogThatCannotBeReadIsAskedAgainWithPauses) {
+  content(1, inbox, 10, "one");
+  log.fails["backfill"] = 4;
+  auto peer = connect(7);
+  world.run_for(2s);
+  EXPECT_LE(log.counts["backfill"], 3);
+  world.run_for(60s);
+  EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 1U);
+  for (const char* verb : {"folders", "changes"}) {
+    log.fails[verb] = 4;
+    log.counts.clear();
+    content(2, inbox, 20, "two");
+    sessions->changed(1, log.now.head, true);
+    world.run_for(2s);
+    EXPECT_LE(log.counts[verb], 3) << verb;
+    world.run_for(60s);
+    EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 1U) << verb;
+  }
+}
+
+TEST_F(SessionsTest, AnIllLogLosesNothingOfACompare) {
+  content(1, inbox, 10, "one");
+  for (const char* verb : {"buckets", "bucket", "items"}) {
+    log.fails[verb] = 2;
+    auto peer = connect(7, {{.view = 1, .epoch = {std::byte{9}}, .live = 400}});
+    hear(*peer);
+    world.run_for(30s);
+    hear(*peer);
+    sessions->frame(peer->say(e2e::CompareWant{.view = 1, .buckets = {{inbox, 0}}, .items = {}, .last = false}));
+    world.run_for(30s);
+    hear(*peer);
+    sessions->frame(peer->say(e2e::CompareWant{.view = 1, .buckets = {}, .items = {gid(1)}, .last = true}));
+    world.run_for(30s);
+    auto heard = hear(*peer);
+    EXPECT_EQ(only<e2e::Item>(heard).size(), 1U) << verb;
+    EXPECT_EQ(only<e2e::CompareEnd>(heard).size(), 1U) << verb;
+    sessions->lost();
+    outlet.out.clear();
+  }
+}
+
+TEST_F(SessionsTest, ADeviceThatAsksWithoutTakingIsEnded) {
+  content(1, inbox, 10, Bytes(200'000, 'x'));
+  auto peer = connect(7);
+  hear(*peer);
+  outlet.credit = 0;
+  for (int i = 0; i < 100 && outlet.out.empty(); ++i) {
+    sessions->frame(peer->say(e2e::Fetch{.view = 1, .gid = gid(1), .content_rev = {}, .from = 0, .length = 200'000}));
+    if (i % 10 == 9) settle();
+  }
+  EXPECT_EQ(take_closed().code, wire::Code::too_many);
+}
+
+// Bad input, "a relay that drops the last frame": the next frame tells, so there has to be one soon.
+TEST_F(SessionsTest, DataThatNobodyAcknowledgesIsFollowedByAnAlive) {
+  auto peer = connect(7);
+  hear(*peer);
+  world.run_for(60s);
+  hear(*peer);
+  content(1, inbox, 10, "one");
+  changed();
+  EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 1U);
+  world.run_for(25s);
+  EXPECT_TRUE(only<e2e::Alive>(hear(*peer)).empty());
+  world.run_for(25s);
+  EXPECT_EQ(only<e2e::Alive>(hear(*peer)).size(), 1U);
+  world.run_for(60s);
+  EXPECT_TRUE(only<e2e::Alive>(hear(*peer)).empty()) << "one tells";
 }
 
 TEST_F(SessionsTest, ForeignEpochIsCompared) {

@@ -257,6 +257,64 @@ TEST_F(Scripted, loginFaults) {
   EXPECT_EQ(nothing.error().kind, FaultKind::unsupported);
 }
 
+// A file whose date was lost, as Maildirs have them after a careless copy: 1970 is a date like any other.
+TEST_F(Scripted, aMessageOf1970IsAMessage) {
+  const std::string row =
+      "* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"01-Jan-1970 00:00:00 +0000\" RFC822.SIZE 5 BODY[HEADER.FIELDS "
+      "(MESSAGE-ID)] {2}\r\n\r\n)\r\n";
+  auto session = open(logged_in(
+      "IDLE", {
+                  {"SELECT", "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 2] ok\r\n$T OK done\r\n"},
+                  {"UID SEARCH ALL", "* SEARCH 1\r\n$T OK done\r\n"},
+                  {"UID FETCH 1", row + "$T OK done\r\n"},
+              }));
+  ASSERT_TRUE(session);
+  Replica replica;
+  replica.follow(**session, "INBOX");
+  EXPECT_EQ(replica.items.size(), 1U);
+  session->reset();
+  EXPECT_EQ(peer->verdict(), "");
+}
+
+// Law 11: a message that is named and never given holds nobody up, and the server is not asked for it without end.
+TEST_F(Scripted, aMessageThatCannotBeFetchedHoldsNobodyUp) {
+  const std::string row =
+      "* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"01-Feb-2026 10:20:30 +0000\" RFC822.SIZE 5 BODY[HEADER.FIELDS "
+      "(MESSAGE-ID)] {2}\r\n\r\n)\r\n";
+  auto session = open(logged_in(
+      "IDLE", {
+                  {"SELECT", "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 3] ok\r\n$T OK done\r\n"},
+                  {"UID SEARCH ALL", "* SEARCH 1 2\r\n$T OK done\r\n"},
+                  {"UID FETCH ", row + "$T OK done\r\n"},
+                  {"NOOP", "$T OK done\r\n"},
+                  {"UID SEARCH ALL", "* SEARCH 1 2\r\n$T OK done\r\n"},
+                  {"UID FETCH 2 (", "$T OK done\r\n"},
+                  {"IDLE", "+ idling\r\n"},
+              }));
+  ASSERT_TRUE(session);
+  Replica replica;
+  for (int turns = 0; turns < 5; ++turns) {
+    auto next = (*session)->changes(within(), "INBOX", replica.anchor, {});
+    ASSERT_TRUE(next) << next.error().cause << " turn " << turns;
+    const bool more = next->more;
+    replica.replay(std::move(*next));
+    if (!more && turns > 0) break;
+  }
+  EXPECT_EQ(replica.items.size(), 1U);
+  EXPECT_TRUE((*session)->park(within()));
+  session->reset();
+  EXPECT_EQ(peer->verdict(), "");
+}
+
+// The message is there, under a number that the next sync brings: "gone" would lose it.
+TEST_F(Scripted, imap18ReadingARenumberedMessageIsNotGone) {
+  auto session = open(logged_in("IDLE", {{"SELECT", select_empty}}));
+  ASSERT_TRUE(session);
+  const auto read = (*session)->read(within(), item_id({"INBOX", 6, 1}), {}, [](Octets) { return true; });
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind, FaultKind::anchor_expired);
+}
+
 // The server's digest of flags where there is no CONDSTORE: only the bucket that moved is told again.
 TEST_F(Scripted, flagsWithoutCondstoreAreComparedNotListed) {
   const auto row = [](int uid, const char* flags) {

@@ -234,6 +234,26 @@ TEST_F(SwitchboardTest, APairingDeviceMayNameItsHandleOnlyUntilItIsBound) {
   EXPECT_FALSE(device.closed());
 }
 
+// Each WakeUp begins with fresh credit; what the gateway has not taken bounds them.
+TEST_F(SwitchboardTest, WakeUpsAreNoWayRoundTheCredit) {
+  come();
+  for (int i = 0; i < 100; ++i) wake();
+  const auto sent_on = [&] {
+    return std::ranges::count(gateway.got, static_cast<std::uint32_t>(FrameType::wake_up), &Frame::type);
+  };
+  EXPECT_EQ(sent_on(), 4);
+  EXPECT_EQ(device.closed()->code, Code::unavailable);
+  board.handed_to_gateway(gateway.marks.at(0));
+  wake();
+  EXPECT_EQ(sent_on(), 5);
+  for (int i = 0; i < 100; ++i) wake();
+  board.gateway_went(guid, gateway, "away");
+  FakeGateway next;
+  board.gateway_came(guid, next);
+  wake();
+  EXPECT_EQ(next.got.back().type, static_cast<std::uint32_t>(FrameType::wake_up)) << "a new session, a new count";
+}
+
 TEST_F(SwitchboardTest, TellsDevicesThatTheGatewayWentAndCame) {
   come();
   wake();

@@ -54,8 +54,14 @@ options::options_description described() {
       "password-file", word(), "pair: file with the account's password at the relay (default: asked for)")(
       "name", word(), "pair: what this device is called in lists (default: the host's name)")(
       "once-idle", "run: end when all that was there has been stored")(
-      "events", word()->default_value("text"), "run: text, or json: one object a line")("json", "status: as JSON")(
-      "command", word(), "")("code", word(), "");
+      "events", word()->default_value("text"), "run: text, or json: one object a line")("json", "status: as JSON");
+  return all;
+}
+
+/// With the words that stand alone, which --help does not list.
+options::options_description all_described() {
+  auto all = described();
+  all.add_options()("command", options::value<std::string>())("code", options::value<std::string>());
   return all;
 }
 
@@ -123,10 +129,12 @@ class Printer final : public Events {
 
  private:
   void event(const Event& event) override {
-    const auto text = json_ ? to_json(event) + "\n" : screen_.show(event);
+    const auto* stopped = std::get_if<Stopped>(&event);
+    // What stops it is said to people once, on standard error.
+    const auto text = json_ ? to_json(event) + "\n" : stopped == nullptr ? screen_.show(event) : std::string();
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
-    if (const auto* stopped = std::get_if<Stopped>(&event)) {
+    if (stopped != nullptr) {
       code = fail(stopped->why);
       end();
     }
@@ -171,7 +179,7 @@ int status(const Command& command) {
 
 int start(int count, char** words) {
   Command command;
-  const auto all = described();
+  const auto all = all_described();
   try {
     options::positional_options_description order;
     order.add("command", 1).add("code", 1);
@@ -187,7 +195,7 @@ int start(int count, char** words) {
     return 0;
   }
   if (command.values.count("help") != 0 || command.name.empty()) {
-    std::cout << usage << "\n" << all;
+    (command.name.empty() && command.values.count("help") == 0 ? std::cerr : std::cout) << usage << "\n" << described();
     return command.name.empty() && command.values.count("help") == 0 ? wrong_usage : 0;
   }
   if (command.name == "pair") return pair(command);

@@ -20,6 +20,9 @@ AdminAnswer failed(const Fault& why) {
   return {false, why.where.empty() ? why.text : why.where + ": " + why.text, {}, {}, {}};
 }
 AdminAnswer usage(std::string text) { return {false, "usage: tidegate-relay " + std::move(text), {}, {}, {}}; }
+AdminAnswer licence_usage(std::string_view why) {
+  return usage(fmt::format("licence add NAME --seats N [--expires YYYY-MM-DD] --password-file FILE ({})", why));
+}
 
 /// Takes "--name value" out of the words.
 std::optional<std::string> option(Words& words, std::string_view name) {
@@ -55,8 +58,9 @@ AdminAnswer licence_add(Desktop& d) {
   const auto expires_text = option(d.words, "--expires");
   std::uint32_t seats = 0;
   if (seats_text) std::from_chars(seats_text->data(), seats_text->data() + seats_text->size(), seats);
-  if (d.words.size() != 1 || seats == 0 || d.request.password.empty())
-    return usage("licence add NAME --seats N [--expires YYYY-MM-DD] --password-file FILE");
+  if (seats == 0) return licence_usage("--seats must be a whole number above 0");
+  if (d.request.password.empty()) return licence_usage("--password-file is missing");
+  if (d.words.size() != 1) return licence_usage("one NAME, without blanks");
   std::int64_t expires = 0;
   if (expires_text) {
     const auto date = parse_date(*expires_text);
@@ -276,7 +280,20 @@ AdminAnswer administer(Accounts& accounts, const AdminRequest& request) {
     Desktop desktop{accounts, request, {words.begin() + static_cast<std::ptrdiff_t>(taken), words.end()}};
     return run(desktop);
   }
-  return {false, "there is no such subcommand; tidegate-relay --help shows all", {}, {}, {}};
+  return {false, unknown_subcommand(words), {}, {}, {}};
+}
+
+std::string unknown_subcommand(const std::vector<std::string>& words) {
+  std::string there;
+  for (const auto& [noun, verb, run] : verbs) {
+    if (words.empty() || words[0] != noun) continue;
+    if (verb.empty() || (words.size() > 1 && words[1] == verb)) return {};
+    there += fmt::format("{}{} {}", there.empty() ? "" : ", ", noun, verb);
+  }
+  if (there.empty())
+    return fmt::format("there is no subcommand \"{}\"; tidegate-relay --help shows all", words.empty() ? "" : words[0]);
+  if (words.size() == 1) return fmt::format("\"{}\" needs one more word: {}", words[0], there);
+  return fmt::format("there is no subcommand \"{} {}\"; there are {}", words[0], words[1], there);
 }
 
 }  // namespace tidegate::relay

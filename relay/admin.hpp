@@ -40,6 +40,8 @@ struct AdminRequest {
 };
 
 AdminAnswer administer(Accounts&, const AdminRequest&);
+/// A sentence if no subcommand begins with these words (those that need a running relay or none apart), else empty.
+std::string unknown_subcommand(const std::vector<std::string>& words);
 
 /// {"ok":…,"text":…,"columns":[…],"rows":[[…]]}, one line.
 std::string to_json(const AdminAnswer&);

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // tidegate-relay: runs the relay, or administers one (through its Unix socket if it runs, else on its database).
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/config/secret.hpp"
+#include "core/tls/context.hpp"
 #include "core/tls/network.hpp"
 #include "relay/admin.hpp"
 #include "relay/control_socket.hpp"
@@ -57,7 +61,8 @@ struct CommandLine {
 };
 
 int say(const Fault& why, int status) {
-  fmt::print(stderr, "tidegate-relay: {}{}{}\n", why.where, why.where.empty() ? "" : ": ", why.text);
+  const bool said = why.where.empty() || why.text.contains(why.where);
+  fmt::print(stderr, "tidegate-relay: {}{}{}\n", said ? "" : why.where, said ? "" : ": ", why.text);
   return status;
 }
 
@@ -82,6 +87,17 @@ Result<Settings> read_settings(const std::string& path) {
   if (!ini) return std::unexpected(std::move(ini.error()));
   if (auto fine = config::only_sections(*ini, {"relay"}); !fine) return std::unexpected(std::move(fine.error()));
   return table().read(*ini);
+}
+
+/// What systemd hands over (LoadCredential=) is there only while the service runs.
+Result<void> check_certificate(const Settings& settings) {
+  const auto handed_over = [](const std::filesystem::path& path) {
+    return path.string().starts_with("/run/credentials/") && !std::filesystem::exists(path);
+  };
+  if (settings.plain || handed_over(settings.certificate) || handed_over(settings.key)) return {};
+  auto context = tls::server_context(settings.certificate.string(), settings.key.string());
+  if (!context) return std::unexpected(std::move(context.error()));
+  return {};
 }
 
 void log_as(const Settings& settings) {
@@ -152,13 +168,26 @@ int administer(const Settings& settings, const CommandLine& line) {
   return print(*parsed, **answer, line.json);
 }
 
+/// Before anything is read or asked: what is wrong with the subcommand's words, or nothing.
+std::string wrong_words(const std::vector<std::string>& words) {
+  if (words[0] == "run" || words[0] == "status")
+    return words.size() == 1 ? "" : fmt::format("\"{}\" is one word too many: tidegate-relay {}", words[1], words[0]);
+  if (words[0] == "config")
+    return words.size() == 2 && words[1] == "check" ? ""
+                                                    : "\"config\" needs one more word: config check, config sample";
+  return unknown_subcommand(words);
+}
+
 int main(int argc, char** argv) {
   const auto line = parse(argc, argv);
-  if (!line || line->words.empty() || line->words[0] == "--help") {
-    fmt::print(line && !line->words.empty() ? stdout : stderr, "{}", help);
-    return line && !line->words.empty() ? 0 : 2;
-  }
+  if (!line)
+    return say({FaultKind::invalid, {}, "the last option lacks its value; tidegate-relay --help shows all", {}, {}}, 2);
   const auto& words = line->words;
+  const bool asked = std::ranges::any_of(words, [](const auto& word) { return word == "--help" || word == "-h"; });
+  if (words.empty() || asked) {
+    fmt::print(asked ? stdout : stderr, "{}", help);
+    return asked ? 0 : 2;
+  }
   if (words[0] == "--version") {
     fmt::print("tidegate-relay {}\n", TIDEGATE_VERSION);
     return 0;
@@ -167,9 +196,11 @@ int main(int argc, char** argv) {
     fmt::print("{}", table().sample());
     return 0;
   }
+  if (auto why = wrong_words(words); !why.empty()) return say({FaultKind::invalid, {}, std::move(why), {}, {}}, 2);
   const auto settings = read_settings(line->config);
   if (!settings) return say(settings.error(), 2);
   if (words == std::vector<std::string>{"config", "check"}) {
+    if (auto fine = check_certificate(*settings); !fine) return say(fine.error(), 2);
     fmt::print("{}: the configuration is right\n", line->config);
     return 0;
   }
@@ -180,4 +211,7 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace tidegate::relay
 
-int main(int argc, char** argv) { return tidegate::relay::main(argc, argv); }
+int main(int argc, char** argv) {
+  ::umask(077);  // the database holds hashes of passwords
+  return tidegate::relay::main(argc, argv);
+}

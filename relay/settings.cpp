@@ -82,7 +82,10 @@ std::vector<config::Row<Settings>> rows() {
           "secret_file", &S::secret_file, "",
           "File with the secret that several nodes of one relay share; without it each start makes its own."),
       config::text("node", &S::node, "a", "Name of this node among several.", node_wrong),
-      config::text("log_level", &S::log_level, "info", "trace, debug, info, warn or err."),
+      config::choice(
+          "log_level", &S::log_level, "info", "How much is logged.",
+          std::vector<std::pair<std::string, std::string>>{
+              {"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warn"}, {"error", "err"}}),
       config::duration("heartbeat", &S::heartbeat, "10s",
                        "Pause between two heartbeats to a gateway; two without answer end its session.", 100ms, 5min),
       config::duration("reply_time", &S::reply_time, "20s",

@@ -17,6 +17,6 @@ for word in "$@"; do
 done
 need_packages "${groups[@]}"
 echo "Building (release; the first time takes some minutes) …"
-scripts/build.sh >build.log 2>&1 || { tail -n 30 build.log; exit 1; }
-rm -f build.log
+mkdir -p build
+scripts/build.sh >build/build.log 2>&1 || { tail -n 30 build/build.log; exit 1; }
 exec python3 scripts/demo.py "$@"

@@ -24,8 +24,7 @@ stage_format() {
 }
 
 stage_tidy() {
-  cmake --preset asan >build-asan-configure.log 2>&1 || { cat build-asan-configure.log; return 1; }
-  rm -f build-asan-configure.log
+  cmake --preset asan >build/asan-configure.log 2>&1 || { cat build/asan-configure.log; return 1; }
   # Generated headers first: clang-tidy compiles what it reads.
   ninja -C build/asan tidegate_generated >/dev/null
   git ls-files -- 'core/*.cpp' 'plugins/*.cpp' 'relay/*.cpp' 'device/*.cpp' |

@@ -21,6 +21,9 @@ struct BackendUse {  ///< one back-end that serves a part of the user's store
   std::string name;  ///< ini section
   Backend* backend = nullptr;
   std::vector<Kind> kinds;  ///< which folders are taken from it
+  /// Of the back-end itself, for all its users; 0: as Settings says.
+  std::size_t workers = 0;
+  std::chrono::milliseconds deadline{0}, sweep{0};
 };
 
 struct Settings {

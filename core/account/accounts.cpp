@@ -82,7 +82,7 @@ class AllAccounts final : public Accounts {
   }
   Room& room(const BackendUse& use) {
     auto& made = rooms_[use.backend];
-    if (!made) made = std::make_unique<Room>(house_, use.name, *use.backend);
+    if (!made) made = std::make_unique<Room>(house_, use);
     return *made;
   }
   Agent* agent(const std::string& user, const std::string& backend) const {

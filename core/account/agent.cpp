@@ -103,8 +103,7 @@ void Agent::ring(sim::Instant now) {
 
 sim::Instant Agent::round_after(sim::Instant now) const {
   const auto& settings = room_.house.settings;
-  const auto period = heard_by_watch_ ? std::chrono::duration_cast<std::chrono::milliseconds>(settings.sweep)
-                                      : std::chrono::milliseconds(settings.poll_folders);
+  const auto period = heard_by_watch_ ? room_.sweep : std::chrono::milliseconds(settings.poll_folders);
   const auto factor = 0.9 + 0.2 * room_.house.dice();  // not all users at once
   return now + std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(period.count()) * factor));
 }

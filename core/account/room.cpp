@@ -50,11 +50,13 @@ std::int64_t House::unix_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(world.reactor().wall().time_since_epoch()).count();
 }
 
-Room::Room(House& the_house, std::string its_name, Backend& its_backend)
+Room::Room(House& the_house, const BackendUse& use)
     : house(the_house),
-      name(std::move(its_name)),
-      backend(its_backend),
-      workers(house.world, name, house.settings.workers, {.call = house.settings.call_deadline}),
+      name(use.name),
+      backend(*use.backend),
+      sweep(use.sweep.count() != 0 ? use.sweep : house.settings.sweep),
+      workers(house.world, name, use.workers != 0 ? use.workers : house.settings.workers,
+              {.call = use.deadline.count() != 0 ? use.deadline : house.settings.call_deadline}),
       watch_(backend.watch(*this)) {}
 
 Room::~Room() {

@@ -51,7 +51,7 @@ struct House {
 /// One back-end as the accounts see it.
 class Room final : public Hints {
  public:
-  Room(House&, std::string name, Backend&);
+  Room(House&, const BackendUse&);
   ~Room();
   Room(const Room&) = delete;
   Room& operator=(const Room&) = delete;
@@ -67,6 +67,7 @@ class Room final : public Hints {
   House& house;
   const std::string name;
   Backend& backend;
+  const std::chrono::milliseconds sweep;
   Workers workers;
 
  private:

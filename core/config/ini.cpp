@@ -167,7 +167,8 @@ Result<Ini> read_ini(const std::string& path) {
   std::string text(max_file + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (in.bad() || (in.fail() && !in.eof()))
-    return fault(FaultKind::unavailable, path, fmt::format("the configuration file {} can't be read", path));
+    return fault(FaultKind::unavailable, path,
+                 fmt::format("the configuration file {} can't be read; is it a plain file?", path));
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > max_file)
     return fault(FaultKind::too_large, path, fmt::format("the configuration file {} is longer than 1 MiB", path));

@@ -37,7 +37,8 @@ Result<Bytes> read_secret_file(const std::string& path, const Warn& warn) {
   struct stat about{};
   if (::fstat(fd, &about) != 0) return refused(path, errno);
   if (!S_ISREG(about.st_mode))
-    return fault(FaultKind::invalid, path, fmt::format("the secret file {} is no plain file", path));
+    return fault(FaultKind::invalid, path,
+                 fmt::format("the secret file {} is no plain file; name one that holds the secret", path));
   if (warn && (about.st_mode & S_IROTH))
     warn(fmt::format("the secret file {} can be read by everybody on this machine; chmod 600 it", path));
   Bytes text(longest + 1, '\0');
@@ -50,11 +51,13 @@ Result<Bytes> read_secret_file(const std::string& path, const Warn& warn) {
     if (got == 0 || have == text.size()) break;
   }
   if (have > longest)
-    return fault(FaultKind::too_large, path, fmt::format("the secret file {} is longer than 64 KiB", path));
+    return fault(FaultKind::too_large, path,
+                 fmt::format("the secret file {} is longer than 64 KiB; is it the right one?", path));
   text.resize(have);
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
-  if (text.empty()) return fault(FaultKind::invalid, path, fmt::format("the secret file {} is empty", path));
+  if (text.empty())
+    return fault(FaultKind::invalid, path, fmt::format("the secret file {} is empty; write the secret into it", path));
   return text;
 }
 

@@ -161,7 +161,8 @@ std::string sample(std::string_view title, std::string_view about, const std::ve
   for (const auto& doc : docs) {
     out += "\n" + wrapped(fmt::format("{} ({})", doc.doc, doc.type), "; ", 96);
     // Required keys stand open and empty, so that starting with the sample as it is names the first one to fill in.
-    out += doc.fallback ? fmt::format(";{} = {}\n", doc.key, *doc.fallback) : fmt::format("{} =\n", doc.key);
+    out += fmt::format("{}{} ={}{}\n", doc.fallback ? ";" : "", doc.key, doc.fallback.value_or("").empty() ? "" : " ",
+                       doc.fallback.value_or(""));
   }
   return out;
 }

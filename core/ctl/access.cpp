@@ -39,7 +39,7 @@ bool is_member(uid_t uid, gid_t gid) {
 }
 
 std::unexpected<Fault> no_group(const std::string& group) {
-  return fault(FaultKind::not_found, "ctl",
+  return fault(FaultKind::not_found, "control_group",
                fmt::format("There is no group \"{}\" on this machine; add it or correct "
                            "the configuration.",
                            group));

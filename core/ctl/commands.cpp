@@ -2,7 +2,6 @@
 #include "core/ctl/commands.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
@@ -70,6 +69,8 @@ std::unexpected<Fault> unknown(const std::vector<std::string>& words) {
   std::string begun;
   for (const auto& command : commands())
     if (command.words.starts_with(words[0] + " ")) begun += (begun.empty() ? "" : ", ") + command.words;
+  if (!begun.empty() && words.size() > 1)
+    return usage(fmt::format("There is no command \"{} {}\"; there are {}.", words[0], words[1], begun));
   if (!begun.empty()) return usage(fmt::format("\"{}\" needs one more word: {}.", words[0], begun));
   return usage(fmt::format("There is no command \"{}\"; `tidegatectl --help` lists them.", words[0]));
 }
@@ -134,8 +135,6 @@ Result<void> fill_options(const Command& command, const po::variables_map& optio
       if (argument.kind == Kind::secret_file) {
         auto secret = read_secret(value);
         if (!secret) return std::unexpected(std::move(secret.error()));
-        // The path goes along for a daemon that reads the file itself; the octets are what counts.
-        request.fields[argument.field + "_file"] = std::filesystem::absolute(value).string();
         value = *std::move(secret);
       }
       request.fields[argument.field] = std::move(value);
@@ -155,7 +154,6 @@ const std::vector<Command>& commands() {
       {"user add",
        "Serve a user; prints the account password for his devices if none is given.",
        {{Kind::positional, "user", "user", "address"},
-        {Kind::option, "site", "site", "site that holds his data (default: the one whose pattern fits)"},
         {Kind::secret_file, "password-file", "password", "file that holds his account password at the relay"}}},
       {"user list", "The users, whether they are served, and why not."},
       {"user remove",
@@ -170,7 +168,7 @@ const std::vector<Command>& commands() {
        "Show the recovery key; write it down, then confirm.",
        {{Kind::flag, "confirm", "confirm", "it is written down: stop reminding"}}},
       {"status", "What runs, what does not and why: relay, back-ends, users, devices."},
-      {"queue", "What waits for which device, and what is held back for a decision."},
+      {"queue", "What waits on its way to the relay, and what the channel has carried."},
       {"resume", "Go on after another gateway used this identity, or try a paused connection now."},
       {"stop", "End the daemon in good order."}};
   return all;
@@ -188,7 +186,7 @@ std::string help(const Command& command) {
 
 std::string help() {
   std::string out =
-      "tidegatectl administers the tidegate gateway on this machine.\n\n"
+      "tidegatectl administers the Tidegate gateway on this machine.\n\n"
       "Usage: tidegatectl [--socket PATH] [--json] COMMAND …\n\nCommands:\n";
   for (const auto& command : commands()) out += fmt::format("  {}\n      {}\n", synopsis(command), command.doc);
   out += fmt::format(

@@ -25,9 +25,9 @@ void print(std::string_view text) {
 }
 
 int complain(ctl::Exit exit, const Fault& fault) {
-  fmt::print(
-      stderr, "tidegatectl: {}{}\n", fault.text,
-      fault.where.empty() || fault.where == "ctl" || fault.where == "tidegatectl" ? "" : " [" + fault.where + "]");
+  const bool said =
+      fault.where.empty() || fault.where == "ctl" || fault.where == "tidegatectl" || fault.text.contains(fault.where);
+  fmt::print(stderr, "tidegatectl: {}{}\n", fault.text, said ? "" : " [" + fault.where + "]");
   return static_cast<int>(exit);
 }
 

@@ -94,7 +94,9 @@ void Gateway::add_user(std::string user, std::string password, Done<Added> done)
   user = lower_case(std::move(user));
   if (!address_like(user))
     return done(fault(FaultKind::invalid, user, "a user is named by his mail address, like alice@example.com"));
-  if (directory_->user(user)) return done(fault(FaultKind::exists, user, "this user is there already"));
+  if (directory_->user(user))
+    return done(fault(FaultKind::exists, user,
+                      "this user is there already; tidegatectl pair makes a code for one more device"));
   auto chosen = config_.sites.of(user);
   if (!chosen) return done(std::unexpected(chosen.error()));
   if (password.empty()) password = make_password(random_octets(16));

@@ -8,7 +8,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include "core/config/secret.hpp"
 #include "core/e2e/noise.hpp"
 #include "core/e2e/session.hpp"
 
@@ -68,13 +67,6 @@ std::string fingerprint(const Bytes& key) {
   return e2e::fingerprint_text(made);
 }
 
-/// Reads what the client names as a file, so that no secret stands on a command line.
-Result<std::string> secret_of(const Request& request, std::string_view field) {
-  const auto& path = request[field];
-  if (path.empty()) return std::string();
-  return config::read_secret_file(path);
-}
-
 void say_code(Reply& reply, const std::string& user, const Gateway::Code& code) {
   reply.columns({{"user", "User"}, {"code", "Code"}, {"link", "Link"}, {"expires", "Good until"}}, true);
   reply.row({{"user", user}, {"code", code.text}, {"link", code.link}, {"expires", moment(code.expires)}});
@@ -83,13 +75,12 @@ void say_code(Reply& reply, const std::string& user, const Gateway::Code& code) 
 void on_register(Gateway& gateway, const Request& request, Reply reply) {
   auto licence = request.demand("licence");
   if (!licence) return reply.fail(licence.error());
-  auto password = secret_of(request, "password_file");
-  if (!password) return reply.fail(password.error());
-  if (password->empty())
+  const auto& password = request["password"];
+  if (password.empty())
     return reply.fail(
         {FaultKind::invalid, "register", "the licence's password is needed: --password-file FILE", {}, {}});
   gateway.register_at_relay(
-      *licence, *password,
+      *licence, password,
       [&gateway, reply = std::make_shared<Reply>(std::move(reply))](Result<wire::Registered> answer) {
         if (!answer) return reply->fail(answer.error());
         reply->columns({{"guid", "Gateway"}, {"relay", "Relay"}, {"seats", "Seats"}}, true);
@@ -103,10 +94,9 @@ void on_register(Gateway& gateway, const Request& request, Reply reply) {
 void on_user_add(Gateway& gateway, const Request& request, Reply reply) {
   auto user = request.demand("user");
   if (!user) return reply.fail(user.error());
-  auto password = secret_of(request, "password_file");
-  if (!password) return reply.fail(password.error());
-  bool given = !password->empty();
-  gateway.add_user(*user, *password,
+  const auto& password = request["password"];
+  bool given = !password.empty();
+  gateway.add_user(*user, password,
                    [given, reply = std::make_shared<Reply>(std::move(reply))](Result<Gateway::Added> added) {
                      if (!added) return reply->fail(added.error());
                      std::vector<ctl::Column> columns{{"user", "User"}};
@@ -179,6 +169,9 @@ void on_device_list(Gateway& gateway, const Request& request, Reply reply) {
                  {"connected", "Connected"},
                  {"current", "Current"},
                  {"seen", "Last session"}});
+  if (!request["user"].empty() && !gateway.directory().user(request["user"]))
+    return reply.fail(
+        {FaultKind::not_found, request["user"], "there is no such user here: tidegatectl user list shows all", {}, {}});
   auto sessions = gateway.sessions();
   for (const auto& user : gateway.directory().users()) {
     if (!request["user"].empty() && request["user"] != user.user) continue;

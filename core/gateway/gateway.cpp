@@ -63,7 +63,6 @@ Result<void> Gateway::open_state() {
   accounts_ =
       account::Accounts::make(world_, *log_,
                               {.poll_folders = std::chrono::duration_cast<std::chrono::seconds>(settings.poll_folders),
-                               .sweep = std::chrono::duration_cast<std::chrono::minutes>(settings.sweep),
                                .inline_up_to = static_cast<std::uint32_t>(settings.inline_up_to),
                                .cache_mib = settings.content_cache >> 20},
                               [this](store::ViewId view, std::uint64_t head, bool folders) {
@@ -145,7 +144,13 @@ std::vector<account::BackendUse> Gateway::uses(const config::Site& site) {
       same->kinds.insert(same->kinds.end(), kinds.begin(), kinds.end());
       continue;
     }
-    all.push_back({.name = name, .backend = entry.made->backend.get(), .kinds = std::move(kinds)});
+    const auto& pace = entry.made->settings;
+    all.push_back({.name = name,
+                   .backend = entry.made->backend.get(),
+                   .kinds = std::move(kinds),
+                   .workers = pace.workers,
+                   .deadline = pace.deadline,
+                   .sweep = pace.sweep});
   }
   return all;
 }

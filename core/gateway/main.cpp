@@ -20,7 +20,8 @@ using namespace tidegate;
 constexpr int exit_usage = 2, exit_config = 78;  // EX_CONFIG
 
 int complain(const Fault& fault, int code) {
-  std::cerr << "tidegated: " << (fault.where.empty() ? "" : fault.where + ": ") << fault.text << '\n';
+  const bool said = fault.where.empty() || fault.text.contains(fault.where);
+  std::cerr << "tidegated: " << (said ? "" : fault.where + ": ") << fault.text << '\n';
   if (!fault.cause.empty()) std::cerr << "  (" << fault.cause << ")\n";
   return code;
 }
@@ -40,6 +41,7 @@ int run(gateway::Config config) {
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
   logger->set_level(spdlog::level::from_str(config.gateway.log_level));
   logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(logger);
   gateway::Note note = [logger](int level, const std::string& line) {
     logger->log(static_cast<spdlog::level::level_enum>(level), line);
   };
@@ -79,11 +81,11 @@ int main(int argc, char** argv) {
       "Options");
   options.add_options()("help,h", "this text")("version", "the version")(
       "config,c", po::value<std::string>()->default_value("/etc/tidegate/tidegated.ini"), "the ini file")(
-      "check", "read the ini, load the plugins, make the back-ends, say what is wrong, and end")(
+      "check", "read the ini, look for its files, load the plugins, make the back-ends, say what is wrong, and end")(
       "sample", "print an annotated sample ini, and end");
   po::variables_map given;
   try {
-    po::store(po::parse_command_line(argc, argv, options), given);
+    po::store(po::command_line_parser(argc, argv).options(options).positional({}).run(), given);
     po::notify(given);
   } catch (const po::error& wrong) {
     std::cerr << "tidegated: " << wrong.what() << "; --help lists the options\n";
@@ -91,7 +93,11 @@ int main(int argc, char** argv) {
   }
   if (given.contains("help")) return std::cout << options << '\n', 0;
   if (given.contains("version")) return std::cout << "tidegated " TIDEGATE_VERSION "\n", 0;
-  if (given.contains("sample")) return std::cout << gateway::sample_config(), 0;
+  if (given.contains("sample")) {
+    const auto directory = gateway::plugin_directory();
+    plugin::Plugins all(directory);
+    return std::cout << gateway::sample_config(all, directory), 0;
+  }
   auto config = gateway::read_config(given["config"].as<std::string>());
   if (!config) return complain(config.error(), exit_config);
   if (!given.contains("check")) {
@@ -101,6 +107,7 @@ int main(int argc, char** argv) {
   sim::RealWorld world;
   plugin::Plugins plugins(config->gateway.plugins);
   int wrong = 0;
+  if (auto there = gateway::find_files(config->ini); !there) wrong = complain(there.error(), exit_config);
   for (const auto& section : config->ini.sections)
     if (section.kind == "backend")
       if (auto made = plugins.make(world, config->ini, section); !made) wrong = complain(made.error(), exit_config);

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/gateway/settings.hpp"
 
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include "core/link/url.hpp"
+
 #ifndef TIDEGATE_PLUGIN_DIR
-#define TIDEGATE_PLUGIN_DIR "/usr/lib/tidegate/plugins"
+#define TIDEGATE_PLUGIN_DIR "../lib/tidegate/plugins"
 #endif
 
 namespace tidegate::gateway {
@@ -14,10 +20,14 @@ const config::Table<Settings>& table() {
   static const config::Table<Settings> table{
       "gateway",
       "What this gateway is, where it keeps its state, and how patient it is.",
-      {config::text("relay", &Settings::relay, config::required, "Address of the relay: https://host[:port]."),
+      {config::text("relay", &Settings::relay, config::required, "Address of the relay: https://host[:port].",
+                    [](std::string_view given) {
+                      return link::parse_relay(given) ? "" : "must be https://host or https://host:port";
+                    }),
        config::path("state", &Settings::state, "/var/lib/tidegate", "Directory of the state; made if it isn't there."),
-       config::path("plugins", &Settings::plugins, TIDEGATE_PLUGIN_DIR,
-                    "Directory of the back-end plugins: plugin = imap is imap.so in it."),
+       config::path("plugins", &Settings::plugins, "",
+                    "Directory of the back-end plugins: plugin = imap is imap.so in it; default: where they were "
+                    "installed with this program."),
        config::path("control", &Settings::control, "",
                     "Unix socket for tidegatectl; default: control.sock in the state directory."),
        config::text("control_group", &Settings::control_group, "",
@@ -38,15 +48,27 @@ const config::Table<Settings>& table() {
                     "Contents up to this size are fetched along with the change that tells of them.", 0, 16 << 20),
        config::duration("poll_folders", &Settings::poll_folders, "60s",
                         "Folders that a back-end does not watch are asked this often.", 1s, 24h),
-       config::duration("sweep", &Settings::sweep, "15m", "Everything is asked this often, whatever was hinted.", 10s,
-                        24h),
        config::duration("alive", &Settings::alive, "4m",
                         "Each end of a device session says that it is alive this often.", 1s, 1h),
        config::choice(
            "log_level", &Settings::log_level, "info", "How much is logged.",
            std::vector<std::pair<std::string, std::string>>{
-               {"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "err"}})}};
+               {"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warn"}, {"error", "err"}})}};
   return table;
+}
+
+Result<void> find_files(const config::Ini& ini) {
+  for (const auto& section : ini.sections)
+    for (const auto& [key, path, line] : section.values) {
+      if (path.empty() || !(key.ends_with("_file") || key.ends_with("_dir"))) continue;
+      if (::access(path.c_str(), R_OK) == 0) continue;
+      const bool denied = errno == EACCES;
+      return fault(denied ? FaultKind::denied : FaultKind::not_found, config::place(ini, line),
+                   fmt::format("{} = {}: {}", key, path,
+                               denied ? "it may not be read; run this as the gateway's user, or check owner and mode"
+                                      : "it is not there; check the path"));
+    }
+  return {};
 }
 
 Result<Config> read_config(config::Ini ini) {
@@ -59,6 +81,7 @@ Result<Config> read_config(config::Ini ini) {
   auto sites = config::Sites::read(ini);
   if (!sites) return std::unexpected(sites.error());
   link->relay = gateway->relay;
+  if (gateway->plugins.empty()) gateway->plugins = plugin_directory();
   if (gateway->control.empty()) gateway->control = gateway->state / "control.sock";
   if (gateway->name.empty()) {
     char host[256] = "gateway";
@@ -74,8 +97,25 @@ Result<Config> read_config(const std::string& path) {
   return read_config(std::move(*ini));
 }
 
-std::string sample_config() {
-  return table().sample() + "\n" + link::table().sample() + "\n" + config::Sites::sample();
+std::filesystem::path plugin_directory() {
+  std::error_code failed;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path();
+  for (const auto* place : {TIDEGATE_PLUGIN_DIR, "../plugins"})  // installed; in a build tree
+    if (auto path = (program / place).lexically_normal(); std::filesystem::is_directory(path, failed)) return path;
+  return (program / TIDEGATE_PLUGIN_DIR).lexically_normal();
+}
+
+std::string sample_config(plugin::Plugins& plugins, const std::filesystem::path& directory) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (const auto& file : std::filesystem::directory_iterator(directory, failed))
+    if (file.path().extension() == ".so") names.push_back(file.path().stem());
+  std::ranges::sort(names);
+  auto out = table().sample() + "\n" + link::table().sample() + "\n";
+  for (const auto& name : names)
+    if (auto section = plugins.sample(name)) out += *section + "\n";
+  if (names.empty()) out += plugin::backend_table().sample() + "\n";
+  return out + config::Sites::sample();
 }
 
 }  // namespace tidegate::gateway

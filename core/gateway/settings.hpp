@@ -8,6 +8,7 @@
 #include "core/config/settings.hpp"
 #include "core/config/site.hpp"
 #include "core/link/settings.hpp"
+#include "core/plugin/plugins.hpp"
 
 namespace tidegate::gateway {
 
@@ -20,7 +21,7 @@ struct Settings {
   Pairing pairing = Pairing::mail;
   std::chrono::milliseconds pairing_expires{};
   std::uint64_t page_cache = 0, content_cache = 0, inline_up_to = 0;
-  std::chrono::milliseconds poll_folders{}, sweep{}, alive{};
+  std::chrono::milliseconds poll_folders{}, alive{};
   std::string log_level;
 };
 const config::Table<Settings>& table();
@@ -34,7 +35,11 @@ struct Config {
 /// Faults: invalid at file:line; what reading the file says.
 Result<Config> read_config(const std::string& path);
 Result<Config> read_config(config::Ini ini);
-/// The annotated sample for etc/, without the plugins' own keys.
-std::string sample_config();
+/// Whether every KEY_file and KEY_dir that the ini names can be read by this process. Fault at file:line.
+Result<void> find_files(const config::Ini&);
+/// Where the plugins lie if the ini doesn't say: beside the running program, so that an installation may be moved.
+std::filesystem::path plugin_directory();
+/// The annotated sample for etc/: every setting, those of each plugin in the directory too.
+std::string sample_config(plugin::Plugins&, const std::filesystem::path& directory);
 
 }  // namespace tidegate::gateway

@@ -76,7 +76,7 @@ void RtsLink::take_users(const wire::ActivateUsers& users) {
   status_.since = world_.reactor().wall();
   status_.last_fault.reset();
   ++status_.opened_times;
-  spdlog::info("link: open at {}, session {}, {} users", relay_.authority(), users.session, users.users.size());
+  spdlog::info("link to {}: open, session {}, {} users", relay_.authority(), users.session, users.users.size());
   auto answer = events_.opened(users);
   if (lanes_) report(std::move(answer));
 }

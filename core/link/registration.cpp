@@ -58,10 +58,12 @@ class Registration final : public Registering, ConnectionEvents {
   void complete() override {
     if (head_.status != 200) {
       auto refusal = refusal_of(relay_, head_, answer_);
+      auto& fault = refusal.fault;
       if (head_.status == 401)
-        refusal.fault.text = "The relay does not know this licence or its password; check both. " + refusal.fault.cause;
+        fault.text = fault.cause.empty() ? "The relay does not know this licence or its password; check both."
+                                         : "The relay does not register this gateway: " + fault.cause + ".";
       if (head_.status == 409)
-        refusal.fault.text = "The relay does not let this identity register; ask its operator. " + refusal.fault.cause;
+        fault.text = "The relay does not let this identity register; ask its operator. " + fault.cause;
       return later(std::unexpected(std::move(refusal.fault)));
     }
     auto registered = wire::decode_registered(answer_);

@@ -166,7 +166,10 @@ void RtsLink::rest() {
   status_.session = 0;
   const auto code = std::exchange(lost_code_, wire::Code::unavailable);
   const auto text = status_.last_fault ? status_.last_fault->text : std::string("The gateway closed the session.");
-  if (status_.last_fault) spdlog::warn("link: {}: {} ({})", status_.last_fault->where, text, status_.last_fault->cause);
+  if (status_.last_fault) {
+    const auto& cause = status_.last_fault->cause;
+    spdlog::warn("link to {}: {}{}", relay_.authority(), text, cause.empty() ? "" : " (" + cause + ")");
+  }
   const auto answers = requests_.lost();
   const bool superseded = status_.state == LinkState::superseded;
   const auto fault = status_.last_fault.value_or(Fault{});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/plugin/plugins.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <mutex>
 #include <utility>
@@ -110,8 +111,8 @@ const config::Table<BackendSettings>& backend_table() {
        config::integer("workers", &BackendSettings::workers, "16",
                        "Threads that may work for this back-end at once; one that hangs harms only its own users.", 1,
                        256),
-       config::duration("sweep", &BackendSettings::sweep, "5m",
-                        "How often everything is looked at although no hint came, to make lost hints good.", 1s, 24h),
+       config::duration("sweep", &BackendSettings::sweep, "15m",
+                        "How often everything is looked at although no hint came, to make lost hints good.", 10s, 24h),
        config::duration("deadline", &BackendSettings::deadline, "60s", "Longest time one call may take.", 1s, 1h)}};
   return table;
 }
@@ -179,7 +180,10 @@ Result<Made> Plugins::make(sim::World& world, const config::Ini& ini, const conf
         world, section.title, std::map<std::string, std::string, std::less<>>(values.begin(), values.end()), log_);
     auto backend = loaded.plugin->make(*host, values);
     if (!backend) {
-      if (backend.error().where.empty()) backend.error().where = config::place(ini, section.line);
+      auto& where = backend.error().where;
+      const auto* value = section.find(where);
+      if (value || where.empty() || std::ranges::find(*keys, where, &config::KeyDoc::key) != keys->end())
+        where = config::place(ini, value ? value->line : section.line);
       return std::unexpected(backend.error());
     }
     if (!*backend) return bad(FaultKind::invalid, loaded.path, "its make() gave neither a back-end nor a fault");
@@ -204,7 +208,16 @@ Result<std::string> Plugins::sample(const std::string& name) {
   return caught((*found)->path, "settings()", [&]() -> Result<std::string> {
     auto keys = keys_of((*found)->path, *(*found)->plugin);
     if (!keys) return std::unexpected(keys.error());
-    return config::sample("backend:NAME", fmt::format("With plugin = {}.", (*found)->name), *keys);
+    const auto& loaded = **found;
+    auto text =
+        config::sample(fmt::format("backend:{}", loaded.name),
+                       fmt::format("A back-end with the plugin {}. A back-end is a server, or a group of servers "
+                                   "with one way in; its name behind the colon is yours to choose. Leave this "
+                                   "section out if you don't need it.",
+                                   loaded.name),
+                       *keys);
+    constexpr std::string_view open = "\nplugin =";
+    return text.insert(text.find(open) + open.size(), " " + loaded.name);
   });
 }
 

@@ -29,7 +29,7 @@ namespace tidegate::plugin {
 struct BackendSettings {
   std::string plugin;
   std::uint32_t workers = 16;                  ///< threads of its pool
-  std::chrono::milliseconds sweep{300'000};    ///< how often everything is looked at although no hint came
+  std::chrono::milliseconds sweep{900'000};    ///< how often everything is looked at although no hint came
   std::chrono::milliseconds deadline{60'000};  ///< of one verb
 };
 const config::Table<BackendSettings>& backend_table();

@@ -34,7 +34,7 @@ struct AccountBed : store::LogBed {
       });
     }
     auto made = store::answer_of<ViewId>(world, [&](auto done) {
-      accounts->start(user, "hq", {{"mail", &backend, std::move(kinds)}}, std::move(done));
+      accounts->start(user, "hq", {{"mail", &backend, std::move(kinds), 0, 0s, backend_sweep}}, std::move(done));
     });
     ASSERT_TRUE(made);
     view_id = *made;
@@ -59,6 +59,7 @@ struct AccountBed : store::LogBed {
 
   ScriptedBackend backend;
   Settings settings;
+  std::chrono::milliseconds backend_sweep{0};
   std::unique_ptr<Accounts> accounts;
   ViewId view_id = 0;
   std::vector<std::pair<ViewId, std::uint64_t>> heads;
@@ -234,6 +235,16 @@ TEST(Accounts, TheSweepFindsWhatNoHintTold) {
   bed.wait(12min);
   EXPECT_THAT(bed.ids(), ElementsAre());
   bed.wait(6min);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+}
+
+TEST(Accounts, ABackendMaySweepAtItsOwnPace) {
+  AccountBed bed;
+  bed.backend_sweep = 20s;
+  bed.serve();
+  bed.wait(2s);
+  bed.backend.add("old", "m1");
+  bed.wait(25s);
   EXPECT_THAT(bed.ids(), ElementsAre("m1"));
 }
 

@@ -111,7 +111,7 @@ TEST(Settings, TheSampleReadsBackAsTheDefaults) {
   // Every commented default, switched on, must be what the table does anyway.
   text.replace(text.find("relay ="), 7, "relay = https://r");
   for (std::size_t at = 0; (at = text.find("\n;", at)) != text.npos; ++at)
-    if (text[at + 2] != ' ' && !text.substr(at, text.find('\n', at + 1) - at).ends_with("= ")) text.erase(at + 1, 1);
+    if (text[at + 2] != ' ' && !text.substr(at, text.find('\n', at + 1) - at).ends_with("=")) text.erase(at + 1, 1);
   auto all = read(text);
   ASSERT_TRUE(all) << all.error().where << all.error().text << '\n' << text;
   EXPECT_EQ(all->beat, 10s);

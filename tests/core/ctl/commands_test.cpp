@@ -23,11 +23,12 @@ std::string wrong(std::vector<std::string> words) {
 }
 
 TEST(CommandsTest, words_positionals_and_options_in_any_order) {
-  auto one = parsed({"--json", "user", "add", "anna@example.com", "--site", "hq", "--socket", "/tmp/s"});
+  auto one = parsed({"--json", "user", "add", "anna@example.com", "--password-file", "pw", "--socket", "/tmp/s"});
   ASSERT_TRUE(one) << one.error().text;
   EXPECT_EQ(one->request.command, "user add");
   EXPECT_EQ(one->request["user"], "anna@example.com");
-  EXPECT_EQ(one->request["site"], "hq");
+  EXPECT_EQ(one->request["password"], "hunter2");
+  EXPECT_EQ(one->request["password_file"], "") << "the daemon gets the octets: it may not be able to read the file";
   EXPECT_TRUE(one->json);
   EXPECT_EQ(one->socket, "/tmp/s");
   one = parsed({"device", "revoke", "anna@example.com", "0011"});
@@ -56,10 +57,11 @@ TEST(CommandsTest, wrong_usage_says_what_to_type) {
   EXPECT_THAT(wrong({}), HasSubstr("--help"));
   EXPECT_THAT(wrong({"frobnicate"}), HasSubstr("no command \"frobnicate\""));
   EXPECT_THAT(wrong({"user"}), HasSubstr("user add"));
+  EXPECT_THAT(wrong({"user", "frob", "x"}), HasSubstr("no command \"user frob\"; there are user add"));
   EXPECT_THAT(wrong({"user", "add"}), HasSubstr("USER is missing: tidegatectl user add USER"));
   EXPECT_THAT(wrong({"pair", "a", "b"}), HasSubstr("\"b\" is one word too many"));
   EXPECT_THAT(wrong({"status", "--frob"}), HasSubstr("--frob"));
-  EXPECT_THAT(wrong({"user", "add", "a", "--site"}), HasSubstr("site"));
+  EXPECT_THAT(wrong({"user", "add", "a", "--password-file"}), HasSubstr("password-file"));
   EXPECT_THAT(wrong({"user", "add", "a", "--sit", "x"}), HasSubstr("--sit"));  // never guessed
 }
 
@@ -71,7 +73,7 @@ TEST(CommandsTest, help_covers_every_command) {
     EXPECT_THAT(help(command), HasSubstr(command.doc));
   }
   EXPECT_THAT(all->help, HasSubstr("Exit codes"));
-  EXPECT_THAT(parsed({"user", "add", "--help"})->help, HasSubstr("--site"));
+  EXPECT_THAT(parsed({"user", "add", "--help"})->help, HasSubstr("--password-file"));
   EXPECT_TRUE(parsed({"--version"})->version);
 }
 

@@ -53,7 +53,7 @@ TEST_F(PluginsTest, AGoodOneIsMadeWithItsValuesAndDefaults) {
   EXPECT_EQ(made->plugin, "bad");
   EXPECT_EQ(made->version, "6.6.6");
   EXPECT_EQ(made->settings.workers, 4U);
-  EXPECT_EQ(made->settings.sweep, 5min);
+  EXPECT_EQ(made->settings.sweep, 15min);
   ASSERT_EQ(said_.size(), 2U);
   EXPECT_EQ(said_[1], "[backend:a] host=h;port=143;password_file=;password_dir=;");
 }
@@ -109,6 +109,9 @@ TEST_F(PluginsTest, KeysAreHeldAgainstThePluginsTable) {
   fault = fault_of(good + "host = wrong\n");
   one_line(fault, FaultKind::invalid, "host must not be wrong");
   EXPECT_EQ(fault.where, "t.ini:1");
+  fault = fault_of(good + "host = h\nport = wrong\n");
+  one_line(fault, FaultKind::invalid, "port must not be wrong");
+  EXPECT_EQ(fault.where, "t.ini:4") << "a where that is a key becomes its line";
 }
 
 TEST_F(PluginsTest, ThrowingVerbsAreFaultsThatNamePluginAndVerb) {
@@ -166,7 +169,10 @@ TEST_F(PluginsTest, ManualAndSampleTellOfBothTables) {
   auto manual = plugins_.manual(bad("good"));
   ASSERT_TRUE(manual);
   EXPECT_TRUE(manual->contains("`workers`") && manual->contains("`port`") && manual->contains("`143`"));
-  EXPECT_TRUE(plugins_.sample(bad("good"))->contains(";port = 143"));
+  const auto sample = *plugins_.sample(bad("good"));
+  EXPECT_TRUE(sample.contains(";port = 143") && sample.contains("[backend:bad]\n") &&
+              sample.contains("\nplugin = bad\n"))
+      << sample;
 }
 
 TEST(AbiRefusal, EachFieldHasItsSentence) {

@@ -245,6 +245,14 @@ TEST_F(AdminTest, WrongWordsSayWhatIsRight) {
     EXPECT_FALSE(answer.ok);
     EXPECT_TRUE(answer.text.starts_with("usage: ")) << answer.text;
   }
+  EXPECT_TRUE(run({"licence", "add", "x", "--seats", "no"}).text.contains("--seats must be"));
+  EXPECT_TRUE(run({"licence", "add", "x"}).text.contains("--seats must be"));
+  EXPECT_EQ(unknown_subcommand({"user", "list"}), "");
+  EXPECT_EQ(unknown_subcommand({"audit", "--last", "3"}), "");
+  EXPECT_EQ(unknown_subcommand({"frob"}), "there is no subcommand \"frob\"; tidegate-relay --help shows all");
+  EXPECT_EQ(unknown_subcommand({"device"}), "\"device\" needs one more word: device list, device revoke");
+  EXPECT_EQ(unknown_subcommand({"device", "frob"}),
+            "there is no subcommand \"device frob\"; there are device list, device revoke");
   EXPECT_FALSE(run({"nonsense"}).ok);
   EXPECT_FALSE(run({}).ok);
   EXPECT_FALSE(run({"licence", "add", "x", "--seats", "1", "--expires", "2027-02-30"}).ok);

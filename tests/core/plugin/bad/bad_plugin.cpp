@@ -80,6 +80,7 @@ class BadPlugin final : public Plugin {
     return std::unique_ptr<Backend>();
 #endif
     if (values[0].second == "wrong") return fault(FaultKind::invalid, {}, "host must not be wrong");
+    if (values[1].second == "wrong") return fault(FaultKind::invalid, "port", "port must not be wrong");
     return std::make_unique<BadBackend>(host);
   }
 };

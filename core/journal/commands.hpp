@@ -94,6 +94,8 @@ class Commands {
   void run(Lane&, const store::CommandRow&, e2e::Command);
   void look_up(std::shared_ptr<Run>);
   void folders(const std::shared_ptr<Run>&, std::vector<store::FolderRow>);
+  void item(const std::shared_ptr<Run>&, std::vector<store::FolderRow>);
+  void created_here(const std::shared_ptr<Run>&);
   void ready(std::shared_ptr<Run>);
   void act(std::shared_ptr<Run>);
   void acted(std::shared_ptr<Run>, Result<void>);

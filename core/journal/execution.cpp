@@ -105,23 +105,38 @@ void Commands::folders(const std::shared_ptr<Run>& run, std::vector<store::Folde
     return ready(run);
   }
   if (command.verb == e2e::Verb::create || command.verb == e2e::Verb::send) return ready(run);
-  wiring_.log.items(run->view, {command.gid},
-                    if_alive([this, run, rows = std::move(rows)](Result<std::vector<store::ItemRow>> items) {
-                      if (!items) return again(run, items.error());
-                      if (items->empty() || items->front().seq_gone != 0) {
-                        const auto missing = gone("The item is no longer in the store.");
-                        const auto verdict =
-                            judge(run->order->command.verb, run->order->repeated, FaultKind::not_found);
-                        return finish(run, verdict == Verdict::done ? std::nullopt : std::optional(missing));
-                      }
-                      const auto& item = items->front();
-                      run->order->item = item.id;
-                      run->order->backend = item.backend;
-                      for (const auto& row : rows)
-                        if (std::ranges::find(item.folders, row.gid) != item.folders.end())
-                          run->order->scopes.push_back(row.scope);
-                      ready(run);
-                    }));
+  item(run, std::move(rows));
+}
+
+void Commands::item(const std::shared_ptr<Run>& run, std::vector<store::FolderRow> rows) {
+  auto found = [this, run, rows = std::move(rows)](Result<std::vector<store::ItemRow>> items) {
+    if (!items) return again(run, items.error());
+    if (items->empty() || items->front().seq_gone != 0) return created_here(run);
+    const auto& row = items->front();
+    run->order->item = row.id;
+    run->order->backend = row.backend;
+    for (const auto& folder : rows)
+      if (std::ranges::find(row.folders, folder.gid) != row.folders.end()) run->order->scopes.push_back(folder.scope);
+    ready(run);
+  };
+  wiring_.log.items(run->view, {run->order->command.gid}, if_alive(std::move(found)));
+}
+
+/// No item has this gid: is it what a device chose for one that it created?
+void Commands::created_here(const std::shared_ptr<Run>& run) {
+  wiring_.log.chosen(run->view, run->order->command.gid, if_alive([this, run](Result<store::Chosen> chosen) {
+                       if (!chosen) return again(run, chosen.error());
+                       auto& order = *run->order;
+                       if (chosen->backend.empty()) {
+                         const auto verdict = judge(order.command.verb, order.repeated, FaultKind::not_found);
+                         if (verdict == Verdict::done) return finish(run, std::nullopt);
+                         return finish(run, gone("The item is no longer in the store."));
+                       }
+                       order.command.gid = chosen->gid;
+                       order.item = chosen->id;
+                       order.backend = chosen->backend;
+                       ready(run);
+                     }));
 }
 
 void Commands::ready(std::shared_ptr<Run> run) {

@@ -245,7 +245,7 @@ void PageApply::add(const Upsert& u, std::size_t index) {
   item.size = static_cast<std::int64_t>(u.size);
   item.flags = u.flags;
   item.listing = generation_;
-  const auto chosen = take_chosen(database_, page_.view, backend_, u.id);
+  const auto chosen = chosen_for(database_, page_.view, backend_, u.id);
   item.gid = chosen ? *chosen : edit_.new_gid("item", page_.backend, u.folders.front(), u.id);
   // A gid is taken when an item that first had this id lives on under another one: then the count goes into it.
   for (int n = 2; edit_.gid_taken(item.gid); ++n) {

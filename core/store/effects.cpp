@@ -71,9 +71,14 @@ std::int64_t scope_of(ViewEdit& edit, std::int64_t backend, const Gid& folder) {
 }
 
 std::uint64_t move(ViewEdit& edit, const Effect& effect) {
-  const auto place = find(edit, effect.gid);
   // Without the new id the item goes on by its fingerprint, when the pages of both folders come.
-  if (!place || effect.written.id.empty()) return 0;
+  if (effect.written.id.empty()) return 0;
+  const auto place = find(edit, effect.gid);
+  if (!place) {  // created by a device, and no page has named it yet
+    edit.database().run("UPDATE OR REPLACE chosen_gids SET id = ? WHERE view = ? AND gid = ?", blob(effect.written.id),
+                        edit.view(), blob(effect.gid));
+    return 0;
+  }
   Item after = place->item;
   const auto at = after.folders.find(view_of(effect.from));
   if (at != Bytes::npos) after.folders.erase(at, effect.from.size());
@@ -95,6 +100,7 @@ std::uint64_t move(ViewEdit& edit, const Effect& effect) {
 }
 
 std::uint64_t remove(ViewEdit& edit, const Effect& effect) {
+  edit.database().run("DELETE FROM chosen_gids WHERE view = ? AND gid = ?", edit.view(), blob(effect.gid));
   const auto place = find(edit, effect.gid);
   if (!place) return 0;
   edit.bury(place->item);
@@ -106,14 +112,14 @@ Effected create(ViewEdit& edit, const Effect& effect, std::int64_t now_unix) {
   if (effect.written.id.empty()) return made;
   auto& database = edit.database();
   const auto backend = edit.backend_number(effect.backend);
+  // Also if a page named it first: commands that the device has sent already name it by its own gid.
+  database.run("INSERT OR REPLACE INTO chosen_gids(view, backend, id, gid, since) VALUES(?, ?, ?, ?, ?)", edit.view(),
+               backend, blob(effect.written.id), blob(effect.gid), now_unix);
+  database.run("DELETE FROM chosen_gids WHERE since < ?", now_unix - choice_kept);
   if (const auto there = edit.by_id(backend, effect.written.id); there && there->seq_gone == 0) {
     made.gid = there->gid;
     made.seq = static_cast<std::uint64_t>(std::max(there->seq_added, std::max(there->seq_body, there->seq_meta)));
-    return made;
   }
-  database.run("INSERT OR IGNORE INTO chosen_gids(view, backend, id, gid, since) VALUES(?, ?, ?, ?, ?)", edit.view(),
-               backend, blob(effect.written.id), blob(effect.gid), now_unix);
-  database.run("DELETE FROM chosen_gids WHERE since < ?", now_unix - choice_kept);
   return made;
 }
 
@@ -143,16 +149,21 @@ Result<Effected> apply_effect(Database& database, const EditContext& context, co
   return made;
 }
 
-std::optional<Gid> take_chosen(Database& database, ViewId view, std::int64_t backend, View id) {
-  Gid gid{};
-  {
-    Query query(database, "SELECT gid FROM chosen_gids WHERE view = ? AND backend = ? AND id = ?", view, backend,
-                blob(id));
-    if (!query.row()) return std::nullopt;
-    gid = query.array<16>(0);
-  }
-  database.run("DELETE FROM chosen_gids WHERE view = ? AND backend = ? AND id = ?", view, backend, blob(id));
-  return gid;
+std::optional<Gid> chosen_for(Database& database, ViewId view, std::int64_t backend, View id) {
+  Query query(database, "SELECT gid FROM chosen_gids WHERE view = ? AND backend = ? AND id = ?", view, backend,
+              blob(id));
+  if (!query.row()) return std::nullopt;
+  return query.array<16>(0);
+}
+
+Chosen find_chosen(Database& database, ViewId view, const Gid& gid) {
+  Query query(database,
+              "SELECT b.name, c.id, i.gid FROM chosen_gids c JOIN backends b ON b.no = c.backend LEFT JOIN items i ON "
+              "i.view = c.view AND i.backend = c.backend AND i.id = c.id AND i.seq_gone = 0 "
+              "WHERE c.view = ? AND c.gid = ?",
+              view, blob(gid));
+  if (!query.row()) return {};
+  return {query.null(2) ? gid : query.array<16>(2), query.bytes(0), query.bytes(1)};
 }
 
 }  // namespace tidegate::store

@@ -104,6 +104,13 @@ struct Effected {
   std::uint64_t seq = 0, head = 0;
 };
 
+/// What a gid stands for that no item of the log has: one that a device chose for what it created.
+struct Chosen {
+  Gid gid{};            ///< the item's own, if a page named the item first; else the chosen one
+  std::string backend;  ///< empty: nothing is known of that gid
+  Bytes id;
+};
+
 struct BackfillQuery {
   Gid folder{};
   std::uint64_t snapshot = 0;
@@ -165,6 +172,7 @@ class Log {
   virtual void backfill(ViewId, BackfillQuery, std::size_t limit, Done<std::vector<ItemRow>>) = 0;
   virtual void backfill_remaining(ViewId, BackfillQuery, Done<std::uint64_t>) = 0;
   virtual void items(ViewId, std::vector<Gid>, Done<std::vector<ItemRow>>) = 0;
+  virtual void chosen(ViewId, const Gid&, Done<Chosen>) = 0;
   virtual void buckets(ViewId, std::vector<Gid> folders, Done<std::vector<Bucket>>) = 0;
   virtual void bucket(ViewId, Gid folder, std::uint32_t month, Done<std::vector<ItemRow>>) = 0;
 

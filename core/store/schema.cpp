@@ -122,10 +122,11 @@ CREATE TABLE command_contents(                -- until the command is done
   PRIMARY KEY(user, device, id, at)
 ) WITHOUT ROWID;
 
-CREATE TABLE chosen_gids(                     -- of items that a device created and no listing has named yet
+CREATE TABLE chosen_gids(                     -- of items that devices created, for a day: what pages and commands name
   view INTEGER NOT NULL, backend INTEGER NOT NULL, id BLOB NOT NULL, gid BLOB NOT NULL, since INTEGER NOT NULL,
   PRIMARY KEY(view, backend, id)
 ) WITHOUT ROWID;
+CREATE INDEX chosen_gids_by_gid ON chosen_gids(view, gid);
 
 CREATE TABLE send_ledger(    -- every mail handed to SMTP, before it is
   user TEXT NOT NULL, command BLOB NOT NULL, message_id TEXT NOT NULL,

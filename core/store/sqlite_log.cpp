@@ -278,6 +278,10 @@ void SqliteLog::items(ViewId view, std::vector<Gid> gids, Done<std::vector<ItemR
       [view, gids = std::move(gids)](Database& database) { return find_items(database, view, gids); }, std::move(done));
 }
 
+void SqliteLog::chosen(ViewId view, const Gid& gid, Done<Chosen> done) {
+  readers_->read<Chosen>([=](Database& database) { return find_chosen(database, view, gid); }, std::move(done));
+}
+
 void SqliteLog::buckets(ViewId view, std::vector<Gid> folders, Done<std::vector<Bucket>> done) {
   readers_->read<std::vector<Bucket>>(
       [view, folders = std::move(folders)](Database& database) { return find_buckets(database, view, folders); },

@@ -39,6 +39,7 @@ class SqliteLog final : public Log {
   void backfill(ViewId, BackfillQuery, std::size_t limit, Done<std::vector<ItemRow>>) override;
   void backfill_remaining(ViewId, BackfillQuery, Done<std::uint64_t>) override;
   void items(ViewId, std::vector<Gid>, Done<std::vector<ItemRow>>) override;
+  void chosen(ViewId, const Gid&, Done<Chosen>) override;
   void buckets(ViewId, std::vector<Gid> folders, Done<std::vector<Bucket>>) override;
   void bucket(ViewId, Gid folder, std::uint32_t month, Done<std::vector<ItemRow>>) override;
 

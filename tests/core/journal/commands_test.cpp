@@ -186,6 +186,40 @@ TEST(Commands, CreateThatAPageToldFirstAnswersItsGid) {
   EXPECT_EQ(bed.box.mails.size(), 3U) << "looked for it and found it";
 }
 
+TEST(Commands, WhatADeviceCreatedCanBeNamedBeforeAnyPageNamesIt) {
+  CommandBed bed;
+  const auto create = bed.creating("hello");
+  bed.insist(create);
+  auto flags = bed.command(e2e::Verb::set_flags);
+  flags.gid = create.gid;
+  flags.flags_add = flagged;
+  EXPECT_EQ(bed.insist(flags).fault, 0U);
+  EXPECT_EQ(bed.box.mails["100"].flags, seen | flagged);
+  auto move = bed.command(e2e::Verb::move);
+  move.gid = create.gid;
+  move.folder = bed.folder_gid("in");
+  move.to = bed.folder_gid("old");
+  EXPECT_EQ(bed.insist(move).fault, 0U);
+  EXPECT_TRUE(bed.apply(bed.view_id, "old", {store::item("101", "old", 30)}, "b"));
+  EXPECT_EQ(bed.gid_of("101"), create.gid);
+}
+
+TEST(Commands, TheGidADeviceChoseLeadsToTheItemThatAPageNamedFirst) {
+  CommandBed bed;
+  const auto create = bed.creating("hello");
+  bed.box.faults_after.push_back(of(FaultKind::unavailable));
+  bed.say(create);
+  ASSERT_TRUE(bed.world.run_until([&] { return bed.box.mails.contains("100"); }, 10s));
+  EXPECT_TRUE(bed.apply(bed.view_id, "in", {store::item("100", "in", 30)}, "b"));
+  auto flags = bed.command(e2e::Verb::set_flags);  // sent before the create's result came
+  flags.gid = create.gid;
+  flags.flags_add = flagged;
+  const auto result = bed.insist(flags);
+  EXPECT_EQ(result.fault, 0U);
+  EXPECT_EQ(result.gid, bed.gid_of("100"));
+  EXPECT_NE(result.gid, create.gid);
+}
+
 TEST(Commands, ContentInPartsIsWholeOrRefused) {
   CommandBed bed;
   auto command = bed.creating("");

@@ -71,6 +71,9 @@ class Log final : public store::Log {
   void expire_anchor(store::ViewId, const std::string&, tidegate::View, Done<void> done) override {
     answer_void(std::move(done));
   }
+  void chosen(store::ViewId, const Gid& gid, Done<store::Chosen> done) override {
+    answer(std::move(done), store::Chosen{.gid = gid, .backend = {}, .id = {}});
+  }
   void effect(store::Effect effect, Done<store::Effected> done) override {
     answer(std::move(done), store::Effected{.gid = effect.gid, .seq = 0, .head = now.head});
   }

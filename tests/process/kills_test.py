@@ -50,8 +50,12 @@ class Kills(unittest.TestCase):
                 st.wait_for("device and store to be equal", same, 120)
             except st.StageError:
                 there, here = st.maildir_hashes(store), device.files()
+                said = []
+                while not device.events.empty():
+                    said.append(device.events.get())
+                said = "\n".join(str(each) for each in said if each.get("event") != "item")
                 self.fail(f"missing {len(set(there) - set(here))}, too many {len(set(here) - set(there))}, twice "
-                          f"{sum(n > 1 for n in here.values())}\n--- device\n{device.process.tail()}\n--- gateway\n"
+                          f"{sum(n > 1 for n in here.values())}\n--- device\n{device.process.tail()}{said[-4000:]}\n--- gateway\n"
                           f"{stage.gateway.tail()}\n--- relay\n{stage.relay.tail()}")
             self.assertGreater(len(device.files()), 200)
 

@@ -33,7 +33,7 @@ class ScriptedStore {
     folders_.at(folder).at(id).flags = flags;
     record(folder, id);
   }
-  void remove(const std::string& folder, const std::string& id) {
+  void remove(const std::string& folder, const std::string id) {  // a copy: the caller's may be the key that goes
     folders_.at(folder).erase(id);
     record(folder, id);
   }

@@ -219,8 +219,8 @@ void Agent::deliver(Bytes message, Bytes token, Done<void> done) {
       return !row.gone && row.backend == agent->room_.name && row.role == Role::inbox;
     });
     if (inbox == folders->end()) {
-      return done(
-          fault(FaultKind::unavailable, agent->room_.name, "The mailbox's inbox is not known yet; it is tried again."));
+      return done(fault(FaultKind::unavailable, agent->room_.name,
+                        "The mailbox's inbox is not known yet; see `tidegatectl user list`."));
     }
     const auto now = std::chrono::floor<std::chrono::seconds>(agent->room_.house.world.reactor().wall());
     Errand delivery;

@@ -64,6 +64,9 @@ bool address_like(std::string_view user) {
          std::ranges::none_of(user, [](unsigned char c) { return c <= ' ' || c == 0x7f; });
 }
 
+constexpr auto inbox_known_within = std::chrono::seconds(60);
+constexpr auto inbox_asked_every = std::chrono::milliseconds(500);
+
 }  // namespace
 
 Bytes Gateway::random_octets(std::size_t count) {
@@ -154,7 +157,21 @@ void Gateway::mail_code(const std::string& user, const Code& code, Done<void> do
                                 .link = code.link,
                                 .expires = code.expires},
                                world_.reactor().wall(), random_octets(16));
-  accounts_->deliver(user, std::move(letter), random_octets(16), std::move(done));
+  deliver(user, std::move(letter), random_octets(16), world_.reactor().now() + inbox_known_within, std::move(done));
+}
+
+/// A user who was added a moment ago has no inbox yet: it is known after the first look at his mailbox.
+void Gateway::deliver(const std::string& user, Bytes letter, Bytes token, sim::Instant until, Done<void> done) {
+  accounts_->deliver(user, letter, token,
+                     [this, user, letter, token, until, done = std::move(done)](Result<void> delivered) mutable {
+                       const bool again = !delivered && delivered.error().kind == FaultKind::unavailable;
+                       if (!again || world_.reactor().now() >= until) return done(std::move(delivered));
+                       deliveries_[user] = world_.reactor().after(
+                           inbox_asked_every, [this, user, letter, token, until, done = std::move(done)]() mutable {
+                             deliveries_.erase(user);
+                             deliver(user, std::move(letter), std::move(token), until, std::move(done));
+                           });
+                     });
 }
 
 void Gateway::device_paired(const store::DeviceRow& device) {

@@ -101,6 +101,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void device_paired(const store::DeviceRow&);
   void pair_new_user(Added, Done<Added>);
   void mail_code(const std::string& user, const Code&, Done<void>);
+  void deliver(const std::string& user, Bytes letter, Bytes token, sim::Instant until, Done<void>);
   void announce_codes();
   std::vector<account::BackendUse> uses(const config::Site&);
   Bytes random_octets(std::size_t);
@@ -126,6 +127,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   wire::Instance instance_;
   std::unordered_map<std::uint64_t, std::move_only_function<void(wire::Answer)>> asked_;
   std::unique_ptr<link::Registering> registering_;
+  std::map<std::string, std::unique_ptr<Timer>> deliveries_;  // of users whose inbox isn't known yet
   std::unique_ptr<link::Link> link_;
   std::deque<Alarm> alarms_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // callbacks of work that outlives us look here

@@ -51,13 +51,15 @@ int run(gateway::Config config) {
                           [note](int level, std::string_view line) { note(level, std::string(line)); });
   auto control = config.gateway.control;
   auto group = config.gateway.control_group;
-  auto made = gateway::Gateway::make(world, std::move(config), plugins, note);
-  if (!made) return complain(made.error(), 1);
   auto access = ctl::access_for(group);
   if (!access) return complain(access.error(), exit_config);
+  // The socket first: a second process on the same state ends here, before it touches that.
+  if (auto there = world.files().make_directories(config.gateway.state); !there) return complain(there.error(), 1);
   auto server = ctl::CtlServer::make(world, control, *access);
   if (!server) return complain(server.error(), 1);
   if (auto opened = ctl::open_to_group(control, group); !opened) return complain(opened.error(), 1);
+  auto made = gateway::Gateway::make(world, std::move(config), plugins, note);
+  if (!made) return complain(made.error(), 1);
   auto stop = [&world] { world.reactor().post([&world] { world.stop(); }); };
   gateway::serve_commands(**server, **made, stop);
   world.on_signal([&](int signal) {

@@ -33,6 +33,8 @@ struct Position {
   Epoch epoch{};
   std::uint64_t live = 0;
   std::vector<Job> jobs;
+  std::uint64_t base = 0;  ///< contents of all that was added or rewritten up to here were sent; `live` runs ahead of
+                           ///< it while the device catches up, since items come in the order of their last change
   bool operator==(const Position&) const = default;
 };
 

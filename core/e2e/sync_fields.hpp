@@ -32,6 +32,7 @@ void fields(auto& f, Is<Position> auto& m) {
   f.octets(2, m.epoch);
   f.scalar(3, m.live);
   f.messages(4, m.jobs, max_list);
+  f.scalar(5, m.base);
 }
 void fields(auto& f, Is<Packed> auto& m) {
   f.scalar(1, m.how);

@@ -15,7 +15,7 @@ void Feed::start_compare(const store::Head& head) {
   comparing_ = true;
   compare_last_ = false;
   head_ = std::max(head_, head.head);
-  position_ = {.view = view_.id, .epoch = head.epoch, .live = head.head, .jobs = {}};
+  position_ = {.view = view_.id, .epoch = head.epoch, .live = head.head, .jobs = {}, .base = head.head};
   list_buckets(head);
 }
 

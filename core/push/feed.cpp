@@ -99,6 +99,8 @@ void Feed::step(const std::function<bool()>& room) {
   if (live_complete_) {
     live_complete_ = false;
     position_.live = std::max(position_.live, batch_head_);
+    // What was left out may come under another number; its content must still be owed then.
+    if (left_out_.empty()) position_.base = position_.live;
     mark_due_ = true;
   }
   if (auto* finished = job(complete_job_)) {
@@ -169,10 +171,14 @@ void Feed::ask_live() {
 }
 
 void Feed::take_live(std::vector<store::ItemRow> rows, std::uint64_t head, bool complete) {
+  const bool filling = !std::ranges::all_of(position_.jobs, &e2e::Job::done);
   for (auto& row : rows) {
-    // design 5: content goes along only if it is new to the device, else metadata.
-    bool content = row.seq_gone <= position_.live &&
-                   (row.seq_added > position_.live || row.seq_body > position_.live || left_out_.contains(row.gid));
+    // design 5: content goes along only if it may be new to the device, else metadata. `live` cannot tell: an item
+    // added at 15 and flagged at 264 comes as the 264th, to a device that may have stood at 200 when it was cut off.
+    // And a move may carry an item from a folder whose back-fill has not come to it into one whose back-fill has
+    // passed.
+    const bool fresh = row.seq_added > position_.base || row.seq_body > position_.base;
+    const bool content = row.seq_gone <= position_.live && (fresh || filling || left_out_.contains(row.gid));
     enqueue(std::move(row), 0, content);
   }
   live_complete_ = complete;

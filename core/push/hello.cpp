@@ -31,7 +31,7 @@ int order_of(const store::FolderRow& folder) {
 
 /// A new device starts live at the head; what is there already comes by one job a folder.
 e2e::Position first_position(store::ViewId view, const store::Head& head, std::vector<store::FolderRow> folders) {
-  e2e::Position position{.view = view, .epoch = head.epoch, .live = head.head, .jobs = {}};
+  e2e::Position position{.view = view, .epoch = head.epoch, .live = head.head, .jobs = {}, .base = head.head};
   std::ranges::sort(folders, {}, [](const store::FolderRow& each) { return std::pair(order_of(each), each.name); });
   std::uint64_t id = 1;
   for (const auto& folder : folders)
@@ -40,7 +40,8 @@ e2e::Position first_position(store::ViewId view, const store::Head& head, std::v
 }
 
 bool usable(const e2e::Position& presented, const store::Head& head) {
-  return presented.epoch == head.epoch && presented.live <= head.head && presented.live >= head.floor;
+  return presented.epoch == head.epoch && presented.live <= head.head && presented.live >= head.floor &&
+         presented.base <= presented.live;
 }
 
 }  // namespace
@@ -122,7 +123,7 @@ void DeviceSession::open_view(const e2e::Hello& said, const store::ViewRow& view
     info.start = first_position(view.id, head, std::move(folders));
   } else if (cloned_ || !usable(*presented, head)) {
     info.compare = true;
-    info.start = {.view = view.id, .epoch = head.epoch, .live = head.head, .jobs = {}};
+    info.start = {.view = view.id, .epoch = head.epoch, .live = head.head, .jobs = {}, .base = head.head};
   } else {
     info.start = *presented;
   }

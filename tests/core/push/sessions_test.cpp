@@ -179,7 +179,7 @@ TEST_F(SessionsTest, DeviceThatWasAwayGetsExactlyWhatItMissed) {
   content(1, inbox, 10, "one");
   content(2, inbox, 20, "two");
   content(3, inbox, 30, "three");
-  e2e::Position position{.view = 1, .epoch = log.now.epoch, .live = log.now.head};
+  e2e::Position position{.view = 1, .epoch = log.now.epoch, .live = log.now.head, .base = log.now.head};
   log.flag(1, Flag::seen);
   log.remove(2);
   content(4, inbox, 40, "four");
@@ -190,6 +190,48 @@ TEST_F(SessionsTest, DeviceThatWasAwayGetsExactlyWhatItMissed) {
   ASSERT_EQ(only<e2e::Remove>(heard).size(), 1U);
   ASSERT_EQ(only<e2e::Item>(heard).size(), 1U);
   EXPECT_EQ(only<e2e::Mark>(heard).back().position.live, log.now.head);
+}
+
+TEST_F(SessionsTest, DeviceCutOffWhileItCatchesUpIsStillOwedTheContentOfWhatWasFlaggedMeanwhile) {
+  auto peer = connect(7);
+  auto position = only<e2e::Mark>(hear(*peer)).back().position;
+  sessions->lost();
+  for (unsigned n = 1; n <= 300; ++n) content(n, inbox, n, Bytes(2000, static_cast<char>(n)));
+  log.flag(1, Flag::seen);  // added first, it comes last
+  std::set<Gid> whole;
+  outlet.credit = 400'000;  // a batch of rows and a bit
+  for (std::uint64_t session = 8; session < 20 && whole.size() < 300; ++session) {
+    device.previous = {};
+    directory.owned[{device.user, device.id}].last_hash.clear();
+    sessions->users({.whole = true, .users = {{.user = "alice@example.com"}}});
+    auto again = connect(session, {position});
+    auto heard = hear(*again);
+    for (const auto& item : only<e2e::Item>(heard)) whole.insert(item.gid);
+    for (const auto& mark : only<e2e::Mark>(heard)) position = mark.position;
+    sessions->lost();
+    outlet.out.clear();
+    outlet.credit = 400'000;
+  }
+  EXPECT_TRUE(whole.contains(gid(1)));
+  EXPECT_EQ(whole.size(), 300U);
+  EXPECT_EQ(position.live, log.now.head);
+}
+
+TEST_F(SessionsTest, MoveDuringBackfillBringsItsContent) {
+  for (unsigned n = 1; n <= 300; ++n) content(n, n % 2 == 0 ? inbox : archive, n, Bytes(2000, 'x'));
+  outlet.credit = 300'000;
+  auto peer = connect(7);
+  std::set<Gid> whole;
+  for (const auto& item : only<e2e::Item>(hear(*peer))) whole.insert(item.gid);
+  ASSERT_FALSE(whole.contains(gid(1)));
+  log.rows.at(gid(1)).folders = {inbox};  // from a folder that waits its turn into one that is nearly done
+  log.rows.at(gid(1)).received = 5000;
+  log.rows.at(gid(1)).seq_meta = ++log.now.head;
+  outlet.credit = UINT64_MAX;
+  changed();
+  sessions->credit(7);
+  for (const auto& item : only<e2e::Item>(hear(*peer))) whole.insert(item.gid);
+  EXPECT_EQ(whole.size(), 300U);
 }
 
 TEST_F(SessionsTest, LiveOvertakesBackfill) {

@@ -327,7 +327,8 @@ class Stage:
             for line in imap.list()[1]:
                 name = re.search(rb'"((?:[^"\\]|\\.)*)"$|([^ "]+)$', line)
                 folder = (name.group(1) or name.group(2)).decode()
-                imap.select('"' + folder + '"', readonly=True)
+                if imap.select('"' + folder + '"', readonly=True)[0] != "OK":
+                    continue  # listed, but gone or for the tree only
                 uids = imap.uid("search", "ALL")[1][0].split()
                 for part in imap.uid("fetch", b",".join(uids), "(BODY.PEEK[])")[1] if uids else []:
                     if isinstance(part, tuple):

@@ -307,10 +307,7 @@ void serve_commands(ctl::CtlServer& server, Gateway& gateway, std::function<void
     if (!user) return reply.fail(user.error());
     gateway.remove_user(*user, plain(std::move(reply)));
   });
-  server.on("resume", [&gateway](const Request&, Reply reply) {
-    gateway.resume();
-    reply.ok();
-  });
+  server.on("resume", [&gateway](const Request&, Reply reply) { gateway.resume(plain(std::move(reply))); });
   server.on("stop", [stop = std::move(stop)](const Request&, Reply reply) {
     reply.ok();
     stop();

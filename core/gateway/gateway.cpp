@@ -226,11 +226,23 @@ void Gateway::stopped(const Fault& why) {
   alarm({}, why.text);
 }
 
-void Gateway::resume() {
+void Gateway::resume(Done<void> done) {
   auto served = accounts_->users();
   for (const auto& user : directory_->users())
     if (std::ranges::find(served, user.user) == served.end()) start_user(user.user);
-  link_->resume();
+  if (link_->status().state != link::LinkState::superseded) {
+    link_->resume(instance_);
+    return done({});
+  }
+  // The relay remembers the other's counter, which may be higher than ours will be for many starts.
+  log_->raise_start_counter(
+      [this, alive = std::weak_ptr(alive_), done = std::move(done)](Result<std::uint64_t> counter) mutable {
+        if (!alive.lock()) return;
+        if (!counter) return done(std::unexpected(std::move(counter.error())));
+        instance_.counter = *counter;
+        link_->resume(instance_);
+        done({});
+      });
 }
 
 // --- towards the link -----------------------------------------------------------------------------------------------

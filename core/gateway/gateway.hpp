@@ -59,7 +59,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void pair(std::string user, Done<Code>);
   void revoke(std::string user, Bytes device_id, Done<void>);
   Result<std::string> recovery_key(bool confirm);  ///< shown until confirmed, then never again
-  void resume();
+  void resume(Done<void>);
 
   const Config& config() const { return config_; }
   const store::Directory& directory() const { return *directory_; }

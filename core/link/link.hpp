@@ -96,8 +96,9 @@ class Link {
 
   /// Opens and keeps open. Fault denied: this gateway is not registered (`tidegatectl register`).
   virtual Result<void> start() = 0;
-  virtual void stop() = 0;         ///< at once; if a session was open, session_lost(bye) is called within
-  virtual void resume() = 0;       ///< after stopped(): tries again. Else: tries now instead of at retry_at
+  virtual void stop() = 0;  ///< at once; if a session was open, session_lost(bye) is called within
+  /// After stopped(): tries again, as this instance. Else: tries now instead of at retry_at.
+  virtual void resume(wire::Instance) = 0;
   virtual bool ready() const = 0;  ///< open: send() and request() are of use
 
   /// UserAdd, UserDelete, UserReset, DeviceBind, DeviceRevoke, PairingOpen: gives it its request number (returned) and

@@ -60,8 +60,7 @@ class Registration final : public Registering, ConnectionEvents {
       auto refusal = refusal_of(relay_, head_, answer_);
       auto& fault = refusal.fault;
       if (head_.status == 401)
-        fault.text = fault.cause.empty() ? "The relay does not know this licence or its password; check both."
-                                         : "The relay does not register this gateway: " + fault.cause + ".";
+        fault.text = "The relay does not register this gateway; check the licence's name and password. " + fault.cause;
       if (head_.status == 409)
         fault.text = "The relay does not let this identity register; ask its operator. " + fault.cause;
       return later(std::unexpected(std::move(refusal.fault)));

@@ -91,7 +91,10 @@ void RtsLink::stop() {
   step({.what = Event::What::stop});
 }
 
-void RtsLink::resume() { step({.what = Event::What::resume}); }
+void RtsLink::resume(wire::Instance instance) {
+  instance_ = instance;
+  step({.what = Event::What::resume});
+}
 
 void RtsLink::step(const Event& event) {
   const auto action = life_.resume(event, world_.reactor().now());

@@ -22,7 +22,7 @@ class RtsLink final : public Link, public CommandEvents, public LaneEvents {
 
   Result<void> start() override;
   void stop() override;
-  void resume() override;
+  void resume(wire::Instance) override;
   bool ready() const override { return lanes_ != nullptr; }
   Result<std::uint64_t> request(wire::Control) override;
   Result<std::uint64_t> send(wire::Frame) override;

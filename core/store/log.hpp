@@ -146,6 +146,10 @@ class Log {
 
   virtual std::uint64_t start_counter() const = 0;  ///< of this process, already durable
 
+  /// Somebody's word that this gateway is the one, of two with the same identity: from now on, and for starts to come,
+  /// its counter is beyond what the other can have reached. Durable when it answers.
+  virtual void raise_start_counter(Done<std::uint64_t>) = 0;
+
   // --- views
   virtual void ensure_view(const std::string& user, const std::string& mailbox, const std::string& actor,
                            const std::string& site, Done<ViewRow>) = 0;

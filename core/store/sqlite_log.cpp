@@ -97,6 +97,21 @@ std::int64_t SqliteLog::wall_seconds() const {
   return std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count();
 }
 
+void SqliteLog::raise_start_counter(Done<std::uint64_t> done) {
+  auto raised = std::make_shared<std::uint64_t>(0);
+  Writer::Job job;
+  job.alone = job.durable = true;
+  job.work = [raised](Database& database) -> Result<void> {
+    *raised = raise_counter(database);
+    return {};
+  };
+  job.done = [raised, done = std::move(done)](Result<void> result) mutable {
+    if (!result) return done(std::unexpected(std::move(result.error())));
+    done(*raised);
+  };
+  writer_->add(std::move(job));
+}
+
 // --- views
 
 void SqliteLog::ensure_view(const std::string& user, const std::string& mailbox, const std::string& actor,

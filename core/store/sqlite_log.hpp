@@ -22,6 +22,7 @@ class SqliteLog final : public Log {
 
   std::uint64_t start_counter() const override { return start_.counter; }
 
+  void raise_start_counter(Done<std::uint64_t>) override;
   void ensure_view(const std::string& user, const std::string& mailbox, const std::string& actor,
                    const std::string& site, Done<ViewRow>) override;
   void views(const std::string& user, Done<std::vector<ViewRow>>) override;

@@ -49,10 +49,7 @@ Result<Start> begin_start(Database& database, sim::World& world) {
       database.run("UPDATE views SET epoch = ? WHERE id = ?", blob(random(world, 16)), view);
     }
   }
-  const auto counter = meta(database, "start_counter").value_or("0");
-  std::from_chars(counter.data(), counter.data() + counter.size(), start.counter);
-  ++start.counter;
-  put(database, "start_counter", std::to_string(start.counter));
+  start.counter = raise_counter(database, 1);
   put(database, "boot_id", boot);
   put(database, "clean", "0");
   if (database.failed()) {
@@ -64,6 +61,15 @@ Result<Start> begin_start(Database& database, sim::World& world) {
   database.execute("PRAGMA synchronous=NORMAL");
   if (database.failed()) return std::unexpected(database.take_fault());
   return start;
+}
+
+std::uint64_t raise_counter(Database& database, std::uint64_t by) {
+  const auto before = meta(database, "start_counter").value_or("0");
+  std::uint64_t counter = 0;
+  std::from_chars(before.data(), before.data() + before.size(), counter);
+  counter += by;
+  put(database, "start_counter", std::to_string(counter));
+  return counter;
 }
 
 void mark_clean_stop(Database& database) { put(database, "clean", "1"); }

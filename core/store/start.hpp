@@ -14,6 +14,8 @@ struct Start {
 /// In a durable transaction. A boot id that changed without a clean stop means: what was committed in the last
 /// milliseconds may be gone while devices have seen it, so every view gets a new epoch and they compare.
 Result<Start> begin_start(Database&, sim::World&);
+/// Durable with the transaction. By default further than a copy can have got by starting again and again.
+std::uint64_t raise_counter(Database&, std::uint64_t by = std::uint64_t{1} << 20);
 void mark_clean_stop(Database&);
 
 }  // namespace tidegate::store

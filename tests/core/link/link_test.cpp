@@ -277,7 +277,7 @@ TEST_F(LinkTest, another_instance_stops_this_one_until_resume) {
   EXPECT_EQ(relay->seen.size(), before);
   EXPECT_FALSE(link->ready());
   relay->script = nullptr;
-  link->resume();
+  link->resume({});
   ASSERT_TRUE(logged("opened"));
 }
 

@@ -10,6 +10,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#if __has_feature(address_sanitizer)
+#include <sanitizer/allocator_interface.h>
+#endif
 
 #include "plugins/imap/backend.hpp"
 #include "plugins/imap/items.hpp"
@@ -298,7 +301,8 @@ TEST_F(OnDovecot, renumberingExpiresAnchorsAndNames) {
   ASSERT_TRUE(session);
   EXPECT_EQ((*session)->changes(within(), "INBOX", replica.anchor, {}).error().kind, FaultKind::anchor_expired);
   EXPECT_EQ((*session)->read(within(), old.begin()->first, {}, [](Octets) { return true; }).error().kind,
-            FaultKind::not_found);
+            FaultKind::anchor_expired)
+      << "it may be there under another number";
   EXPECT_EQ((*session)->remove(within(), old.begin()->first, "INBOX", "1").error().kind, FaultKind::not_found);
   Replica again;
   again.follow(**session, "INBOX");
@@ -381,6 +385,15 @@ std::uint64_t resident_kib() {
   return resident * 4;
 }
 
+/// What the process holds of its heap; a sanitizer keeps what was freed for long.
+std::uint64_t held_kib() {
+#if __has_feature(address_sanitizer)
+  return __sanitizer_get_current_allocated_bytes() / 1024;
+#else
+  return resident_kib();
+#endif
+}
+
 TEST_F(OnDovecot, aBigBodyIsStreamed) {
   auto session = open("ann");
   ASSERT_TRUE(session);
@@ -389,13 +402,13 @@ TEST_F(OnDovecot, aBigBodyIsStreamed) {
   for (int i = 0; body.size() < 20U * 1024 * 1024; ++i) body += fmt::format("{:06}{}\r\n", i, line);
   auto written = create(**session, "INBOX", mail(1, body));
   ASSERT_TRUE(written) << written.error().text;
-  const std::uint64_t before = resident_kib();
+  const std::uint64_t before = held_kib();
   std::uint64_t chunks = 0, octets = 0, peak = 0;
   std::size_t longest = 0;
   auto read = (*session)->read(within(), written->id, {}, [&](Octets part) {
     longest = std::max(longest, part.size());
     octets += part.size();
-    if (++chunks % 50 == 0) peak = std::max(peak, resident_kib());
+    if (++chunks % 50 == 0) peak = std::max(peak, held_kib());
     return true;
   });
   ASSERT_TRUE(read) << read.error().text;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Idle MQTT 3.1.1 clients over TLS: what relay-density is held against. Each subscribes to a topic of its own,
 // publishes one message of 1 KiB to it and hears it back; then all stay silent.
-//   mqtt_load PORT CA_FILE CLIENTS
-// Prints "idle N" when all are there; ends with its standard input, after "alive N".
+//   mqtt_load PORT CA_FILE
+// For each number on standard input it adds clients up to that many, and prints "idle N" when all are; ends with its
+// standard input, after "alive N".
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,10 +72,9 @@ class Client final : sim::StreamEvents {
 
 class Load {
  public:
-  Load(sim::RealWorld& world, sim::Endpoint endpoint, std::size_t count) : world_(world), endpoint_(endpoint) {
-    for (std::size_t n = 0; n < count; ++n) clients_.push_back(std::make_unique<Client>(*this, n));
-  }
-  bool run() {
+  Load(sim::RealWorld& world, sim::Endpoint endpoint) : world_(world), endpoint_(std::move(endpoint)) {}
+  bool run(std::size_t count) {
+    for (auto n = clients_.size(); n < count; ++n) clients_.push_back(std::make_unique<Client>(*this, n));
     for (std::size_t n = 0; n < at_once; ++n) next();
     return world_.run_until([&] { return failed_ || ready_ == clients_.size(); }, std::chrono::minutes(5)) && !failed_;
   }
@@ -179,22 +180,36 @@ void Client::lost(std::string_view why) {
   load_.fail(why);
 }
 
+void say(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+/// The next number on standard input; nullopt: it ended.
+std::optional<std::size_t> asked_for(sim::RealWorld& world) {
+  bool told = false;
+  const auto waiting = world.reactor().wait(STDIN_FILENO, false, [&] { told = true; });
+  if (!world.run_until([&] { return told; }, std::chrono::hours(1))) return std::nullopt;
+  char line[64] = {};
+  if (::read(STDIN_FILENO, line, sizeof line - 1) <= 0) return std::nullopt;
+  return std::strtoull(line, nullptr, 10);
+}
+
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 4) {
-    fmt::print(stderr, "usage: mqtt_load PORT CA_FILE CLIENTS\n");
+  if (count != 3) {
+    fmt::print(stderr, "usage: mqtt_load PORT CA_FILE\n");
     return 2;
   }
   sim::Endpoint endpoint{.host = "localhost", .port = static_cast<std::uint16_t>(std::atoi(words[1]))};
   endpoint.ca_file = words[2];
   const auto world = tls::real_world();
-  Load load(*world, endpoint, std::strtoull(words[3], nullptr, 10));
-  if (!load.run()) return 1;
-  fmt::print("idle {}\n", load.alive());
-  std::fflush(stdout);
-  const auto over = world->reactor().wait(STDIN_FILENO, false, [&] { world->stop(); });
-  world->run();
-  fmt::print("alive {}\n", load.alive());
+  Load load(*world, endpoint);
+  while (const auto clients = asked_for(*world)) {
+    if (!load.run(*clients)) return 1;
+    say(fmt::format("idle {}", load.alive()));
+  }
+  say(fmt::format("alive {}", load.alive()));
   return 0;
 }

@@ -2,16 +2,19 @@
 // A gateway with many users and one device each, for relay-density. Everything the relay sees is real: registration,
 // the signed opening, UserAdd, PairingOpen, Enrol, DeviceBind; then each device connects again, logs in, opens a
 // session, sends 300 octets and gets 1 KiB, and stays silent. Only what is sealed is made up: the relay cannot tell.
-//   relay_load RELAY_URL CA_FILE LICENCE PASSWORD DEVICES
-// Prints "open" when the gateway is, and waits for a line; "idle N" when all devices are; ends with its standard input,
-// after "alive N".
+//   relay_load RELAY_URL CA_FILE LICENCE PASSWORD
+// Prints "open" when the gateway is. For each number on standard input it adds devices up to that many, and prints
+// "idle N" when all are; ends with its standard input, after "alive N".
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "core/link/link.hpp"
@@ -198,7 +201,7 @@ bool Load::open(const std::string& licence, const std::string& secret) {
 }
 
 bool Load::run(std::size_t devices) {
-  for (std::size_t n = 0; n < devices; ++n) {
+  for (auto n = devices_.size(); n < devices; ++n) {
     devices_.push_back(std::make_unique<Device>(*this, n));
     by_user_[devices_.back()->user] = devices_.back().get();
   }
@@ -276,21 +279,24 @@ void say(const std::string& line) {
   std::fflush(stdout);
 }
 
-/// Waits for a line on standard input; false: it ended.
-bool told_to_begin(sim::RealWorld& world) {
+/// The next number on standard input; nullopt: it ended.
+std::optional<std::size_t> asked_for(sim::RealWorld& world) {
   bool told = false;
   const auto waiting = world.reactor().wait(STDIN_FILENO, false, [&] { told = true; });
-  char line[64];
-  return world.run_until([&] { return told; }, std::chrono::hours(1)) && ::read(STDIN_FILENO, line, sizeof line) > 0;
+  if (!world.run_until([&] { return told; }, std::chrono::hours(1))) return std::nullopt;
+  char line[64] = {};
+  if (::read(STDIN_FILENO, line, sizeof line - 1) <= 0) return std::nullopt;
+  return std::strtoull(line, nullptr, 10);
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 6) {
-    fmt::print(stderr, "usage: relay_load RELAY_URL CA_FILE LICENCE PASSWORD DEVICES\n");
+  if (count != 5) {
+    fmt::print(stderr, "usage: relay_load RELAY_URL CA_FILE LICENCE PASSWORD\n");
     return 2;
   }
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("load"));  // standard output is for whoever drives this
   auto relay = device::parse_relay(words[1]);
   if (!relay) return fmt::print(stderr, "relay_load: {}\n", relay.error().text), 2;
   relay->ca_file = words[2];
@@ -299,11 +305,10 @@ int main(int count, char** words) {
   Load load(*world, settings, *relay);
   if (!load.open(words[3], words[4])) return 1;
   say("open");
-  if (!told_to_begin(*world)) return 0;
-  if (!load.run(std::strtoull(words[5], nullptr, 10))) return 1;
-  say(fmt::format("idle {}", load.alive()));
-  const auto over = world->reactor().wait(STDIN_FILENO, false, [&] { world->stop(); });
-  world->run();
+  while (const auto devices = asked_for(*world)) {
+    if (!load.run(*devices)) return 1;
+    say(fmt::format("idle {}", load.alive()));
+  }
   say(fmt::format("alive {}", load.alive()));
   return 0;
 }

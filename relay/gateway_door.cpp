@@ -252,6 +252,18 @@ void GatewayDoor::end_all(const wire::Refused& why) {
   for (auto& [generation, channel] : channels_) channel->end(why);
 }
 
+void GatewayDoor::tell_change(const Bytes& guid, std::string user, wire::UserState state) {
+  // Not the whole list: adding many users one by one would cost the square of their number.
+  (void)hub_.desk.ask([guid](Accounts& accounts) { return accounts.seats(guid); },
+                      [this, guid, user = std::move(user), state](Result<wire::ActivateUsers> change) {
+                        auto* channel = find(guid);
+                        if (!channel || !change) return;
+                        change->whole = false;
+                        change->users.push_back({user, state, {}});
+                        channel->activate(std::move(*change));
+                      });
+}
+
 void GatewayDoor::refresh(const Bytes& guid) {
   (void)hub_.desk.ask([guid](Accounts& accounts) { return accounts.activation(guid); },
                       [this, guid](Result<wire::ActivateUsers> users) {

@@ -46,6 +46,8 @@ class GatewayDoor {
   void end_all(const wire::Refused&);
   /// Tells the gateway its users as they are now.
   void refresh(const Bytes& guid);
+  /// Tells it of one user only (docs/wire.md §4.2: whole = false).
+  void tell_change(const Bytes& guid, std::string user, wire::UserState);
   std::size_t channels() const noexcept { return channels_.size(); }
 
  private:

@@ -95,7 +95,7 @@ void GatewayDoor::user_put(std::uint64_t generation, std::uint64_t request, Byte
                 hub_.board.end_user(user, {Code::unauthorized,
                                            "the account's password was changed; enter the new one on this device", 0});
               answer(generation, request, done);
-              if (done && !known) refresh(guid);
+              if (done && !known) tell_change(guid, user, wire::UserState::active);
             });
       });
   if (!taken) answer(generation, request, fault(FaultKind::throttled, "relay", "the relay is busy; try again shortly"));
@@ -138,7 +138,7 @@ void GatewayDoor::user_delete(GatewayChannel& channel, const wire::UserDelete& g
       [this, generation, request = gone.request, guid, address = *user](GatewayChannel*, Result<void> done) {
         if (done) hub_.board.end_user(address, {Code::forbidden, "this account was removed", 0});
         answer(generation, request, done);
-        if (done) refresh(guid);
+        if (done) tell_change(guid, address, wire::UserState::gone);
       });
 }
 

@@ -374,7 +374,7 @@ void HttpConnection::write() {
     if (io.state == sim::IoState::again) return;
     if (io.state != sim::IoState::ok) return cut();
   }
-  out_ = {};
+  std::string().swap(out_);
   at_ = 0;
   if (state_ == State::closing && stream_) {
     stream_->finish();

@@ -27,6 +27,8 @@ std::string synopsis(const Argument& argument) {
       return "[" + upper(argument.name) + "]";
     case Kind::flag:
       return "[--" + argument.name + "]";
+    case Kind::list_file:
+      return "[--" + argument.name + " LIST]";
     case Kind::option:
     case Kind::secret_file:
       break;
@@ -86,7 +88,7 @@ Result<Split> split(const std::vector<std::string>& words, const Command* comman
     for (const auto& argument : command->arguments) {
       if (argument.kind == Kind::flag)
         options.add_options()(argument.name.c_str(), po::bool_switch(), "");
-      else if (argument.kind == Kind::option || argument.kind == Kind::secret_file)
+      else if (argument.kind == Kind::option || argument.kind == Kind::secret_file || argument.kind == Kind::list_file)
         options.add_options()(argument.name.c_str(), po::value<std::string>(), "");
     }
   options.add_options()("word", po::value<std::vector<std::string>>(), "");
@@ -106,10 +108,26 @@ Result<Split> split(const std::vector<std::string>& words, const Command* comman
   return out;
 }
 
-Result<void> fill_positional(const Command& command, const std::vector<std::string>& plain, Request& request) {
+/// A list of values takes the place of the one positional; no secret may go with it, since all would share it.
+Result<void> fill_list(const Command& command, const po::variables_map& options, Invocation& invocation) {
+  for (const auto& argument : command.arguments) {
+    if (argument.kind != Kind::list_file || !options.count(argument.name)) continue;
+    invocation.list = options[argument.name].as<std::string>();
+    invocation.list_field = argument.field;
+    for (const auto& other : command.arguments)
+      if (other.kind == Kind::secret_file && options.count(other.name))
+        return usage(fmt::format("--{} and --{} exclude each other: all of the list would share one password.",
+                                 argument.name, other.name));
+  }
+  return {};
+}
+
+Result<void> fill_positional(const Command& command, const std::vector<std::string>& plain, Invocation& invocation) {
+  auto& request = invocation.request;
   std::size_t at = word_count(command);
   for (const auto& argument : command.arguments) {
     if (argument.kind != Kind::positional && argument.kind != Kind::optional_positional) continue;
+    if (!invocation.list.empty() && argument.field == invocation.list_field) continue;
     if (at < plain.size())
       request.fields[argument.field] = plain[at++];
     else if (argument.kind == Kind::positional)
@@ -154,7 +172,9 @@ const std::vector<Command>& commands() {
       {"user add",
        "Serve a user; prints the account password for his devices if none is given.",
        {{Kind::positional, "user", "user", "address"},
-        {Kind::secret_file, "password-file", "password", "file that holds his account password at the relay"}}},
+        {Kind::option, "site", "site", "site that holds his data (default: the one whose pattern fits)"},
+        {Kind::secret_file, "password-file", "password", "file that holds his account password at the relay"},
+        {Kind::list_file, "file", "user", "file with one address a line, instead of USER"}}},
       {"user list", "The users, whether they are served, and why not."},
       {"user remove",
        "Stop serving a user and forget his pairings; nothing in his mailbox changes.",
@@ -227,7 +247,9 @@ Result<Invocation> parse(const std::vector<std::string>& words, const ReadSecret
   }
   if (!command) return unknown(plain);
   invocation.request.command = command->words;
-  if (auto filled = fill_positional(*command, parts->plain, invocation.request); !filled)
+  if (auto filled = fill_list(*command, parts->options, invocation); !filled)
+    return std::unexpected(std::move(filled.error()));
+  if (auto filled = fill_positional(*command, parts->plain, invocation); !filled)
     return std::unexpected(std::move(filled.error()));
   if (auto filled = fill_options(*command, parts->options, read_secret, invocation.request); !filled)
     return std::unexpected(std::move(filled.error()));

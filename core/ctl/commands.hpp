@@ -13,7 +13,8 @@ namespace tidegate::ctl {
 
 /// A command's argument. Positional ones come in the table's order.
 struct Argument {
-  enum class Kind : std::uint8_t { positional, optional_positional, option, flag, secret_file } kind;
+  /// list_file: a file with one value a line, instead of the positional of the same field; asked for one by one.
+  enum class Kind : std::uint8_t { positional, optional_positional, option, flag, secret_file, list_file } kind;
   std::string name;   ///< "user", "site": --site VALUE for an option
   std::string field;  ///< of the request
   std::string doc;
@@ -34,6 +35,7 @@ struct Invocation {
   bool version = false;
   std::string help;  ///< non-empty: print this and end well
   Request request;
+  std::string list, list_field;  ///< non-empty: the request is to be made for each line of this file, as this field
 };
 using ReadSecret = std::function<Result<std::string>(const std::string& path)>;
 /// Arguments without the program's name. Fault invalid: a usage error whose sentence names the word and what to type.

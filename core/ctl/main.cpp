@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // tidegatectl: administers the gateway on this machine, through the daemon's socket.
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "core/config/secret.hpp"
+#include "core/ctl/batch.hpp"
 #include "core/ctl/client.hpp"
 #include "core/ctl/commands.hpp"
 #include "core/ctl/table.hpp"
@@ -31,7 +34,54 @@ int complain(ctl::Exit exit, const Fault& fault) {
   return static_cast<int>(exit);
 }
 
+int unanswered(const ctl::Invocation& invocation) {
+  return complain(ctl::Exit::not_running,
+                  {FaultKind::unavailable,
+                   invocation.socket,
+                   "tidegated has not answered within 5 minutes; see its log, and whether it was done.",
+                   "",
+                   {}});
+}
+
+/// Each answer at once and whole: a password in it is told nowhere else.
+void show(const ctl::Invocation& invocation, const ctl::Batch::Answer& answer) {
+  ctl::Printout printout;
+  for (const auto& line : answer.lines) printout.add(line);
+  auto text = printout.take();
+  if (invocation.json) {
+    text.clear();
+    for (const auto& raw : answer.raw) text += raw + '\n';
+  }
+  print(text);
+  const bool passed_over = answer.fault && answer.fault->kind == FaultKind::exists;
+  if (answer.fault && !passed_over) complain(answer.exit, *answer.fault);
+}
+
+int run_list(const ctl::Invocation& invocation) {
+  std::ifstream file(invocation.list, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file)
+    return complain(ctl::Exit::usage,
+                    {FaultKind::not_found, invocation.list, "The list cannot be read; give a file's path.", "", {}});
+  auto world = tls::real_world();
+  ctl::Batch batch(*world, invocation.socket, invocation.request, invocation.list_field, ctl::list_lines(text),
+                   [&](const ctl::Batch::Answer& answer) { show(invocation, answer); });
+  batch.start();
+  while (!batch.ended()) {
+    const auto before = batch.answered();
+    if (!world->run_until([&] { return batch.ended() || batch.answered() != before; }, answered_within))
+      return unanswered(invocation);
+  }
+  fmt::print(stderr, "tidegatectl: {} done, {} there already, {} refused{}\n", batch.done(), batch.passed_over(),
+             batch.refused(),
+             batch.not_asked() == 0
+                 ? std::string()
+                 : fmt::format(", {} not tried; give the same list again for the rest", batch.not_asked()));
+  return static_cast<int>(batch.exit());
+}
+
 int run(const ctl::Invocation& invocation) {
+  if (!invocation.list.empty()) return run_list(invocation);
   auto world = tls::real_world();
   ctl::Printout printout;
   ctl::Exit exit = ctl::Exit::not_running;
@@ -49,13 +99,7 @@ int run(const ctl::Invocation& invocation) {
         fault = std::move(why);
         ended = true;
       });
-  if (!world->run_until([&] { return ended; }, answered_within))
-    return complain(ctl::Exit::not_running,
-                    {FaultKind::unavailable,
-                     invocation.socket,
-                     "tidegated has not answered within 5 minutes; see its log, and whether it was done.",
-                     "",
-                     {}});
+  if (!world->run_until([&] { return ended; }, answered_within)) return unanswered(invocation);
   return fault ? complain(exit, *fault) : static_cast<int>(exit);
 }
 

@@ -144,8 +144,8 @@ class Asker final : public sim::StreamEvents, public std::enable_shared_from_thi
   void close() {
     timer_.reset();
     stream_.reset();
-    out_ = {};
-    in_ = {};
+    std::string().swap(out_);
+    std::string().swap(in_);
     sent_ = 0;
     // Whoever calls may still be inside a member function: the last reference goes later.
     server_.world.reactor().post([weak = weak_from_this()] {

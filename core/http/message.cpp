@@ -193,7 +193,7 @@ Result<std::size_t> Reader::feed(Octets octets, MessageEvents& events) {
   if (stopped) {
     started_ = false;
     no_body = false;
-    pending_ = std::string();
+    std::string().swap(pending_);  // assigning an empty string would keep the buffer
     events.complete();
     return view.size() - left;  // before this call the message was not complete: what is left came now
   }

@@ -66,7 +66,7 @@ Result<std::optional<Frame>> FrameReader::next() {
   if (!frame) return std::unexpected(std::move(frame.error()));
   at_ += length_size + size;
   if (at_ == held_.size()) {
-    held_ = {};  // an idle connection holds no buffer
+    Bytes().swap(held_);  // an idle connection holds no buffer; assigning an empty string would keep it
     at_ = 0;
   }
   return std::move(*frame);

@@ -68,6 +68,8 @@ class FrameReader {
   Result<std::optional<Frame>> next();
   /// Octets held for a frame that is not whole yet.
   std::size_t held() const noexcept { return held_.size() - at_; }
+  /// Octets of memory it has for them.
+  std::size_t reserved() const noexcept { return held_.capacity(); }
 
  private:
   std::size_t limit_;

@@ -60,6 +60,7 @@ Result<void> ImapSession::select(const Call& call, const std::string& folder) {
   plan_.reset();
   prefetch_.reset();
   just_told_.clear();
+  heard_below_ = 0;
   auto reply = must(connection_->select(call, folder, connection_->has("CONDSTORE"), state_), Doing::select, folder);
   if (!reply) return std::unexpected(reply.error());
   selected_ = folder;
@@ -68,11 +69,18 @@ Result<void> ImapSession::select(const Call& call, const std::string& folder) {
 }
 
 Result<void> ImapSession::select_item(const Call& call, const ItemName& name, FaultKind renumbered) {
+  const bool stays = selected_ == name.folder;
   if (auto selected = select(call, name.folder); !selected) return selected;
   // IMAP-18: after a renumbering the old number may be another message.
   if (state_.uidvalidity != name.uidvalidity) {
     return fault(renumbered, settings_.host,
                  "The folder was renumbered by the mail server; the message is found again after the next sync.");
+  }
+  // Found by another session after our SELECT: a server tells of new messages between commands only (RFC 3501 §7),
+  // and until then answers for this number as if there were no such message.
+  if (stays && name.uid >= std::max(state_.uidnext, heard_below_)) {
+    if (auto noop = command(call, "NOOP", Doing::reading, name.folder); !noop) return std::unexpected(noop.error());
+    heard_below_ = std::uint64_t{name.uid} + 1;
   }
   return {};
 }

@@ -76,6 +76,7 @@ class ImapSession final : public Session {
 
   std::string selected_;                            ///< folder, empty: none
   MailboxState state_;                              ///< as SELECT said; exists lives on in signals()
+  std::uint64_t heard_below_ = 0;                   ///< messages below this number were told of since SELECT
   bool fresh_ = false;                              ///< state_ has not been compared with an anchor yet
   std::optional<UidSet> plan_;                      ///< UIDs of the selected folder, for pages of a backlog
   std::map<Uid, std::uint64_t> just_told_;          ///< UID → MODSEQ of new items given since the last flag check

@@ -84,6 +84,7 @@ class Accounts {
   /// Keeps the instance if it is the same or has a higher counter than the highest so far; else conflict.
   Result<void> gateway_admit(View guid, wire::Instance);
   Result<wire::ActivateUsers> activation(View guid);
+  Result<wire::ActivateUsers> seats(View guid);  ///< of its licence, with no user named
 
   /// The account as seen by this gateway. not_found with seats left; conflict: another gateway's; denied: no seats.
   Result<UserAccount> user_for(View guid, View address);

@@ -119,14 +119,21 @@ Result<void> Accounts::gateway_admit(View guid, wire::Instance instance) {
   return {};
 }
 
-Result<wire::ActivateUsers> Accounts::activation(View guid) {
-  wire::ActivateUsers activation;
+Result<wire::ActivateUsers> Accounts::seats(View guid) {
   auto account = gateway(guid);
   if (!account) return std::unexpected(std::move(account.error()));
   auto used = count("SELECT count(*) FROM user WHERE licence=?", {account->licence.id});
   if (!used) return std::unexpected(std::move(used.error()));
+  wire::ActivateUsers activation;
   activation.seats = account->licence.seats;
   activation.seats_used = static_cast<std::uint32_t>(*used);
+  return activation;
+}
+
+Result<wire::ActivateUsers> Accounts::activation(View guid) {
+  auto made = seats(guid);
+  if (!made) return made;
+  auto activation = std::move(*made);
   auto rows = db_->ask("SELECT address,state FROM user WHERE guid=? ORDER BY address", {Blob{guid}});
   if (!rows) return std::unexpected(std::move(rows.error()));
   for (;;) {

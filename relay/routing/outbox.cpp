@@ -20,7 +20,7 @@ void Outbox::push_urgent(const wire::Frame& frame) {
 
 void Outbox::purge() {
   budget_->give(octets_.size() - at_);
-  octets_ = {};
+  Bytes().swap(octets_);
   at_ = 0;
   ends_.clear();
 }
@@ -37,7 +37,7 @@ Bytes Outbox::take() {
   }
   budget_->give(chunk.size());
   if (ends_.empty()) {
-    octets_ = {};
+    Bytes().swap(octets_);  // a burst's memory goes; assigning an empty string would keep it
     at_ = 0;
   } else if (at_ > octets_.size() / 2) {
     octets_.erase(0, at_);

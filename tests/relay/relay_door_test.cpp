@@ -172,6 +172,29 @@ TEST_F(RelayTest, SeatsOwnersAndResetsAreAnsweredWithTheirCode) {
   EXPECT_EQ(other.request(wire::UserAdd{0, "alice@example.com", "p"}).code, Code::ok);
 }
 
+TEST_F(RelayTest, AnAddedOrRemovedUserIsToldAloneNotWithAllOthers) {
+  licence();
+  gateway_up(gateway);
+  EXPECT_EQ(gateway.request(wire::UserAdd{0, "alice@example.com", "p"}).code, Code::ok);
+  EXPECT_EQ(gateway.request(wire::UserAdd{0, "bob@example.com", "p"}).code, Code::ok);
+  EXPECT_EQ(gateway.request(wire::UserDelete{0, "alice@example.com"}).code, Code::ok);
+  ASSERT_TRUE(gateway.wait([&] { return gateway.all<wire::ActivateUsers>().size() == 4; }));
+  const auto told = gateway.all<wire::ActivateUsers>();
+  EXPECT_TRUE(told[0].whole);
+  const std::pair<std::string, wire::UserState> changes[] = {{"alice@example.com", wire::UserState::active},
+                                                             {"bob@example.com", wire::UserState::active},
+                                                             {"alice@example.com", wire::UserState::gone}};
+  for (std::size_t i = 0; i < std::size(changes); ++i) {
+    EXPECT_FALSE(told[i + 1].whole);
+    ASSERT_EQ(told[i + 1].users.size(), 1U);
+    EXPECT_EQ(told[i + 1].users[0].user, changes[i].first);
+    EXPECT_EQ(told[i + 1].users[0].state, changes[i].second);
+    EXPECT_EQ(told[i + 1].session, gateway.session);
+  }
+  EXPECT_EQ(told[2].seats_used, 2U);
+  EXPECT_EQ(told[3].seats_used, 1U);
+}
+
 TEST_F(RelayTest, APasswordResetShutsTheDeviceOutUntilItEnrolsAgain) {
   licence();
   gateway_up(gateway);

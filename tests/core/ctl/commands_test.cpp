@@ -53,6 +53,17 @@ TEST(CommandsTest, secrets_come_from_files_only) {
   EXPECT_THAT(wrong({"register", "--licence", "acme", "--password", "x"}), HasSubstr("--password"));
 }
 
+TEST(CommandsTest, a_list_takes_the_place_of_the_user) {
+  const auto one = parsed({"user", "add", "--file", "users.txt", "--site", "hq"});
+  ASSERT_TRUE(one) << one.error().text;
+  EXPECT_EQ(one->list, "users.txt");
+  EXPECT_EQ(one->list_field, "user");
+  EXPECT_EQ(one->request["site"], "hq");
+  EXPECT_THAT(wrong({"user", "add", "anna@example.com", "--file", "users.txt"}), HasSubstr("one word too many"));
+  EXPECT_THAT(wrong({"user", "add", "--file", "users.txt", "--password-file", "pw"}), HasSubstr("one password"));
+  EXPECT_THAT(wrong({"pair", "--file", "users.txt"}), HasSubstr("--file"));
+}
+
 TEST(CommandsTest, wrong_usage_says_what_to_type) {
   EXPECT_THAT(wrong({}), HasSubstr("--help"));
   EXPECT_THAT(wrong({"frobnicate"}), HasSubstr("no command \"frobnicate\""));

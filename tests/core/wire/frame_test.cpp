@@ -145,6 +145,14 @@ TEST(FrameReader, HoldsNoMoreThanWhatCame) {
   EXPECT_EQ(reader.held(), 4U);
 }
 
+TEST(FrameReader, AnIdleOneHoldsNoMemory) {
+  FrameReader reader;
+  reader.feed(octets_of(encoded({.type = 4, .body = Bytes(5000, 'x')})));
+  EXPECT_GE(reader.reserved(), 5000U);
+  ASSERT_TRUE(reader.next().value().has_value());
+  EXPECT_EQ(reader.reserved(), Bytes().capacity());
+}
+
 TEST(FrameReader, StaysFaulty) {
   FrameReader reader;
   reader.feed(

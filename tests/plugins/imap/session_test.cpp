@@ -178,6 +178,31 @@ TEST_F(Scripted, imap14GoingBackwardsIsRegressed) {
   EXPECT_EQ(page.error().kind, FaultKind::regressed);
 }
 
+// A second session that stayed in the folder is asked for what the first one found just now.
+TEST_F(Scripted, aMessageNewerThanTheSelectIsHeardOfBeforeItIsRead) {
+  auto session = open(logged_in(
+      "CONDSTORE", {
+                       {"SELECT \"INBOX\" (CONDSTORE)",
+                        "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 2] ok\r\n$T OK [READ-WRITE] done\r\n"},
+                       {"UID FETCH 1 (UID BODY.PEEK[])", "* 1 FETCH (UID 1 BODY[] {3}\r\none)\r\n$T OK done\r\n"},
+                       {"NOOP", "* 2 EXISTS\r\n$T OK done\r\n"},
+                       {"UID FETCH 2 (UID BODY.PEEK[])", "* 2 FETCH (UID 2 BODY[] {3}\r\ntwo)\r\n$T OK done\r\n"},
+                       {"UID FETCH 2 (UID BODY.PEEK[])", "* 2 FETCH (UID 2 BODY[] {3}\r\ntwo)\r\n$T OK done\r\n"},
+                   }));
+  ASSERT_TRUE(session);
+  std::string got;
+  for (const Uid uid : {1U, 2U, 2U}) {
+    const auto size = (*session)->read(within(), item_id({"INBOX", 7, uid}), {}, [&](Octets part) {
+      got.append(reinterpret_cast<const char*>(part.data()), part.size());
+      return true;
+    });
+    ASSERT_TRUE(size) << size.error().text << size.error().cause;
+  }
+  EXPECT_EQ(got, "onetwotwo");
+  session->reset();
+  EXPECT_EQ(peer->verdict(), "");
+}
+
 TEST_F(Scripted, aQuietFolderCostsOneStatus) {
   Anchor anchor;
   anchor.uidvalidity = 7;

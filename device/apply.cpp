@@ -24,38 +24,6 @@ struct Overload : F... {
       Fault{FaultKind::invalid, "gateway", "The gateway sent what makes no sense here; connecting again.", what, {}});
 }
 
-std::uint32_t local_flags(const std::string& name) {
-  const auto parsed = parse_mail_name(last_of(name));
-  return parsed && parsed->letters ? flags_of_letters(*parsed->letters) : 0;
-}
-
-/// The name for these flags; letters that are not ours (Dovecot's keywords) stay.
-std::string renamed_for(const std::string& name, std::uint32_t flags) {
-  const auto parsed = parse_mail_name(last_of(name));
-  if (!parsed || local_flags(name) == (flags & shown_flags)) return name;
-  std::string letters = flag_letters(flags);
-  if (parsed->letters)
-    for (const char c : *parsed->letters)
-      if (flags_of_letters(std::string(1, c)) == 0) letters += c;
-  std::sort(letters.begin(), letters.end());
-  return "cur/" + parsed->base + ":2," + letters;
-}
-
-void fill(ItemRow& row, const e2e::Item& item) {
-  row.view = item.view;
-  row.gid = item.gid;
-  row.folders = item.folders;
-  row.kind = item.kind;
-  row.size = item.size;
-  row.base_flags = item.flags;
-  row.keywords = item.keywords;
-  row.content_rev = item.content_rev;
-  row.fingerprint.assign(reinterpret_cast<const char*>(item.fingerprint.data()), item.fingerprint.size());
-  row.received = item.received;
-  row.seq = item.seq;
-  row.stub = item.stub;
-}
-
 /// Whether a job at that position has passed this item (newest first, gids descending).
 bool passed(const e2e::Job& job, const e2e::Item& item) {
   return job.done || item.received > job.below_received ||
@@ -66,6 +34,7 @@ bool passed(const e2e::Job& job, const e2e::Item& item) {
 
 Result<Applied> Shelf::apply(std::vector<e2e::ToDevice> messages) {
   applied_ = {};
+  sound_ = false;  // until all of it is on disk
   try {
     for (auto& message : messages) {
       std::visit(Overload{[&](e2e::HelloAck& m) { take(m); }, [&](e2e::Folders& m) { take(m); },
@@ -73,11 +42,12 @@ Result<Applied> Shelf::apply(std::vector<e2e::ToDevice> messages) {
                           [&](e2e::Meta& m) { take(m); }, [&](e2e::Remove& m) { take_gone(m.view, m.seq, m.gid); },
                           [&](e2e::DropHere& m) { take_gone(m.view, m.seq, m.gid); }, [&](e2e::Mark& m) { take(m); },
                           [&](e2e::CompareDigests& m) { take(m); }, [&](e2e::ComparePage& m) { take(m); },
-                          [&](e2e::CompareEnd& m) { take(m); }, [](auto&) {}},
+                          [&](e2e::CompareEnd& m) { take(m); }, [&](e2e::CommandResult& m) { take(m); }, [](auto&) {}},
                  message);
       if (std::holds_alternative<e2e::Wipe>(message)) {
         if (auto done = wipe(); !done) throw Trouble(done.error());
         applied_.wiped = true;
+        sound_ = true;
         return std::move(applied_);
       }
     }
@@ -85,6 +55,7 @@ Result<Applied> Shelf::apply(std::vector<e2e::ToDevice> messages) {
   } catch (const Trouble& trouble) {
     return std::unexpected(trouble.fault);
   }
+  sound_ = true;
   return std::move(applied_);
 }
 
@@ -108,6 +79,10 @@ void Shelf::take(const e2e::HelloAck& message) {
     }
   }
   change.commit();
+  asked_.clear();
+  for (const auto view : index_->wanted_compares())
+    if (!compares_.contains(view) && asked_.insert(view).second) applied_.answers.emplace_back(e2e::CompareAsk{view});
+  applied_.greeted = true;
 }
 
 void Shelf::take(const e2e::Folders& message) {
@@ -130,6 +105,9 @@ void Shelf::take(e2e::Item& item) {
   if (const auto compare = compares_.find(item.view); compare != compares_.end()) compare->second.came(item.gid);
   const auto row = index_->item(item.view, item.gid);
   if (row && item.seq <= row->seq) return;  // we have that or newer
+  // Removed here, and the store does not know it yet. Another revision: the edit wins over the removal.
+  const auto pending = journal_->pending(item.view, item.gid);
+  if (!row && pending.removed() && *pending.removed() == item.content_rev) return;
   auto content = need(e2e::unpack(item.first));
   item.first = {};
   if (content.size() > item.size) broken("content longer than its size");
@@ -182,7 +160,7 @@ void Shelf::whole_item(const e2e::Item& item, View content, const std::string& w
   }
   Put put;
   put.row = row.value_or(ItemRow{});
-  fill(put.row, item);
+  put.row.take(item);
   put.row.sha256 = std::move(hash);
   put.live = item.job == 0 && !compares_.contains(item.view);
   put.draft = written;
@@ -192,64 +170,22 @@ void Shelf::whole_item(const e2e::Item& item, View content, const std::string& w
   group_->puts.push_back(std::move(put));
 }
 
-/// The same octets are on disk already: with a row (only flags or folders changed), or as the file that an earlier
-/// life had renamed when it was cut off.
-bool Shelf::keep_or_adopt(const e2e::Item& item, const std::optional<ItemRow>& row, const Bytes& hash) {
-  if (row && row->sha256 == hash) {
-    auto kept = *row;
-    if (!locate(kept)) return false;
-    restate(kept, item.folders, item.flags);
-    const auto place = std::make_pair(kept.folder, kept.name);
-    fill(kept, item);
-    std::tie(kept.folder, kept.name) = place;
-    group_->rows.push_back(std::move(kept));
-    return true;
-  }
-  const auto strays = strays_.find({item.view, item.gid});
-  if (row || strays == strays_.end()) return false;
-  const auto paths = std::move(strays->second);
-  strays_.erase(strays);
-  ItemRow adopted;
-  bool found = false;
-  for (const auto& path : paths) {
-    const auto octets = found ? Result<Bytes>(Bytes()) : files_.read(path);
-    if (!found && octets && sha256(*octets) == hash) {
-      fill(adopted, item);
-      adopted.sha256 = hash;
-      for (const auto& [key, folder] : tree_->all())
-        if (key.first == item.view && directory_of(directory_of(path)) == tree_->path(folder))
-          adopted.folder = key.second;
-      adopted.name = last_of(directory_of(path)) + "/" + last_of(path);
-      found = true;
-    } else {
-      group_->leaves.push_back(path);
-    }
-  }
-  if (!found) return false;
-  // What it showed may be the store's flags or the user's: keep both.
-  adopted.base_flags = local_flags(adopted.name);
-  restate(adopted, item.folders, item.flags | adopted.base_flags);
-  adopted.base_flags = item.flags;
-  group_->syncs.push_back(path_of(adopted));
-  group_->directories.insert(directory_of(path_of(adopted)));
-  group_->rows.push_back(std::move(adopted));
-  return true;
-}
-
 /// Writes the draft (unless it is there) and settles where it will go.
 void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) {
   auto& row = put.row;
-  const auto& folder = tree_->home(row.view, row.folders, row.kind);
-  put.folder = tree_->shown(folder);
+  const auto pending = journal_->pending(row.view, row.gid);
   auto old = before;
   const auto old_path = old ? locate(*old) : std::nullopt;
+  // A copy: making "Unfiled" may move the tree's rows.
+  const auto folder = home(row, pending);
+  put.folder = tree_->shown(folder);
   row.folder = folder.info.gid;
   if (row.kind == Kind::mail) {
     row.name = mail_name(mail_base(row.gid, row.size), row.base_flags);
     if (old_path) {
-      const auto merged =
-          merge_flags(before->base_flags & shown_flags, local_flags(old->name), row.base_flags & shown_flags);
-      row.name = renamed_for(old->name.substr(0, 4) + mail_base(row.gid, row.size), merged);
+      const auto merged = merge_flags(pending.flags(before->base_flags) & shown_flags, flags_of_name(old->name),
+                                      pending.flags(row.base_flags) & shown_flags);
+      row.name = renamed_for(old->name, mail_base(row.gid, row.size), merged);
     }
     const auto header = read_mail_header(content);
     put.subject = header.subject;
@@ -258,16 +194,14 @@ void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) 
     row.name = free_vdir_name(folder, row.gid, row.kind, content);
   }
   put.target = tree_->path(folder) + "/" + row.name;
-  if (old_path && *old_path != put.target) group_->leaves.push_back(*old_path);
+  if (old_path && edited(*before, *old_path))
+    keep_aside(row.gid, row.kind, *old_path);
+  else if (old_path && *old_path != put.target)
+    group_->leaves.push_back(*old_path);
   if (row.kind != Kind::mail && !old_path && need(files_.info(put.target)) &&
       sha256(need(files_.read(put.target))) != row.sha256) {
-    // Not ours, and not to be lost: it goes beside the tree (a double UID would break khal).
-    const auto aside = places_.vdir + "/Conflicts";
-    need(files_.make_directories(aside));
-    auto name = gid_text(row.gid) + "-" + last_of(put.target);
-    for (int n = 2; need(files_.info(aside + "/" + name)); ++n) name = std::to_string(n) + "-" + name;
-    need(files_.rename(put.target, aside + "/" + name));
-    group_->directories.insert(aside);
+    // Not ours, and not to be lost (a double UID would break khal).
+    keep_aside(row.gid, row.kind, put.target);
   }
   if (!put.draft.empty()) return;
   put.draft = tree_->drafts(folder) + "/" + mail_base(row.gid, row.size);
@@ -306,24 +240,6 @@ void Shelf::sync_put(Put& put) {
   }
 }
 
-/// Brings a file's folder and letters in line with the store, keeping what was changed here.
-void Shelf::restate(ItemRow& row, const std::vector<Gid>& folders, std::uint32_t flags) {
-  const auto from = path_of(row);
-  const auto& home = tree_->home(row.view, folders, row.kind);
-  const bool moves = home.info.gid != row.folder;
-  if (row.kind == Kind::mail)
-    row.name =
-        renamed_for(row.name, merge_flags(row.base_flags & shown_flags, local_flags(row.name), flags & shown_flags));
-  row.folder = home.info.gid;
-  const auto to = path_of(row);
-  if (moves && row.kind != Kind::mail && need(files_.info(to)))
-    row.name = gid_text(row.gid) + std::string(vdir_suffix(row.kind));
-  if (from == path_of(row)) return;
-  need(files_.rename(from, path_of(row)));
-  group_->directories.insert(directory_of(from));
-  group_->directories.insert(directory_of(path_of(row)));
-}
-
 void Shelf::take(const e2e::Meta& meta) {
   touch(meta.view, meta.gid);
   if (const auto transfer = transfers_.find({meta.view, meta.gid}); transfer != transfers_.end()) {
@@ -332,11 +248,11 @@ void Shelf::take(const e2e::Meta& meta) {
   }
   auto row = index_->item(meta.view, meta.gid);
   if (!row || meta.seq <= row->seq) return;
-  if (locate(*row)) restate(*row, meta.folders, meta.flags);
-  row->folders = meta.folders;
-  row->base_flags = meta.flags;
+  const auto pending = journal_->pending(meta.view, meta.gid);
+  restate(*row, meta.folders, meta.flags, pending, pending);
   row->keywords = meta.keywords;
   row->seq = meta.seq;
+  row->origin = Origin::store;
   group_->rows.push_back(std::move(*row));
 }
 
@@ -348,7 +264,12 @@ void Shelf::take_gone(std::uint64_t view, std::uint64_t seq, const Gid& gid) {
   }
   if (auto row = index_->item(view, gid)) {
     if (seq < row->seq) return;
-    if (const auto path = locate(*row)) group_->leaves.push_back(*path);
+    if (const auto path = locate(*row)) {
+      if (edited(*row, *path))
+        keep_aside(gid, row->kind, *path);
+      else
+        group_->leaves.push_back(*path);
+    }
     group_->erased.push_back({view, gid});
   }
   if (const auto strays = strays_.find({view, gid}); strays != strays_.end()) {
@@ -386,16 +307,21 @@ void Shelf::flush() {
       describe(put.row);
       index_->put(put.row);
     }
-    for (auto& row : group.rows) {
-      describe(row);
-      index_->put(row);
+    for (const auto& key : group.erased) {
+      index_->erase(key.first, key.second);
+      holds_->free(key);
     }
-    for (const auto& key : group.erased) index_->erase(key.first, key.second);
+    for (auto& row : group.rows) index_->put(row);
+    for (const auto& [view, from, to] : group.renamed) rename_commands(view, from, to);
+    for (const auto& ended : group.ended) end_command(ended);
     for (const auto& path : group.leaves) index_->leave(path);
     for (const auto& [view, position] : group.positions) index_->put_position(position);
+    for (const auto view : group.compared) index_->want_compare(view, false);
     change.commit();
     left_.clear();
   }
+  if (!group.ended.empty()) applied_.commands_left = journal_->live();
+  for (const auto& ended : group.ended) applied_.answers.emplace_back(e2e::CommandStored{ended.command.command.id});
   for (const auto& [view, position] : group.positions) applied_.answers.emplace_back(e2e::Ack{position});
   const bool leaving = !group.leaves.empty();
   group = {};
@@ -407,7 +333,9 @@ void Shelf::take(const e2e::CompareDigests& message) {
   auto& compare = compares_.try_emplace(message.view, message.view).first->second;
   compare.digests(message);
   if (!message.last) return;
-  index_->each(message.view, [&](const ItemRow& row) { compare.ours(row.gid, row.folders, row.received, row.seq); });
+  index_->each(message.view, [&](const ItemRow& row) {
+    if (row.origin != Origin::local) compare.ours(row.gid, row.folders, row.received, row.seq);
+  });
   for (auto& want : compare.wants()) applied_.answers.emplace_back(std::move(want));
 }
 
@@ -434,10 +362,16 @@ void Shelf::take(const e2e::CompareEnd& message) {
   if (found == compares_.end() || !found->second.complete()) broken("the end of a compare that is not complete");
   std::vector<ItemRow> absent;
   index_->each(view, [&](const ItemRow& row) {
-    if (!found->second.named(row.gid)) absent.push_back(row);
+    // What was made here is not in the store yet: its absence there says nothing.
+    if (!found->second.named(row.gid) && row.origin == Origin::store) absent.push_back(row);
   });
   for (auto& row : absent) {
-    if (const auto path = locate(row)) group_->leaves.push_back(*path);
+    if (const auto path = locate(row)) {
+      if (edited(row, *path))
+        keep_aside(row.gid, row.kind, *path);
+      else
+        group_->leaves.push_back(*path);
+    }
     group_->erased.push_back({view, row.gid});
   }
   for (auto it = strays_.begin(); it != strays_.end();) {
@@ -450,6 +384,7 @@ void Shelf::take(const e2e::CompareEnd& message) {
   }
   compares_.erase(found);
   group_->positions[view] = message.position;
+  group_->compared.push_back(view);
   flush();
 }
 

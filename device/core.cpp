@@ -105,6 +105,7 @@ void Device::Core::opened(Result<Loaded> loaded) {
                              : "This device is not paired: run `tidegate-device pair` first.",
                          {},
                          {}});
+  start_watching();
   connect();
 }
 
@@ -153,6 +154,7 @@ void Device::Core::came(wire::Frame frame) {
   auto actions = dialogue_->receive(std::move(frame));
   if (dialogue_->state() != before) state_since_ = world_.reactor().now();
   act(std::move(actions));
+  feed();  // credit may have come
 }
 
 void Device::Core::act(Actions actions) {
@@ -260,6 +262,8 @@ void Device::Core::stop(std::move_only_function<void()> done) {
   running_ = false;
   retry_timer_.reset();
   disk_timer_.reset();
+  scan_timer_.reset();
+  watch_.reset();
   if (dialogue_) act(dialogue_->leave());
   disconnect();
   drop_session();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inside of Device: reactor thread. core.cpp: disk and life; pairing.cpp; session.cpp: what a session brings.
+// The inside of Device: reactor thread. core.cpp: disk and life; pairing.cpp; session.cpp: what a session brings;
+// outbound.cpp: what goes up.
 #pragma once
 #include <deque>
 #include <functional>
@@ -71,6 +72,16 @@ class Device::Core final : public ConnectionEvents {
   void check_idle();
   e2e::Hello hello() const;
 
+  // outbound
+  void start_watching();
+  void hinted(const sim::DirectoryHint&);
+  void scan_in(std::chrono::nanoseconds);
+  void scan();
+  void scanned(Result<Scanned>, std::chrono::nanoseconds took);
+  void feed();
+  void fed(std::uint64_t session, Result<UploadStep>);
+  void forget_upload();
+
   // pairing
   void enrol(Loaded);
   void store_pending(const Bytes& guid);
@@ -114,6 +125,18 @@ class Device::Core final : public ConnectionEvents {
   std::int64_t connected_unix_ = 0;
   std::string last_error_;
   std::string status_written_;
+
+  std::unique_ptr<sim::DirectoryWatch> watch_;
+  std::unique_ptr<Timer> scan_timer_;
+  std::vector<std::string> watched_;
+  ScanOrder order_;  ///< of the next scan
+  sim::Instant scan_at_{}, whole_scan_at_{}, no_scan_before_{};
+  bool scanning_ = false, scanned_ = false, unsettled_ = false;
+  std::size_t waiting_ = 0;  ///< commands without result
+  // of this session
+  UploadCursor cursor_;
+  std::set<Bytes> unanswered_;
+  bool greeted_ = false, feeding_ = false, blocked_ = false, more_up_ = false;
 
   std::optional<PairRequest> pairing_;
   std::optional<PairingIntent> intent_;

@@ -78,6 +78,7 @@ class Dialogue {
   Actions say(const e2e::ToGateway&);  ///< sealed when there is credit; dropped unless open
   Actions leave();                     ///< an orderly end
   State state() const { return state_; }
+  std::size_t queued() const { return sealer_ ? sealer_->queued() : 0; }  ///< octets that wait for credit
   /// How often the relay is heard of at least; 0: not known yet.
   std::chrono::milliseconds alive_within() const { return alive_within_; }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "device/names.hpp"
 #include "device/shelf.hpp"
 
 namespace tidegate::device {
@@ -31,6 +32,15 @@ struct Shelf::Transfer {
   Digest digest;
 };
 
+/// A command that has its result.
+struct Shelf::Ended {
+  CommandRow command;
+  bool forget = true;  ///< else it stays in the journal, for people
+  CommandRow::State kept_as = CommandRow::State::failed;
+  bool compare = false;  ///< what it named is to be taken from the store again
+  std::string text;
+};
+
 /// What becomes durable in one transaction.
 struct Shelf::Group {
   std::vector<Put> puts;
@@ -38,15 +48,16 @@ struct Shelf::Group {
   std::vector<Key> erased;
   std::vector<std::string> leaves;  ///< paths
   std::map<std::uint64_t, e2e::Position> positions;
-  std::set<Key> touched;              ///< an item is in a group once
-  std::set<std::string> directories;  ///< to sync
-  std::vector<std::string> syncs;     ///< files to sync that were written by an earlier life
+  std::set<Key> touched;                                     ///< an item is in a group once
+  std::set<std::string> directories;                         ///< to sync
+  std::vector<std::tuple<std::uint64_t, Gid, Gid>> renamed;  ///< (view, from, to): items that got another gid
+  std::vector<Ended> ended;
+  std::vector<std::uint64_t> compared;  ///< views
+  std::vector<std::string> syncs;       ///< files to sync that were written by an earlier life
   bool empty() const {
-    return puts.empty() && rows.empty() && erased.empty() && leaves.empty() && positions.empty() && syncs.empty();
+    return puts.empty() && rows.empty() && erased.empty() && leaves.empty() && positions.empty() && syncs.empty() &&
+           ended.empty();
   }
 };
-
-inline std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
-inline std::string last_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace tidegate::device

@@ -9,10 +9,8 @@
 namespace tidegate::device {
 namespace {
 
-constexpr int schema_version = 1;
-// Columns that only changes made on the device need (missing_since, local_flags, canonical_sha256) and the journal
-// `commands` are here from the first version, so that no index has to be made again for them.
-constexpr const char* schema = R"(
+constexpr int schema_version = 2;
+constexpr const char* schema_1 = R"(
 CREATE TABLE IF NOT EXISTS notes(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views(
   view INTEGER PRIMARY KEY, name TEXT NOT NULL, prefix TEXT NOT NULL, position BLOB);
@@ -35,6 +33,23 @@ CREATE TABLE IF NOT EXISTS leaving(path TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS commands(
   id BLOB PRIMARY KEY, view INTEGER NOT NULL, gid BLOB, state INTEGER NOT NULL, body BLOB NOT NULL, result BLOB)
   WITHOUT ROWID;
+)";
+// Changes made on the device. The first version's `commands` was never written to.
+constexpr const char* schema_2 = R"(
+DROP TABLE commands;
+CREATE TABLE commands(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, view INTEGER NOT NULL, gid BLOB NOT NULL,
+  state INTEGER NOT NULL, body BLOB NOT NULL, path TEXT NOT NULL, skip INTEGER NOT NULL, sha256 BLOB NOT NULL,
+  at_unix INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE INDEX commands_by_item ON commands(view, gid);
+ALTER TABLE items ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE holds(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, view INTEGER NOT NULL, folder BLOB NOT NULL, at_unix INTEGER NOT NULL,
+  released INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE held(
+  view INTEGER NOT NULL, gid BLOB NOT NULL, hold INTEGER NOT NULL, PRIMARY KEY(view, gid)) WITHOUT ROWID;
+CREATE TABLE comparing(view INTEGER PRIMARY KEY);
+PRAGMA user_version = 2;
 )";
 
 View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
@@ -75,7 +90,7 @@ std::vector<std::string> split_words(View text) {
 
 constexpr const char* item_columns =
     "SELECT gid, folders, folder, name, kind, size, sha256, inode, mtime_ns, base_flags, keywords, content_rev, "
-    "fingerprint, received, seq, stub FROM items WHERE view = ?";
+    "fingerprint, received, seq, stub, origin FROM items WHERE view = ?";
 
 ItemRow read_item(std::uint64_t view, const Query& query) {
   ItemRow row;
@@ -96,6 +111,7 @@ ItemRow read_item(std::uint64_t view, const Query& query) {
   row.received = query.integer(13);
   row.seq = query.number(14);
   row.stub = query.integer(15) != 0;
+  row.origin = static_cast<Origin>(query.integer(16));
   return row;
 }
 
@@ -111,11 +127,29 @@ Index::Index(const std::string& path, const char* vfs, bool read_only)
   if (version > schema_version)
     throw Trouble(
         Fault{FaultKind::invalid, path, path + " was written by a newer tidegate-device: install that one.", {}, {}});
+  version_ = static_cast<int>(version);
   if (read_only || version == schema_version) return;
   Transaction change(database_);
-  database_.execute(schema);
-  database_.execute("PRAGMA user_version = 1");
+  if (version < 1) database_.execute(schema_1);
+  database_.execute(schema_2);
   change.commit();
+  version_ = schema_version;
+}
+
+void ItemRow::take(const e2e::Item& item) {
+  view = item.view;
+  gid = item.gid;
+  folders = item.folders;
+  kind = item.kind;
+  size = item.size;
+  base_flags = item.flags;
+  keywords = item.keywords;
+  content_rev = item.content_rev;
+  fingerprint.assign(reinterpret_cast<const char*>(item.fingerprint.data()), item.fingerprint.size());
+  received = item.received;
+  seq = item.seq;
+  stub = item.stub;
+  origin = Origin::store;
 }
 
 std::optional<ItemRow> Index::item(std::uint64_t view, const Gid& gid) {
@@ -129,12 +163,12 @@ std::optional<ItemRow> Index::item(std::uint64_t view, const Gid& gid) {
 void Index::put(const ItemRow& row) {
   auto query = database_.query(
       "INSERT OR REPLACE INTO items(view, gid, folders, folder, name, kind, size, sha256, inode, mtime_ns, base_flags, "
-      "keywords, content_rev, fingerprint, received, seq, stub) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?)");
+      "keywords, content_rev, fingerprint, received, seq, stub, origin) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?)");
   query.bind(row.view).bind(view_of(row.gid)).bind(View(join(row.folders))).bind(view_of(row.folder)).text(row.name);
   query.bind(static_cast<int>(row.kind)).bind(row.size).bind(View(row.sha256)).bind(row.inode).bind(row.mtime_ns);
   query.bind(row.base_flags).bind(View(join(row.keywords))).bind(View(row.content_rev)).bind(View(row.fingerprint));
-  query.bind(row.received).bind(row.seq).bind(row.stub ? 1 : 0).run();
+  query.bind(row.received).bind(row.seq).bind(row.stub ? 1 : 0).bind(static_cast<int>(row.origin)).run();
 }
 
 void Index::erase(std::uint64_t view, const Gid& gid) {
@@ -145,6 +179,48 @@ void Index::each(std::uint64_t view, const std::function<void(const ItemRow&)>& 
   auto query = database_.query(item_columns);
   query.bind(view);
   while (query.next()) visit(read_item(view, query));
+}
+
+void Index::each_in(std::uint64_t view, const Gid& folder, const std::function<void(PlaceRow&)>& visit) {
+  auto query =
+      database_.query("SELECT gid, name, size, inode, mtime_ns, base_flags FROM items WHERE view = ? AND folder = ?");
+  query.bind(view).bind(view_of(folder));
+  while (query.next()) {
+    PlaceRow row{gid_of(query.bytes(0)), query.bytes(1),   query.number(2),
+                 query.number(3),        query.integer(4), static_cast<std::uint32_t>(query.integer(5))};
+    visit(row);
+  }
+}
+
+std::vector<ItemRow> Index::with_hash(std::uint64_t view, View sha256) {
+  static const std::string sql = [] {
+    std::string text = item_columns;
+    return text.insert(text.find(" WHERE"), " INDEXED BY items_by_hash") + " AND sha256 = ?";
+  }();
+  std::vector<ItemRow> out;
+  auto query = database_.query(sql.c_str());
+  query.bind(view).bind(sha256);
+  while (query.next()) out.push_back(read_item(view, query));
+  return out;
+}
+
+std::uint64_t Index::count_in(std::uint64_t view, const Gid& folder) {
+  auto query = database_.query("SELECT count(*) FROM items WHERE view = ? AND folder = ?");
+  query.bind(view).bind(view_of(folder));
+  return query.next() ? query.number(0) : 0;
+}
+
+void Index::want_compare(std::uint64_t view, bool wanted) {
+  database_.query(wanted ? "INSERT OR REPLACE INTO comparing(view) VALUES(?)" : "DELETE FROM comparing WHERE view = ?")
+      .bind(view)
+      .run();
+}
+
+std::vector<std::uint64_t> Index::wanted_compares() {
+  std::vector<std::uint64_t> out;
+  auto query = database_.query("SELECT view FROM comparing");
+  while (query.next()) out.push_back(query.number(0));
+  return out;
 }
 
 std::uint64_t Index::count(std::uint64_t view) {
@@ -275,8 +351,9 @@ void Index::forget_notes() { database_.execute("DELETE FROM notes"); }
 
 void Index::erase_everything() {
   Transaction change(database_);
-  for (const char* sql : {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving",
-                          "DELETE FROM moving", "DELETE FROM commands"})
+  for (const char* sql :
+       {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving", "DELETE FROM moving",
+        "DELETE FROM commands", "DELETE FROM holds", "DELETE FROM held", "DELETE FROM comparing"})
     database_.execute(sql);
   change.commit();
 }

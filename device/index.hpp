@@ -15,6 +15,13 @@ namespace tidegate::device {
 
 using e2e::Gid;
 
+/// Who knows of an item.
+enum class Origin : std::uint8_t {
+  store,     ///< it came from the gateway
+  local,     ///< it was made here; the store has not confirmed it
+  confirmed  ///< it was made here, the store has it, but it has not come from the gateway yet
+};
+
 struct ItemRow {
   std::uint64_t view = 0;
   Gid gid{};
@@ -32,6 +39,18 @@ struct ItemRow {
   std::int64_t received = 0;
   std::uint64_t seq = 0;  ///< 0: take whatever comes next for it
   bool stub = false;
+  Origin origin = Origin::store;
+
+  void take(const e2e::Item&);  ///< all that the gateway says of it: not sha256, and not where the file lies
+};
+
+/// As much of a row as comparing a folder with its directory needs.
+struct PlaceRow {
+  Gid gid{};
+  std::string name;
+  std::uint64_t size = 0, inode = 0;
+  std::int64_t mtime_ns = 0;
+  std::uint32_t base_flags = 0;
 };
 
 struct FolderRow {
@@ -51,12 +70,16 @@ class Index {
  public:
   Index(const std::string& path, const char* vfs, bool read_only = false);
   Database& database() { return database_; }
+  int version() const { return version_; }  ///< of the schema; an older one only if it was opened to be read
 
   std::optional<ItemRow> item(std::uint64_t view, const Gid&);
   void put(const ItemRow&);
   void erase(std::uint64_t view, const Gid&);
   void each(std::uint64_t view, const std::function<void(const ItemRow&)>&);
+  void each_in(std::uint64_t view, const Gid& folder, const std::function<void(PlaceRow&)>&);
+  std::vector<ItemRow> with_hash(std::uint64_t view, View sha256);
   std::uint64_t count(std::uint64_t view);
+  std::uint64_t count_in(std::uint64_t view, const Gid& folder);
   bool named(std::uint64_t view, const Gid& folder, const std::string& name);  ///< a row lies there
 
   std::vector<FolderRow> folders(std::uint64_t view);
@@ -73,6 +96,10 @@ class Index {
   void put_view(std::uint64_t view, std::string_view name, std::string_view prefix);
   void put_position(const e2e::Position&);
 
+  /// A compare is to be asked for: what a fault left different here is then taken from the store again.
+  void want_compare(std::uint64_t view, bool wanted);
+  std::vector<std::uint64_t> wanted_compares();
+
   /// Files that are to go: recorded before they do.
   void leave(const std::string& path);
   void left(const std::string& path);
@@ -85,6 +112,7 @@ class Index {
 
  private:
   Database database_;
+  int version_ = 0;
 };
 
 }  // namespace tidegate::device

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// tidegate-device pair | run | status
+// tidegate-device pair | run | status | send | queue | hold
+#include <array>
+#include <charconv>
+#include <chrono>
 #include <cstdio>
+#include <functional>
 #include <iostream>
+#include <iterator>
 #include <optional>
 
 #include <boost/program_options.hpp>
@@ -13,8 +18,13 @@
 #include "core/tls/network.hpp"
 #include "device/device.hpp"
 #include "device/display.hpp"
+#include "device/names.hpp"
+#include "device/outbox.hpp"
+#include "device/queue.hpp"
+#include "device/sendmail.hpp"
 #include "device/status.hpp"
 #include "device/terminal.hpp"
+#include "device/trouble.hpp"
 
 namespace options = boost::program_options;
 namespace tidegate::device {
@@ -24,7 +34,10 @@ constexpr int wrong_usage = 2;
 constexpr const char* usage =
     "tidegate-device pair [--relay URL --user ADDRESS] [CODE or tidegate: link]\n"
     "tidegate-device run [--once-idle] [--events text|json]\n"
-    "tidegate-device status [--json]\n\n"
+    "tidegate-device status [--json]\n"
+    "tidegate-device send [-t] [-i] [--] [RECIPIENT ...] < message      (as sendmail)\n"
+    "tidegate-device queue [--json] [--drop ID | --again ID]\n"
+    "tidegate-device hold list [--json] | hold release ID | hold discard ID\n\n"
     "Keeps a Maildir (and calendars, contacts) on this machine like the mailbox behind the gateway.\n";
 
 int fail(const Fault& why) {
@@ -54,14 +67,17 @@ options::options_description described() {
       "password-file", word(), "pair: file with the account's password at the relay (default: asked for)")(
       "name", word(), "pair: what this device is called in lists (default: the host's name)")(
       "once-idle", "run: end when all that was there has been stored")(
-      "events", word()->default_value("text"), "run: text, or json: one object a line")("json", "status: as JSON");
+      "events", word()->default_value("text"), "run: text, or json: one object a line")(
+      "json", "status, queue, hold list: as JSON")("drop", options::value<std::uint64_t>(), "queue: forget this entry")(
+      "again", options::value<std::uint64_t>(), "queue: send this entry again");
   return all;
 }
 
 /// With the words that stand alone, which --help does not list.
 options::options_description all_described() {
   auto all = described();
-  all.add_options()("command", options::value<std::string>())("code", options::value<std::string>());
+  all.add_options()("command", options::value<std::string>())("code", options::value<std::string>())(
+      "number", options::value<std::string>());
   return all;
 }
 
@@ -177,12 +193,83 @@ int status(const Command& command) {
   return 0;
 }
 
+/// Work on device.db beside a running device, which then looks at once.
+int decide(const std::string& state, const std::function<Result<void>(sim::World&, Index&)>& work) {
+  auto world = tls::real_world();
+  if (auto read = read_status(*world, state, false); !read) return fail(read.error());
+  try {
+    Index index(state + "/device.db", world->sqlite_vfs());
+    if (auto done = work(*world, index); !done) return fail(done.error());
+  } catch (const Trouble& trouble) {
+    return fail(trouble.fault);
+  }
+  poke(*world, state);
+  return 0;
+}
+
+int queue(const Command& command) {
+  const auto state = settings_of(command).state;
+  return decide(state, [&](sim::World& world, Index& index) -> Result<void> {
+    if (command.values.count("drop") != 0)
+      return drop_entry(world.files(), index, command.values["drop"].as<std::uint64_t>());
+    if (command.values.count("again") != 0)
+      return repeat_entry(world, index, command.values["again"].as<std::uint64_t>());
+    fmt::print("{}", command.values.count("json") != 0 ? queue_json(index) : queue_text(index));
+    return {};
+  });
+}
+
+int hold(const Command& command) {
+  const auto state = settings_of(command).state;
+  const auto what = command.text("code"), text = command.text("number");
+  std::uint64_t number = 0;
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool numbered = !text.empty() && wrong == std::errc() && end == text.data() + text.size();
+  if ((what != "list" || !text.empty()) && ((what != "release" && what != "discard") || !numbered)) {
+    std::cerr << "tidegate-device: hold list, hold release ID, or hold discard ID; see --help\n";
+    return wrong_usage;
+  }
+  return decide(state, [&](sim::World&, Index& index) -> Result<void> {
+    if (what == "release") return release_hold(index, number);
+    if (what == "discard") return discard_hold(index, number);
+    fmt::print("{}", command.values.count("json") != 0 ? holds_json(index) : holds_text(index));
+    return {};
+  });
+}
+
+/// Durably in the outbox when it returns 0, whether a device runs or not.
+int send(const SendArguments& arguments) {
+  const auto state = arguments.state.empty() ? default_state() : absolute(arguments.state);
+  auto world = tls::real_world();
+  auto status = read_status(*world, state, false);
+  if (!status) return fail(status.error());
+  std::string input((std::istreambuf_iterator<char>(std::cin)), {});
+  std::array<std::byte, 16> unique{};
+  world->reactor().random(unique);
+  LetterOptions options{.from_header = arguments.from_header,
+                        .dots = arguments.dots,
+                        .recipients = arguments.recipients,
+                        .user = status->account.user,
+                        .now_unix = std::chrono::system_clock::to_time_t(world->reactor().wall()),
+                        .unique = gid_text(unique)};
+  auto letter = read_letter(input, options);
+  if (!letter) return fail(letter.error());
+  if (auto done = spool(*world, state, *letter); !done) return fail(done.error());
+  return 0;
+}
+
 int start(int count, char** words) {
+  auto sending = read_send_arguments({words + 1, words + count});
+  if (!sending) {
+    (void)fail(sending.error());
+    return wrong_usage;
+  }
+  if (*sending) return send(**sending);
   Command command;
   const auto all = all_described();
   try {
     options::positional_options_description order;
-    order.add("command", 1).add("code", 1);
+    order.add("command", 1).add("code", 1).add("number", 1);
     options::store(options::command_line_parser(count, words).options(all).positional(order).run(), command.values);
     options::notify(command.values);
   } catch (const options::error& wrong) {
@@ -201,6 +288,8 @@ int start(int count, char** words) {
   if (command.name == "pair") return pair(command);
   if (command.name == "run") return run(command);
   if (command.name == "status") return status(command);
+  if (command.name == "queue") return queue(command);
+  if (command.name == "hold") return hold(command);
   std::cerr << "tidegate-device: there is no `" << command.name << "`; see --help\n";
   return wrong_usage;
 }

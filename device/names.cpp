@@ -100,6 +100,29 @@ std::string mail_name(std::string_view base, std::uint32_t flags) {
   return letters.empty() ? "new/" + std::string(base) : "cur/" + std::string(base) + ":2," + letters;
 }
 
+std::string_view base_of(std::string_view name) {
+  name.remove_prefix(name.rfind('/') + 1);
+  return name.substr(0, name.find(":2,"));
+}
+
+std::uint32_t flags_of_name(std::string_view name) {
+  const auto info = name.rfind(":2,");
+  return info == std::string_view::npos ? 0 : flags_of_letters(name.substr(info + 3));
+}
+
+std::string renamed_for(std::string_view name, std::string_view base, std::uint32_t flags) {
+  const auto info = name.rfind(":2,");
+  if (base_of(name) == base && flags_of_name(name) == (flags & shown_flags)) return std::string(name);
+  std::string letters = flag_letters(flags);
+  if (info != std::string_view::npos)
+    for (const char c : name.substr(info + 3))
+      if (flags_of_letters(std::string_view(&c, 1)) == 0) letters += c;
+  std::sort(letters.begin(), letters.end());
+  if (letters.empty() && info == std::string_view::npos)
+    return std::string(name.substr(0, name.find('/') + 1)) + std::string(base);
+  return "cur/" + std::string(base) + ":2," + letters;
+}
+
 std::optional<MailName> parse_mail_name(std::string_view name) {
   MailName out;
   if (const auto info = name.find(":2,"); info != std::string_view::npos) {

@@ -19,6 +19,9 @@ namespace tidegate::device {
 
 using e2e::Gid;
 
+inline std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+inline std::string last_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
 std::string gid_text(const Gid&);
 std::optional<Gid> gid_from_text(std::string_view);
 
@@ -40,6 +43,13 @@ std::string mail_base(const Gid&, std::uint64_t size);
 std::string mail_name(std::string_view base, std::uint32_t flags);
 /// Of a file's last component; nullopt: not one of ours.
 std::optional<MailName> parse_mail_name(std::string_view name);
+
+/// Of a file below its folder: "GID,S=SIZE" of "cur/GID,S=SIZE:2,S"; works for names of other programs, too.
+std::string_view base_of(std::string_view name);
+/// The flags that such a name shows.
+std::uint32_t flags_of_name(std::string_view name);
+/// The name for this base and these flags; the place and letters that are not ours (Dovecot's keywords) stay.
+std::string renamed_for(std::string_view name, std::string_view base, std::uint32_t flags);
 
 /// Three-way: what was changed here (from `base` to `local`) on top of what the store has now.
 constexpr std::uint32_t merge_flags(std::uint32_t base, std::uint32_t local, std::uint32_t store) {

@@ -14,6 +14,7 @@ constexpr std::uint64_t batch_octets = std::uint64_t{8} << 20;
 constexpr std::size_t message_cost = 512;  // of a message without content, about
 constexpr auto goodbye_limit = 5s;         // for Wiped to get through
 constexpr auto disk_pause = 5s;
+constexpr auto look_after = 200ms;
 
 std::size_t cost(const e2e::ToDevice& message) {
   if (const auto* item = std::get_if<e2e::Item>(&message)) return item->first.octets.size() + message_cost;
@@ -40,6 +41,7 @@ void Device::Core::drop_session() {
   queued_ = 0;
   heads_.clear();
   jobs_.clear();
+  forget_upload();
 }
 
 void Device::Core::session_open(const Bytes& hash) {
@@ -57,9 +59,7 @@ void Device::Core::heard(e2e::ToDevice message) {
     if (!hold->released) tell(Alarmed{hold->text});
     return;
   }
-  if (std::holds_alternative<e2e::Alive>(message) || std::holds_alternative<e2e::CommandResult>(message) ||
-      std::holds_alternative<e2e::Range>(message))
-    return;
+  if (std::holds_alternative<e2e::Alive>(message) || std::holds_alternative<e2e::Range>(message)) return;
   if (const auto* ack = std::get_if<e2e::HelloAck>(&message)) greeted(*ack);
   if (const auto* folders = std::get_if<e2e::Folders>(&message)) note_folders(*folders);
   if (const auto* mark = std::get_if<e2e::Mark>(&message)) note_mark(*mark);
@@ -128,11 +128,15 @@ void Device::Core::applied(std::uint64_t session, Result<Applied> result) {
   applying_ = false;
   if (!result) return disk_failed(std::move(result.error()));
   for (const auto& [view, position] : result->started) positions_.try_emplace(view, position);
+  for (const auto& note : result->notes) tell(Alarmed{note});
+  if (result->commands_left) waiting_ = *result->commands_left;
+  if (result->greeted && session == session_) greeted_ = more_up_ = true;
   for (const auto& answer : result->answers) {
     if (const auto* ack = std::get_if<e2e::Ack>(&answer)) {
       positions_[ack->position.view] = ack->position;
       if (session == session_) acknowledged(ack->position);
     }
+    if (const auto* stored = std::get_if<e2e::CommandStored>(&answer)) unanswered_.erase(stored->id);
     // An answer belongs to the session that asked: in another one it would name what was not sent there.
     if (session == session_ && dialogue_) act(dialogue_->say(answer));
   }
@@ -145,6 +149,8 @@ void Device::Core::applied(std::uint64_t session, Result<Applied> result) {
   }
   if (connection_ && connection_->paused() && queued_ < settings_.queue_limit / 2) connection_->pause(false);
   pump();
+  feed();
+  scan_in(look_after);  // folders may be new: they are to be watched
   if (session == session_) check_idle();
 }
 
@@ -175,6 +181,7 @@ void Device::Core::check_idle() {
     tell(Current{});
     write_status();
   }
+  if (!scanned_ || unsettled_ || waiting_ > 0) return;  // something is still to go up
   if (!jobs_left && !std::exchange(idle_told_, true)) tell(Idle{});
 }
 
@@ -207,6 +214,7 @@ void Device::Core::try_disk() {
             disk_bad_ = false;
             disk_backoff_.succeeded();
             tell(DiskFine{});
+            scan_in({});
             if (running_) connect();
           });
 }

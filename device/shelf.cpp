@@ -36,14 +36,19 @@ Shelf::Shelf(sim::World& world, Places places, Bytes device_id, std::function<vo
       places_(std::move(places)),
       device_id_(std::move(device_id)),
       arrived_(std::move(arrived)),
+      outbox_(world, places_.state),
       group_(std::make_unique<Group>()) {}
 Shelf::~Shelf() = default;
 
 Result<void> Shelf::open() {
   return guarded([&] {
-    need(files_.make_directories(places_.state));
+    need(files_.make_directories(outbox_path(places_.state)));
     index_ = std::make_unique<Index>(places_.state + "/device.db", world_.sqlite_vfs());
     tree_ = std::make_unique<Tree>(files_, *index_, places_);
+    journal_ = std::make_unique<Journal>(index_->database());
+    holds_ = std::make_unique<Holds>(index_->database());
+    scan_ = std::make_unique<Scan>(files_, *index_, *tree_);
+    outgoing_ = std::make_unique<Outgoing>(world_, *index_, *tree_);
     lay_roots();
     if (index_->note("state") == "wiping") erase_account();
     tree_->load();
@@ -130,10 +135,12 @@ void Shelf::settle_strays() {
     const bool present = need(files_.info(path_of(*row))).has_value();
     for (const auto& path : it->second) {
       const bool same_size = parse_mail_name(last_of(path))->size == row->size;
-      if (!present && same_size && locate(*row)) {
+      const auto folder = row->folder;
+      if (!present && same_size && locate(*row) && row->folder == folder) {
         index_->put(*row);
         break;
       }
+      row->folder = folder;  // moved by a mail program: the next look sends that
     }
     for (const auto& path : it->second)
       if (path != path_of(*row) && sha256(need(files_.read(path))) != row->sha256) index_->leave(path);
@@ -181,7 +188,66 @@ Result<void> Shelf::recover() {
     tree_->load();
     finish_leaving();
     sweep();
+    scan_->forget();
+    sound_ = true;
   });
+}
+
+Result<Scanned> Shelf::scan(const ScanOrder& order) {
+  if (!sound_) return Scanned{};
+  auto done = guarded([&] {
+    check_root(places_.maildir, false);
+    const auto pending = journal_->pending();
+    std::set<std::string> ours;
+    for (const auto& path : index_->leaving()) ours.insert(path);
+    for (const auto& [key, paths] : strays_) ours.insert(paths.begin(), paths.end());
+    auto findings = scan_->look(order, world_.reactor().now(), pending, holds_->items(),
+                                [&](const std::string& path) { return ours.contains(path); });
+    check_root(places_.maildir, false);  // it may have been unmounted meanwhile: then all of that is untrue
+    auto taken = outgoing_->take(findings, pending);
+    Scanned out;
+    out.commands = taken.commands + outbox_.collect(*index_, *journal_);
+    for (const auto view : index_->wanted_compares())
+      if (!compares_.contains(view) && asked_.insert(view).second) out.asks.emplace_back(e2e::CompareAsk{view});
+    out.waiting = journal_->live();
+    out.unsettled = findings.unsettled;
+    out.again = findings.unsettled || findings.young;
+    for (const auto& held : taken.held)
+      out.notes.push_back(std::to_string(held.items) + " messages are missing in " + held.folder +
+                          " at once: nothing is removed before you say so, see `tidegate-device hold list`.");
+    out.directories = watched();
+    return out;
+  });
+  if (!done) sound_ = false;
+  return done;
+}
+
+FolderName Shelf::folder_name() const {
+  return [this](std::uint64_t view, const Gid& gid) {
+    const auto* folder = tree_->find(view, gid);
+    return folder == nullptr ? std::string() : tree_->shown(*folder);
+  };
+}
+
+Result<UploadStep> Shelf::upload(UploadCursor cursor, std::size_t room) {
+  if (!sound_) return UploadStep{};
+  return guarded([&] {
+    Upload upload(files_, *index_, *journal_, [this](const ItemRow& row) {
+      auto found = row;
+      return locate(found);
+    });
+    return upload.step(std::move(cursor), room);
+  });
+}
+
+std::vector<std::string> Shelf::watched() const {
+  std::vector<std::string> out{outbox_path(places_.state)};
+  for (const auto& [key, folder] : tree_->all()) {
+    if (folder.info.kind != Kind::mail) continue;
+    out.push_back(tree_->path(folder) + "/cur");
+    out.push_back(tree_->path(folder) + "/new");
+  }
+  return out;
 }
 
 void Shelf::erase_account() {
@@ -200,6 +266,7 @@ void Shelf::erase_account() {
   need(files_.sync_directory(places_.maildir));
   need(files_.sync_directory(places_.vdir));
   index_->erase_everything();
+  outbox_.erase();
   tree_->clear();
 }
 

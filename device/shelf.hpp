@@ -20,8 +20,14 @@
 #include "core/sim/world.hpp"
 #include "device/compare.hpp"
 #include "device/digest.hpp"
+#include "device/holds.hpp"
 #include "device/index.hpp"
+#include "device/journal.hpp"
+#include "device/outbox.hpp"
+#include "device/outgoing.hpp"
+#include "device/scan.hpp"
 #include "device/tree.hpp"
+#include "device/upload.hpp"
 
 namespace tidegate::device {
 
@@ -41,7 +47,21 @@ struct Arrival {
 struct Applied {
   std::vector<e2e::ToGateway> answers;  ///< acknowledgements and what a compare asks for, in order
   std::vector<std::pair<std::uint64_t, e2e::Position>> started;  ///< first positions, from HelloAck; durable
-  bool wiped = false;  ///< account data are gone; say Wiped, then forget the keys
+  bool wiped = false;                        ///< account data are gone; say Wiped, then forget the keys
+  bool greeted = false;                      ///< a HelloAck was among them: commands may go up
+  std::optional<std::size_t> commands_left;  ///< live in the journal, if results were among them
+  std::vector<std::string> notes;            ///< sentences for the user: kept aside, refused …
+};
+
+/// What a look at the Maildir came to.
+struct Scanned {
+  std::size_t commands = 0;  ///< journaled now
+  std::size_t waiting = 0;   ///< live in the journal
+  bool unsettled = false;    ///< something is not certain yet
+  bool again = false;        ///< look again in Scan::settling
+  std::vector<std::string> notes;
+  std::vector<e2e::ToGateway> asks;      ///< compares that became wanted
+  std::vector<std::string> directories;  ///< to be watched
 };
 
 class Shelf {
@@ -59,6 +79,11 @@ class Shelf {
   /// Erases what this device holds of the account: files, index. Repeated by open() if cut short.
   Result<void> wipe();
 
+  /// What goes up next (device/upload.hpp).
+  Result<UploadStep> upload(UploadCursor, std::size_t room);
+  /// Finds what was done to the Maildir since and journals it. Does nothing while apply()'s last fault is not mended.
+  Result<Scanned> scan(const ScanOrder&);
+
   /// Work of others on the index (account, positions); Trouble becomes the Fault.
   Result<void> with_index(const std::function<void(Index&)>&);
 
@@ -66,6 +91,7 @@ class Shelf {
   struct Put;
   struct Transfer;
   struct Group;
+  struct Ended;
   using Key = std::pair<std::uint64_t, Gid>;
 
   // shelf.cpp: opening and sweeping
@@ -76,6 +102,8 @@ class Shelf {
   void settle_strays();
   void finish_leaving();
   void erase_account();
+  std::vector<std::string> watched() const;
+  FolderName folder_name() const;
   // apply.cpp: items
   void take(const e2e::HelloAck&);
   void take(const e2e::Folders&);
@@ -88,13 +116,31 @@ class Shelf {
   void take(const e2e::ComparePage&);
   void take(const e2e::CompareEnd&);
   void whole_item(const e2e::Item&, View content, const std::string& written, Bytes hash);
-  bool keep_or_adopt(const e2e::Item&, const std::optional<ItemRow>& row, const Bytes& hash);
   void place(Put&, const std::optional<ItemRow>& before, View content);
   void rename_put(Put&);
   void sync_put(Put&);
-  void restate(ItemRow&, const std::vector<Gid>& folders, std::uint32_t flags);
   void touch(std::uint64_t view, const Gid&);
   void flush();
+  // keep.cpp: files that are here already, and what was done to them meanwhile
+  bool keep_or_adopt(const e2e::Item&, const std::optional<ItemRow>& row, const Bytes& hash);
+  bool adopt_stray(const e2e::Item&, const Bytes& hash);
+  bool adopt_made_here(const e2e::Item&, const Bytes& hash);
+  const FolderRow& home(const ItemRow&, const Pending&);
+  void restate(ItemRow&, const std::vector<Gid>& folders, std::uint32_t flags, const Pending& before,
+               const Pending& after);
+  void put_at(ItemRow&, const Gid& folder, std::uint32_t flags);
+  void rename_item(ItemRow&, const Gid& gid);
+  bool edited(const ItemRow&, const std::string& path);
+  void keep_aside(const Gid&, Kind, const std::string& path);
+  // results.cpp: what the gateway answers to commands
+  void take(const e2e::CommandResult&);
+  void settle_flags(Ended&, const e2e::CommandResult&);
+  void settle_move(Ended&, const e2e::CommandResult&);
+  void settle_remove(Ended&, const e2e::CommandResult&);
+  void settle_create(Ended&, const e2e::CommandResult&);
+  void settle_send(Ended&, const e2e::CommandResult&);
+  void end_command(const Ended&);
+  void rename_commands(std::uint64_t view, const Gid& from, const Gid& to);
   // where.cpp: finding files whose names a user may have changed
   std::string path_of(const ItemRow&) const;
   std::optional<std::string> locate(ItemRow&);
@@ -108,13 +154,19 @@ class Shelf {
   std::function<void(Arrival)> arrived_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<Tree> tree_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<Holds> holds_;
+  std::unique_ptr<Scan> scan_;
+  std::unique_ptr<Outgoing> outgoing_;
+  Outbox outbox_;
+  std::set<std::uint64_t> asked_;  ///< views whose compare was asked for on this session
   std::unique_ptr<Group> group_;
   std::map<Key, Transfer> transfers_;
   std::map<Key, std::vector<std::string>> strays_;  ///< files named by a gid that no row has: paths
   std::map<std::uint64_t, Compare> compares_;
   std::vector<std::string> left_;  ///< gone for good; their `leaving` rows go with the next transaction
   Applied applied_;
-  std::uint64_t next_draft_ = 0;
+  bool sound_ = true;  ///< disk and index agree; false between a fault and recover()
 };
 
 }  // namespace tidegate::device

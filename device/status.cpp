@@ -9,6 +9,8 @@
 
 #include "core/e2e/session.hpp"
 #include "device/display.hpp"
+#include "device/holds.hpp"
+#include "device/journal.hpp"
 #include "device/trouble.hpp"
 
 namespace tidegate::device {
@@ -71,6 +73,12 @@ Result<Status> read_status(sim::World& world, const std::string& state, bool run
       }
       status.views.push_back(std::move(out));
     }
+    if (index.version() >= 2) {  // an older one is brought up by the next run
+      Journal journal(index.database());
+      status.waiting = journal.live();
+      status.failed = journal.count(CommandRow::State::failed) + journal.count(CommandRow::State::unknown);
+      for (const auto& hold : Holds(index.database()).list()) status.held += hold.items;
+    }
     if (need(files.info(state + "/status"))) {
       const auto text = need(files.read(state + "/status", 65536));
       status.connected_unix = number(field(text, "connected_unix"));
@@ -101,6 +109,11 @@ std::string to_text(const Status& s) {
                        !view.positioned      ? "position not known yet"
                        : view.jobs_left == 0 ? "complete"
                                              : fmt::format("{} folders still coming", view.jobs_left));
+  if (s.waiting != 0) out += fmt::format("to go up    {}\n", grouped(s.waiting));
+  if (s.failed != 0)
+    out += fmt::format("attention   {} were not done: see `tidegate-device queue`\n", grouped(s.failed));
+  if (s.held != 0)
+    out += fmt::format("attention   {} removals on hold: see `tidegate-device hold list`\n", grouped(s.held));
   if (!s.last_error.empty() && !s.current) out += fmt::format("last error  {}\n", s.last_error);
   return out;
 }
@@ -112,11 +125,11 @@ std::string to_json(const Status& s) {
                          json_text(view.name), view.items, view.live, view.jobs_left);
   return fmt::format(
       R"({{"user":{},"relay":{},"state":{},"gateway":{},"fingerprint":{},"gateway_fingerprint":{},"maildir":{},"vdir":{},)"
-      R"("running":{},"current":{},"connected_unix":{},"proven_unix":{},"last_error":{},"views":[{}]}})",
+      R"("running":{},"current":{},"connected_unix":{},"proven_unix":{},"last_error":{},"waiting":{},"failed":{},"held":{},"views":[{}]}})",
       json_text(s.account.user), json_text(s.account.relay), json_text(word(s.account.standing)),
       json_text(s.account.gateway_name), json_text(s.own_fingerprint), json_text(s.gateway_fingerprint),
       json_text(s.places.maildir), json_text(s.places.vdir), s.running, s.current, s.connected_unix, s.proven_unix,
-      json_text(s.last_error), views);
+      json_text(s.last_error), s.waiting, s.failed, s.held, views);
 }
 
 }  // namespace tidegate::device

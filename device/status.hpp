@@ -17,6 +17,8 @@ struct Status {
   bool current = false;
   std::int64_t connected_unix = 0, proven_unix = 0;
   std::string last_error;
+  std::uint64_t waiting = 0, failed = 0,
+                held = 0;  ///< commands without answer; those a person should see; items on hold
   struct View {
     std::string name;
     std::uint64_t items = 0, live = 0, jobs_left = 0;

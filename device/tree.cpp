@@ -59,6 +59,8 @@ std::string Tree::path(const FolderRow& folder) const {
   return folder.directory.empty() ? root : root + "/" + folder.directory;
 }
 
+bool Tree::unfiled(const FolderRow& folder) { return folder.info.gid == unfiled_gid(folder.info.kind); }
+
 std::string Tree::drafts(const FolderRow& folder) const {
   return folder.info.kind == Kind::mail ? path(folder) + "/tmp" : places_.vdir + "/.tmp";
 }

@@ -38,6 +38,7 @@ class Tree {
   std::string shown(const FolderRow&) const;  ///< for people: "INBOX", "Work/Plans"
   const std::map<Key, FolderRow>& all() const { return folders_; }
   const Places& places() const { return places_; }
+  static bool unfiled(const FolderRow&);  ///< the store has no such folder: it is for what named none
   /// Where files of that folder are written before they get their name.
   std::string drafts(const FolderRow&) const;
   void clear() { folders_.clear(); }

@@ -24,6 +24,8 @@ class Files {
  public:
   virtual ~Files() = default;
   virtual Result<Bytes> read(const std::string& path, std::uint64_t limit = UINT64_MAX) = 0;
+  /// At most `length` octets from `offset` on; shorter at the file's end.
+  virtual Result<Bytes> read_part(const std::string& path, std::uint64_t offset, std::uint64_t length) = 0;
   /// Creates the file (fault `exists` if there) with that mode and writes the octets.
   virtual Result<void> create(const std::string& path, View octets, unsigned mode = 0600) = 0;
   virtual Result<void> append(const std::string& path, View octets) = 0;

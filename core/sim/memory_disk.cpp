@@ -96,7 +96,18 @@ MemoryDisk::NodePtr MemoryDisk::make(const std::string& path, bool directory) {
   node->mtime_ = above->mtime_ = clock_.now().time_since_epoch().count();
   changes_.push_back({.set = path, .cleared = {}, .node = node});
   apply(names_, changes_.back());
+  tell(path, false);
   return node;
+}
+
+std::uint64_t MemoryDisk::hear(std::function<void(const DirectoryHint&)> listener) {
+  listeners_[++next_listener_] = std::move(listener);
+  return next_listener_;
+}
+
+void MemoryDisk::tell(const std::string& path, bool deleted) {
+  for (const auto& [number, listener] : listeners_)
+    listener({.directory = parent(path), .name = path.substr(path.rfind('/') + 1), .deleted = deleted});
 }
 
 bool MemoryDisk::erase(const std::string& path) {
@@ -105,6 +116,7 @@ bool MemoryDisk::erase(const std::string& path) {
   find(parent(path))->mtime_ = clock_.now().time_since_epoch().count();
   changes_.push_back({.set = {}, .cleared = path, .node = nullptr});
   apply(names_, changes_.back());
+  tell(path, true);
   return true;
 }
 
@@ -123,6 +135,8 @@ bool MemoryDisk::rename(const std::string& from, const std::string& to) {
     apply(names_, change);
     changes_.push_back(std::move(change));
   }
+  tell(from, false);
+  tell(to, false);
   return true;
 }
 

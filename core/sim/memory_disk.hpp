@@ -12,6 +12,7 @@
 
 #include "core/sim/files.hpp"
 #include "core/sim/virtual_clock.hpp"
+#include "core/sim/watch.hpp"
 
 namespace tidegate::sim {
 
@@ -71,6 +72,10 @@ class MemoryDisk {
   std::function<void(std::uint64_t)> on_sync;
   void synced();
 
+  /// Every change of a name is told. The number is for deaf().
+  std::uint64_t hear(std::function<void(const DirectoryHint&)>);
+  void deaf(std::uint64_t number) { listeners_.erase(number); }
+
   void lose_unsynced();  ///< the power cut
 
  private:
@@ -80,6 +85,7 @@ class MemoryDisk {
   };
   static std::string parent(const std::string& path);
   static void apply(std::map<std::string, NodePtr>& names, const NameChange&);
+  void tell(const std::string& path, bool deleted);
 
   VirtualClock& clock_;
   std::uint64_t next_inode_ = 1;
@@ -88,6 +94,8 @@ class MemoryDisk {
   std::uint64_t syncs_ = 0;
   std::map<std::string, NodePtr> names_;  // nodes count themselves out of used_: they go first
   std::map<std::string, NodePtr> durable_;
+  std::map<std::uint64_t, std::function<void(const DirectoryHint&)>> listeners_;
+  std::uint64_t next_listener_ = 0;
   std::vector<NameChange> changes_;  ///< names_ = durable_ + these, in order
 };
 

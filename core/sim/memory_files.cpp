@@ -21,6 +21,13 @@ class MemoryFiles final : public Files {
     return (*node)->data().substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(limit, Bytes::npos)));
   }
 
+  Result<Bytes> read_part(const std::string& path, std::uint64_t offset, std::uint64_t length) override {
+    auto node = file(path);
+    if (!node) return std::unexpected(node.error());
+    if (offset >= (*node)->data().size()) return Bytes();
+    return (*node)->data().substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(length));
+  }
+
   Result<void> create(const std::string& path, View octets, unsigned) override {
     if (life_->dead) return dead(path);
     if (disk_.find(clean(path))) return broken(FaultKind::exists, path, "it is there already");

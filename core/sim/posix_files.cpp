@@ -65,9 +65,12 @@ FileInfo describe(std::string name, const struct stat& data) {
 
 class PosixFiles final : public Files {
  public:
-  Result<Bytes> read(const std::string& path, std::uint64_t limit) override {
+  Result<Bytes> read(const std::string& path, std::uint64_t limit) override { return read_part(path, 0, limit); }
+
+  Result<Bytes> read_part(const std::string& path, std::uint64_t offset, std::uint64_t limit) override {
     const Descriptor file(path, O_RDONLY);
     if (!file) return broken(path, "open", errno);
+    if (offset > 0 && ::lseek(file.get(), static_cast<off_t>(offset), SEEK_SET) < 0) return broken(path, "read", errno);
     Bytes all;
     while (all.size() < limit) {
       const auto had = all.size();

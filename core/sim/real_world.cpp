@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "core/sim/epoll_reactor.hpp"
+#include "core/sim/inotify_watch.hpp"
 #include "core/sim/thread_pool.hpp"
 
 namespace tidegate::sim {
@@ -61,6 +62,12 @@ RealWorld::~RealWorld() {
 Reactor& RealWorld::reactor() { return state_->reactor; }
 Files& RealWorld::files() { return *state_->files; }
 void RealWorld::use(std::unique_ptr<Network> network) { state_->network = std::move(network); }
+
+std::unique_ptr<DirectoryWatch> RealWorld::watch(DirectoryHints hints) {
+  auto made = std::make_unique<InotifyWatch>(state_->reactor, std::move(hints));
+  if (!made->works()) return nullptr;
+  return made;
+}
 
 Network& RealWorld::network() {
   if (!state_->network) throw std::logic_error("RealWorld: use() a network first (tls::real_world)");

@@ -18,6 +18,7 @@ class RealWorld final : public World {
   Reactor& reactor() override;
   Network& network() override;  ///< only after use()
   Files& files() override;
+  std::unique_ptr<DirectoryWatch> watch(DirectoryHints hints) override;
   const char* sqlite_vfs() const override { return nullptr; }
   std::unique_ptr<Pool> pool(std::string_view name, std::size_t threads, std::size_t queue) override;
   Bytes boot_id() const override;

@@ -10,6 +10,7 @@
 #include "core/sim/memory_vfs.hpp"
 #include "core/sim/virtual_network.hpp"
 #include "core/sim/virtual_reactor.hpp"
+#include "core/sim/virtual_watch.hpp"
 
 namespace tidegate::sim {
 
@@ -77,6 +78,9 @@ Network& VirtualHost::network() { return *state_->now().network; }
 Files& VirtualHost::files() { return *state_->now().files; }
 const char* VirtualHost::sqlite_vfs() const { return state_->vfs.name(); }
 Bytes VirtualHost::boot_id() const { return state_->boot_id; }
+std::unique_ptr<DirectoryWatch> VirtualHost::watch(DirectoryHints hints) {
+  return std::make_unique<VirtualWatch>(state_->disk, state_->now().reactor, state_->now().life, std::move(hints));
+}
 const std::string& VirtualHost::name() const { return state_->name; }
 MemoryDisk& VirtualHost::disk() { return state_->disk; }
 

@@ -36,6 +36,7 @@ class VirtualHost final : public World {
   Reactor& reactor() override;
   Network& network() override;
   Files& files() override;
+  std::unique_ptr<DirectoryWatch> watch(DirectoryHints hints) override;
   const char* sqlite_vfs() const override;  ///< databases lie on the same disk as files()
   std::unique_ptr<Pool> pool(std::string_view name, std::size_t threads, std::size_t queue) override;
   Bytes boot_id() const override;

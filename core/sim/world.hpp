@@ -9,6 +9,7 @@
 #include "core/sim/files.hpp"
 #include "core/sim/network.hpp"
 #include "core/sim/reactor.hpp"
+#include "core/sim/watch.hpp"
 
 namespace tidegate::sim {
 
@@ -18,6 +19,8 @@ class World {
   virtual Reactor& reactor() = 0;
   virtual Network& network() = 0;
   virtual Files& files() = 0;
+  /// Hints of what happens in directories. Null: this world gives none (callers then only sweep).
+  virtual std::unique_ptr<DirectoryWatch> watch(DirectoryHints hints) = 0;
   /// The name of the SQLite VFS to open databases with (sqlite3_open_v2's last argument); nullptr: SQLite's own.
   virtual const char* sqlite_vfs() const = 0;
   /// At most `threads` threads, at most `queue` tasks waiting.

@@ -33,6 +33,7 @@ void ScriptedLog::add(std::uint64_t number, Bytes content, std::uint32_t flags, 
   entry.folder = gid_of(1000 + folder);
   entry.received = 1'700'000'000 + static_cast<std::int64_t>(number) * 86'400 * 20;
   entry.kind = kind;
+  entry.gid = gid_of(number);
   entries[number] = std::move(entry);
 }
 void ScriptedLog::flags(std::uint64_t number, std::uint32_t flags) {
@@ -70,7 +71,7 @@ e2e::Item ScriptedLog::item(const Entry& entry, std::uint64_t job) const {
   item.view = view;
   item.job = job;
   item.seq = entry.seq();
-  item.gid = gid_of(entry.number);
+  item.gid = entry.gid;
   item.folders = {entry.folder};
   item.kind = entry.kind;
   item.received = entry.received;
@@ -91,7 +92,7 @@ std::vector<e2e::ToDevice> ScriptedLog::since(std::uint64_t live, std::size_t ma
   std::size_t count = 0;
   for (const auto& [seq, entry] : order) {
     if (entry->seq_gone > live) {
-      out.emplace_back(e2e::Remove{view, seq, gid_of(entry->number)});
+      out.emplace_back(e2e::Remove{view, seq, entry->gid});
     } else if (entry->seq_body > live) {
       auto whole = item(*entry);
       if (entry->content.size() > part) whole.first = {e2e::Compression::none, part, entry->content.substr(0, part)};
@@ -100,14 +101,14 @@ std::vector<e2e::ToDevice> ScriptedLog::since(std::uint64_t live, std::size_t ma
         const auto octets = entry->content.substr(at, part);
         out.emplace_back(e2e::ItemPart{view,
                                        seq,
-                                       gid_of(entry->number),
+                                       entry->gid,
                                        at,
                                        {e2e::Compression::none, octets.size(), octets},
                                        at + part >= entry->content.size(),
                                        false});
       }
     } else {
-      out.emplace_back(e2e::Meta{view, 0, seq, gid_of(entry->number), {entry->folder}, entry->flags, {}});
+      out.emplace_back(e2e::Meta{view, 0, seq, entry->gid, {entry->folder}, entry->flags, {}});
     }
     if (++count % mark_every == 0) out.emplace_back(mark(seq));
   }
@@ -170,7 +171,7 @@ void DiskFixture::expect_equal(const ScriptedLog& log) {
                 entry.content);
       continue;
     }
-    wanted[gid_text(gid_of(number))] = &entry;
+    wanted[gid_text(entry.gid)] = &entry;
   }
   std::map<std::string, int> seen_files;
   for (const char* part : {"new", "cur"})
@@ -201,7 +202,7 @@ void DiskFixture::expect_sound(const ScriptedLog& log) {
     for (const char* part : {"new", "cur"})
       for (const auto& path : mails(part)) {
         const auto name = parse_mail_name(path.substr(path.rfind('/') + 1));
-        if (name && name->gid == gid_of(number) && *host.files().read(path) == entry.content) ++found;
+        if (name && name->gid == entry.gid && *host.files().read(path) == entry.content) ++found;
       }
     EXPECT_EQ(found, 1U) << "item " << number << " is claimed by position " << position;
   }

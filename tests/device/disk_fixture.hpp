@@ -27,6 +27,9 @@ class CuttingFiles final : public sim::Files {
   std::uint64_t calls = 0;
 
   Result<Bytes> read(const std::string& path, std::uint64_t limit) override { return inner_.read(path, limit); }
+  Result<Bytes> read_part(const std::string& path, std::uint64_t offset, std::uint64_t length) override {
+    return inner_.read_part(path, offset, length);
+  }
   Result<void> create(const std::string& path, View octets, unsigned mode) override {
     step();
     return inner_.create(path, octets, mode);
@@ -73,6 +76,9 @@ class CuttingWorld final : public sim::World {
   sim::Network& network() override { return host_.network(); }
   sim::Files& files() override { return files_; }
   CuttingFiles& cutting() { return files_; }
+  std::unique_ptr<sim::DirectoryWatch> watch(sim::DirectoryHints hints) override {
+    return host_.watch(std::move(hints));
+  }
   const char* sqlite_vfs() const override { return host_.sqlite_vfs(); }
   std::unique_ptr<sim::Pool> pool(std::string_view name, std::size_t threads, std::size_t queue) override {
     return host_.pool(name, threads, queue);
@@ -100,6 +106,7 @@ struct ScriptedLog {
     Gid folder{};
     std::int64_t received = 0;
     Kind kind = Kind::mail;
+    Gid gid{};
     std::uint64_t seq() const { return std::max({seq_body, seq_meta, seq_gone}); }
   };
   std::uint64_t view = 1, head = 0;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command journal: what was done on this device and the gateway has not yet answered for good, in the order in
+// which it was done (docs/wire.md §8.8; table `commands` of device.db). A command is written in the transaction that
+// also changes the item's row, so that neither is ever there without the other. One thread at a time; failures are
+// Trouble.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/e2e/sync.hpp"
+#include "device/database.hpp"
+#include "device/pending.hpp"
+
+namespace tidegate::device {
+
+struct CommandRow {
+  enum class State : std::uint8_t {
+    waiting,  ///< never handed to a session
+    sent,     ///< perhaps with the gateway; sent again until its result is stored
+    failed,   ///< the result was a fault that a person should see; not sent any more
+    unknown   ///< a mail that may have been sent; not sent any more unless a person says so
+  };
+  std::uint64_t number = 0;  ///< the order; given by put()
+  State state = State::waiting;
+  e2e::Command command;    ///< without content
+  std::string path;        ///< send: the file with the content; create: empty (the item's own file)
+  std::uint64_t skip = 0;  ///< octets of that file before the content
+  Bytes sha256;            ///< of the content
+  std::int64_t at_unix = 0;
+  std::string text;  ///< failed, unknown: a sentence
+
+  bool live() const { return state == State::waiting || state == State::sent; }
+  bool has_content() const { return command.verb == e2e::Verb::create || command.verb == e2e::Verb::send; }
+};
+
+/// "setting flags of a message", "moving a message to Work" …; `folder`: how a folder is called, if that is known.
+using FolderName = std::function<std::string(std::uint64_t view, const Gid&)>;
+std::string in_words(const CommandRow&, const FolderName& folder = {});
+
+class Journal {
+ public:
+  explicit Journal(Database& database) : database_(database) {}
+
+  void put(const CommandRow&);  ///< behind all others; within the caller's transaction
+  std::optional<CommandRow> find(View id);
+  std::optional<CommandRow> numbered(std::uint64_t number);
+  std::optional<CommandRow> next(std::uint64_t after);             ///< the first live one behind that number
+  std::vector<CommandRow> of(std::uint64_t view, const Gid&);      ///< live ones of an item, in order
+  Pending pending(std::uint64_t view, const Gid&, View but = {});  ///< the same as what they amount to; without one id
+  PendingItems pending();                                          ///< of every item
+  std::vector<CommandRow> list(std::size_t limit);                 ///< all, in order
+  std::vector<CommandRow> failed_of(std::uint64_t view, const Gid&);
+  std::uint64_t count(CommandRow::State);
+  std::size_t live();  ///< how many have no result yet
+
+  std::set<std::string> paths();  ///< of spooled mails
+
+  void sent(std::uint64_t number);
+  void fail(std::uint64_t number, CommandRow::State, std::string_view text);
+  void again(CommandRow, View id);  ///< as a new command, behind all others
+  void erase(std::uint64_t number);
+  /// An item got another gid: its commands that were never sent name it by that.
+  void rename_item(std::uint64_t view, const Gid& from, const Gid& to);
+
+ private:
+  Database& database_;
+};
+
+}  // namespace tidegate::device

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that are here already when something comes for them: what was done to them on this device is kept (design:
+// state, rule 8).
+#include <algorithm>
+
+#include "device/group.hpp"
+#include "device/names.hpp"
+#include "device/shelf.hpp"
+#include "device/trouble.hpp"
+
+namespace tidegate::device {
+
+/// The same octets are on disk already: with a row (only flags or folders changed), as the file that an earlier life
+/// had renamed when it was cut off, or as one that was made here.
+bool Shelf::keep_or_adopt(const e2e::Item& item, const std::optional<ItemRow>& row, const Bytes& hash) {
+  if (!row) return adopt_stray(item, hash) || adopt_made_here(item, hash);
+  if (row->sha256 != hash) return false;
+  auto kept = *row;
+  if (auto found = kept; !locate(found)) return false;
+  const auto pending = journal_->pending(item.view, item.gid);
+  restate(kept, item.folders, item.flags, pending, pending);
+  const auto place = std::make_pair(kept.folder, kept.name);
+  kept.take(item);
+  std::tie(kept.folder, kept.name) = place;
+  group_->rows.push_back(std::move(kept));
+  return true;
+}
+
+bool Shelf::adopt_stray(const e2e::Item& item, const Bytes& hash) {
+  const auto strays = strays_.find({item.view, item.gid});
+  if (strays == strays_.end()) return false;
+  const auto paths = std::move(strays->second);
+  strays_.erase(strays);
+  ItemRow adopted;
+  bool found = false;
+  for (const auto& path : paths) {
+    const auto octets = found ? Result<Bytes>(Bytes()) : files_.read(path);
+    if (found || !octets || sha256(*octets) != hash) {
+      group_->leaves.push_back(path);
+      continue;
+    }
+    adopted.take(item);
+    adopted.sha256 = hash;
+    for (const auto& [key, folder] : tree_->all())
+      if (key.first == item.view && directory_of(directory_of(path)) == tree_->path(folder))
+        adopted.folder = key.second;
+    adopted.name = last_of(directory_of(path)) + "/" + last_of(path);
+    found = true;
+  }
+  if (!found) return false;
+  const auto pending = journal_->pending(item.view, item.gid);
+  const auto to = home(adopted, pending).info.gid;
+  // What it showed may be the store's flags or the user's: keep both.
+  put_at(adopted, to, pending.flags(item.flags | flags_of_name(adopted.name)));
+  describe(adopted);
+  group_->syncs.push_back(path_of(adopted));
+  group_->directories.insert(directory_of(path_of(adopted)));
+  group_->rows.push_back(std::move(adopted));
+  return true;
+}
+
+/// A create's echo that the gateway saw first, under a gid of its own: the same octets in the same folder are the same
+/// item, one to one.
+bool Shelf::adopt_made_here(const e2e::Item& item, const Bytes& hash) {
+  for (auto& made : index_->with_hash(item.view, hash)) {
+    if (made.origin == Origin::store || group_->touched.contains({made.view, made.gid})) continue;
+    const auto pending = journal_->pending(made.view, made.gid);
+    if (std::ranges::find(item.folders, home(made, pending).info.gid) == item.folders.end()) continue;
+    const auto folder = made.folder;
+    if (!locate(made) || made.folder != folder) continue;
+    group_->touched.insert({made.view, made.gid});
+    rename_item(made, item.gid);
+    restate(made, item.folders, item.flags, pending, pending);
+    const auto place = std::make_pair(made.folder, made.name);
+    made.take(item);
+    std::tie(made.folder, made.name) = place;
+    group_->rows.push_back(std::move(made));
+    return true;
+  }
+  return false;
+}
+
+/// Where an item lies if nothing unknown was done to its file.
+const FolderRow& Shelf::home(const ItemRow& row, const Pending& pending) {
+  if (const auto& moved = pending.folder())
+    if (const auto* folder = tree_->find(row.view, *moved)) return *folder;
+  return tree_->home(row.view, row.folders, row.kind);
+}
+
+/// What the store has now (`folders`, `flags`), what is on its way there (`before` until now, `after` from now on), and
+/// what was done to the file since the last look, on top of each other.
+void Shelf::restate(ItemRow& row, const std::vector<Gid>& folders, std::uint32_t flags, const Pending& before,
+                    const Pending& after) {
+  const auto recorded = row.folder;
+  const bool there = locate(row).has_value();
+  const auto was = home(row, before).info.gid;
+  const auto told = before.flags(row.base_flags) & shown_flags;
+  row.folders = folders;
+  row.base_flags = flags;
+  const auto is = home(row, after).info.gid;
+  if (!there) return;                              // the next look decides what that means
+  const bool moved_here = row.folder != recorded;  // and no command tells of it
+  put_at(row, !moved_here && row.folder == was ? is : row.folder,
+         merge_flags(told, flags_of_name(row.name), after.flags(flags) & shown_flags));
+  if (moved_here) row.folder = recorded;  // the next look finds that out
+}
+
+/// Renames its file so.
+void Shelf::put_at(ItemRow& row, const Gid& folder, std::uint32_t flags) {
+  const auto from = path_of(row);
+  const bool moves = folder != row.folder;
+  row.folder = folder;
+  if (row.kind == Kind::mail) row.name = renamed_for(row.name, base_of(row.name), flags);
+  if (moves && row.kind != Kind::mail && need(files_.info(path_of(row))))
+    row.name = gid_text(row.gid) + std::string(vdir_suffix(row.kind));
+  const auto to = path_of(row);
+  if (from == to) return;
+  need(files_.rename(from, to));
+  group_->directories.insert(directory_of(from));
+  group_->directories.insert(directory_of(to));
+}
+
+/// An item gets the gid by which the gateway knows it: file and row.
+void Shelf::rename_item(ItemRow& row, const Gid& gid) {
+  const auto from = path_of(row);
+  group_->erased.push_back({row.view, row.gid});
+  group_->renamed.emplace_back(row.view, row.gid, gid);
+  row.gid = gid;
+  if (row.kind != Kind::mail) return;
+  row.name = renamed_for(row.name, mail_base(gid, row.size), flags_of_name(row.name));
+  need(files_.rename(from, path_of(row)));
+  group_->directories.insert(directory_of(from));
+  group_->directories.insert(directory_of(path_of(row)));
+}
+
+/// Somebody changed the octets of this file, and no command tells of it.
+bool Shelf::edited(const ItemRow& row, const std::string& path) {
+  const auto info = need(files_.info(path));
+  if (!info || (info->inode == row.inode && info->mtime_ns == row.mtime_ns && info->size == row.size)) return false;
+  return hash_file(files_, path) != row.sha256;
+}
+
+/// A version that lost against the store's: kept where a person finds it, never sent.
+void Shelf::keep_aside(const Gid& gid, Kind kind, const std::string& path) {
+  std::string aside = places_.vdir + "/Conflicts";
+  auto name = gid_text(gid) + "-" + last_of(path);
+  if (kind == Kind::mail) {
+    aside = places_.maildir + "/.Conflicts";
+    for (const char* part : {"/tmp", "/new", "/cur"}) need(files_.make_directories(aside + part));
+    if (!need(files_.info(aside + "/maildirfolder"))) need(files_.create(aside + "/maildirfolder", {}));
+    need(files_.sync_directory(aside));
+    aside += "/new";
+    name = gid_text(gid) + "-1";
+  } else {
+    need(files_.make_directories(aside));
+  }
+  const auto first = name;
+  for (int n = 2; need(files_.info(aside + "/" + name)); ++n) name = first + "-" + std::to_string(n);
+  need(files_.rename(path, aside + "/" + name));
+  group_->directories.insert(aside);
+  group_->directories.insert(directory_of(path));
+  applied_.notes.push_back(
+      "Something was changed both here and in the mailbox: the mailbox's version stays, yours is " + aside + "/" +
+      name + ".");
+}
+
+}  // namespace tidegate::device

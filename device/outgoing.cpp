@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/outgoing.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "device/names.hpp"
+#include "device/trouble.hpp"
+
+namespace tidegate::device {
+
+std::int64_t Outgoing::now_unix() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count();
+}
+
+Outgoing::Done Outgoing::take(const Findings& findings, const PendingItems& pending) {
+  pending_ = &pending;
+  renames_.clear();
+  done_ = {};
+  sync(findings);
+  {
+    Transaction change(index_.database());
+    for (const auto& key : findings.returned) holds_.free(key);
+    for (const auto& placed : findings.placed) place(placed);
+    for (const auto& file : findings.fresh) fresh(file);
+    release();
+    for (const auto& some : findings.gone) gone(some);
+    change.commit();
+  }
+  std::set<std::string> directories;
+  for (const auto& [from, to] : renames_) {
+    // Taken away since: the next look misses the row's file and decides anew.
+    if (!files_.rename(from, to)) continue;
+    directories.insert(directory_of(from));
+    directories.insert(directory_of(to));
+  }
+  for (const auto& directory : directories) need(files_.sync_directory(directory));
+  return std::move(done_);
+}
+
+/// A row means "was durably there": mail programs do not always sync what they write.
+void Outgoing::sync(const Findings& findings) {
+  std::set<std::string> directories;
+  for (const auto& placed : findings.placed) directories.insert(directory_of(placed.file.path));
+  for (const auto& file : findings.fresh) {
+    const auto done = files_.sync(file.file.path);
+    if (!done && done.error().kind != FaultKind::not_found) throw Trouble(done.error());
+    directories.insert(directory_of(file.file.path));
+  }
+  for (const auto& directory : directories) need(files_.sync_directory(directory));
+}
+
+/// "Unfiled" is here only: the store has no such folder.
+bool Outgoing::fileable(std::uint64_t view, const Gid& folder) const {
+  const auto* found = tree_.find(view, folder);
+  return found != nullptr && !Tree::unfiled(*found);
+}
+
+Gid Outgoing::told_folder(const ItemRow& row, const Pending& pending) {
+  if (pending.folder()) return *pending.folder();
+  if (row.origin != Origin::store) return row.folder;
+  return tree_.home(row.view, row.folders, row.kind).info.gid;
+}
+
+void Outgoing::place(const Findings::Placed& placed) {
+  const auto& file = placed.file;
+  auto row = index_.item(file.view, placed.gid);
+  if (!row) return;
+  const auto mask = pending_->find({file.view, placed.gid});
+  const auto pending = mask == pending_->end() ? Pending() : mask->second;
+  const auto told = pending.flags(row->base_flags) & shown_flags;
+  const auto shows = flags_of_name(file.name);
+  const bool unknown = row->origin == Origin::local && !pending.creating();  // to the store: it stays here alone
+  if (unknown) {
+    row->folders = {file.folder};
+    row->base_flags = shows;
+  } else if (const auto from = told_folder(*row, pending); from != file.folder && fileable(file.view, file.folder)) {
+    e2e::Command move{.view = file.view, .verb = e2e::Verb::move, .gid = placed.gid, .folder = from, .to = file.folder};
+    command(std::move(move));
+  }
+  if (!unknown && shows != told)
+    command({.view = file.view,
+             .verb = e2e::Verb::set_flags,
+             .gid = placed.gid,
+             .flags_add = shows & ~told,
+             .flags_clear = told & ~shows});
+  row->folder = file.folder;
+  row->name = renamed_for(file.name, mail_base(row->gid, row->size), shows);
+  row->inode = file.inode;
+  row->mtime_ns = file.mtime_ns;
+  index_.put(*row);
+  if (row->name != file.name)
+    renames_.push_back({file.path, tree_.path(*tree_.find(row->view, row->folder)) + "/" + row->name});
+}
+
+/// A mail that a program put here, or a copy of one. Its flags go along with it.
+void Outgoing::fresh(const Findings::Fresh& found) {
+  const auto& file = found.file;
+  if (!fileable(file.view, file.folder)) return;
+  ItemRow row;
+  row.view = file.view;
+  world_.reactor().random(row.gid);
+  row.folders = {file.folder};
+  row.folder = file.folder;
+  row.size = file.size;
+  row.sha256 = found.sha256;
+  row.inode = file.inode;
+  row.mtime_ns = file.mtime_ns;
+  row.base_flags = flags_of_name(file.name);
+  row.name = renamed_for(file.name, mail_base(row.gid, row.size), row.base_flags);
+  row.received = now_unix();
+  row.origin = Origin::local;
+  index_.put(row);
+  command({.view = row.view,
+           .verb = e2e::Verb::create,
+           .gid = row.gid,
+           .folder = row.folder,
+           .flags_add = row.base_flags,
+           .kind = row.kind,
+           .received = row.received,
+           .size = row.size},
+          row.sha256);
+  renames_.push_back({file.path, tree_.path(*tree_.find(row.view, row.folder)) + "/" + row.name});
+}
+
+void Outgoing::gone(const Findings::Gone& some) {
+  const auto holds = holds_.list();
+  const bool asked = std::ranges::any_of(holds, [&](const HoldRow& hold) {
+    return hold.view == some.view && hold.folder == some.folder && !hold.released;
+  });
+  if (!asked && some.missing <= removal_limit(some.rows)) {
+    for (const auto& gid : some.gids)
+      if (const auto row = index_.item(some.view, gid)) remove(*row);
+    return;
+  }
+  const auto number = holds_.hold(some.view, some.folder, some.gids, now_unix());
+  const auto* folder = tree_.find(some.view, some.folder);
+  done_.held.push_back({number, folder == nullptr ? std::string() : tree_.shown(*folder), holds_.items(number).size()});
+}
+
+void Outgoing::remove(const ItemRow& row) {
+  const auto mask = pending_->find({row.view, row.gid});
+  const auto from = told_folder(row, mask == pending_->end() ? Pending() : mask->second);
+  bool known = row.origin != Origin::local;  // to the store, or perhaps
+  for (const auto& waiting : journal_.of(row.view, row.gid)) {
+    if (waiting.command.verb == e2e::Verb::create && waiting.state == CommandRow::State::waiting)
+      journal_.fail(waiting.number, CommandRow::State::failed,
+                    "The file was taken away again before it was sent: nothing was done.");
+    else if (!known && waiting.state == CommandRow::State::waiting)
+      journal_.erase(waiting.number);  // changes of what never was there
+    else
+      known = true;
+  }
+  for (const auto& failed : journal_.failed_of(row.view, row.gid))
+    if (failed.command.verb == e2e::Verb::create && failed.state == CommandRow::State::failed &&
+        row.origin == Origin::local)
+      journal_.fail(failed.number, CommandRow::State::failed, failed.text + " The file is gone.");
+  if (known)
+    command(
+        {.view = row.view, .verb = e2e::Verb::remove, .gid = row.gid, .folder = from, .content_rev = row.content_rev});
+  index_.erase(row.view, row.gid);
+  holds_.free({row.view, row.gid});
+}
+
+/// What a person said was meant.
+void Outgoing::release() {
+  for (const auto& hold : holds_.list()) {
+    if (!hold.released) continue;
+    for (const auto& gid : holds_.items(hold.number))
+      if (const auto row = index_.item(hold.view, gid)) remove(*row);
+    holds_.erase(hold.number);
+  }
+}
+
+void Outgoing::command(e2e::Command what, Bytes sha256) {
+  what.id.resize(16);
+  world_.reactor().random(std::as_writable_bytes(std::span(what.id)));
+  CommandRow row;
+  row.command = std::move(what);
+  row.sha256 = std::move(sha256);
+  row.at_unix = now_unix();
+  journal_.put(row);
+  ++done_.commands;
+}
+
+}  // namespace tidegate::device

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person's mail program did to the Maildir becomes commands (design: state, rules 4-8): rows and journal change
+// in one transaction, after the files it speaks of were synced; only then are foreign names changed to ours. A kill at
+// any step is put right by the next look. On the disk pool's thread; failures are Trouble.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/sim/world.hpp"
+#include "device/holds.hpp"
+#include "device/journal.hpp"
+#include "device/scan.hpp"
+#include "device/tree.hpp"
+
+namespace tidegate::device {
+
+/// A hold as it was made, for people.
+struct Held {
+  std::uint64_t number = 0;
+  std::string folder;
+  std::size_t items = 0;
+};
+
+class Outgoing {
+ public:
+  Outgoing(sim::World& world, Index& index, Tree& tree)
+      : world_(world),
+        files_(world.files()),
+        index_(index),
+        tree_(tree),
+        journal_(index.database()),
+        holds_(index.database()) {}
+
+  struct Done {
+    std::size_t commands = 0;
+    std::vector<Held> held;
+  };
+  Done take(const Findings&, const PendingItems&);
+
+ private:
+  struct Rename {
+    std::string from, to;
+  };
+  void place(const Findings::Placed&);
+  void fresh(const Findings::Fresh&);
+  void gone(const Findings::Gone&);
+  void remove(const ItemRow&);
+  void release();
+  void command(e2e::Command, Bytes sha256 = {});
+  void sync(const Findings&);
+  bool fileable(std::uint64_t view, const Gid& folder) const;
+  Gid told_folder(const ItemRow&, const Pending&);
+  std::int64_t now_unix() const;
+
+  sim::World& world_;
+  sim::Files& files_;
+  Index& index_;
+  Tree& tree_;
+  Journal journal_;
+  Holds holds_;
+  // of one take()
+  const PendingItems* pending_ = nullptr;
+  std::vector<Rename> renames_;
+  Done done_;
+};
+
+}  // namespace tidegate::device

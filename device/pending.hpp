@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the journaled commands of one item amount to: a mask over what the store says until their results are there
+// (design: state, "Commands from devices": a pending command masks what comes in for its gid). Pure.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "core/e2e/sync.hpp"
+
+namespace tidegate::device {
+
+using e2e::Gid;
+
+class Pending {
+ public:
+  void add(const e2e::Command& command) {
+    switch (command.verb) {
+      case e2e::Verb::set_flags:
+        set_ = (set_ & ~command.flags_clear) | command.flags_add;
+        cleared_ = (cleared_ & ~command.flags_add) | command.flags_clear;
+        break;
+      case e2e::Verb::move:
+        folder_ = command.to;
+        break;
+      case e2e::Verb::remove:
+        removed_ = command.content_rev;
+        break;
+      case e2e::Verb::create:
+        creating_ = true;
+        break;
+      default:
+        break;
+    }
+  }
+  /// The flags an item has here if the store has `base`.
+  std::uint32_t flags(std::uint32_t base) const { return (base | set_) & ~cleared_; }
+  const std::optional<Gid>& folder() const { return folder_; }      ///< where it was moved to
+  const std::optional<Bytes>& removed() const { return removed_; }  ///< the revision that was removed
+  bool creating() const { return creating_; }
+
+ private:
+  std::uint32_t set_ = 0, cleared_ = 0;
+  std::optional<Gid> folder_;
+  std::optional<Bytes> removed_;
+  bool creating_ = false;
+};
+
+using PendingItems = std::map<std::pair<std::uint64_t, Gid>, Pending>;
+
+}  // namespace tidegate::device

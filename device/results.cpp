@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the gateway answers to commands (docs/wire.md §8.8). A result is durable together with its effect here; only
+// then CommandStored is said.
+#include <algorithm>
+
+#include "device/group.hpp"
+#include "device/names.hpp"
+#include "device/shelf.hpp"
+#include "device/trouble.hpp"
+
+namespace tidegate::device {
+namespace {
+
+constexpr Gid no_gid{};
+
+FaultKind kind_of(std::uint32_t fault) { return static_cast<FaultKind>(fault - 1); }
+
+}  // namespace
+
+void Shelf::take(const e2e::CommandResult& result) {
+  if (!result.done) return;
+  flush();
+  auto command = journal_->find(result.id);
+  if (!command) {  // its result was stored, and the gateway did not hear that
+    applied_.answers.emplace_back(e2e::CommandStored{result.id});
+    return;
+  }
+  Ended ended;
+  ended.command = std::move(*command);
+  ended.text = result.text;
+  const auto& said = ended.command.command;
+  touch(said.view, said.gid);
+  switch (said.verb) {
+    case e2e::Verb::set_flags:
+      settle_flags(ended, result);
+      break;
+    case e2e::Verb::move:
+      settle_move(ended, result);
+      break;
+    case e2e::Verb::remove:
+      settle_remove(ended, result);
+      break;
+    case e2e::Verb::create:
+      settle_create(ended, result);
+      break;
+    case e2e::Verb::send:
+      settle_send(ended, result);
+      break;
+    default:
+      ended.forget = result.fault == 0;
+  }
+  group_->ended.push_back(std::move(ended));
+  flush();
+}
+
+/// The store's flags move by what it was told; a Meta that came before the result may have said so already.
+void Shelf::settle_flags(Ended& ended, const e2e::CommandResult& result) {
+  const auto& said = ended.command.command;
+  auto row = index_->item(said.view, said.gid);
+  // An item that is not there any more has no flags: its Remove comes.
+  ended.forget = result.fault == 0 || kind_of(result.fault) == FaultKind::not_found;
+  if (!row) return;
+  const auto before = journal_->pending(said.view, said.gid);
+  const auto after = journal_->pending(said.view, said.gid, said.id);
+  auto flags = row->base_flags;
+  if (result.fault == 0 && (result.seq == 0 || row->seq < result.seq))
+    flags = (flags | said.flags_add) & ~said.flags_clear;
+  restate(*row, std::vector(row->folders), flags, before, after);
+  group_->rows.push_back(std::move(*row));
+}
+
+void Shelf::settle_move(Ended& ended, const e2e::CommandResult& result) {
+  const auto& said = ended.command.command;
+  auto row = index_->item(said.view, said.gid);
+  ended.forget = result.fault == 0 || kind_of(result.fault) == FaultKind::not_found;
+  if (!row) return;
+  const auto before = journal_->pending(said.view, said.gid);
+  const auto after = journal_->pending(said.view, said.gid, said.id);
+  auto folders = row->folders;
+  if (result.fault == 0 && (result.seq == 0 || row->seq < result.seq)) {
+    std::erase(folders, said.folder);
+    if (std::ranges::find(folders, said.to) == folders.end()) folders.insert(folders.begin(), said.to);
+  }
+  restate(*row, folders, row->base_flags, before, after);
+  group_->rows.push_back(std::move(*row));
+}
+
+/// Its file is gone from here. If the store kept the item (it was changed meanwhile, or may not be removed), the whole
+/// of it is taken from there again.
+void Shelf::settle_remove(Ended& ended, const e2e::CommandResult& result) {
+  const auto& said = ended.command.command;
+  ended.forget = result.fault == 0 || kind_of(result.fault) == FaultKind::not_found;
+  ended.compare = !ended.forget && !index_->item(said.view, said.gid);
+}
+
+void Shelf::settle_create(Ended& ended, const e2e::CommandResult& result) {
+  const auto& said = ended.command.command;
+  ended.forget = result.fault == 0;
+  auto row = index_->item(said.view, said.gid);
+  if (result.fault != 0 || !row) return;
+  if (row->origin == Origin::local) row->origin = Origin::confirmed;
+  if (result.gid != no_gid && result.gid != said.gid) {
+    if (index_->item(said.view, result.gid)) {  // it came as an item before this result, and adopted another file
+      if (const auto path = locate(*row)) group_->leaves.push_back(*path);
+      group_->erased.push_back({row->view, row->gid});
+      group_->renamed.emplace_back(row->view, row->gid, result.gid);
+      return;
+    }
+    if (!locate(*row)) row->name = renamed_for(row->name, mail_base(result.gid, row->size), flags_of_name(row->name));
+    const bool renamed = need(files_.info(path_of(*row))) && base_of(row->name) == mail_base(result.gid, row->size);
+    if (renamed) {  // a kill came between that and its transaction
+      group_->erased.push_back({row->view, row->gid});
+      group_->renamed.emplace_back(row->view, row->gid, result.gid);
+      row->gid = result.gid;
+    } else if (need(files_.info(path_of(*row)))) {
+      rename_item(*row, result.gid);
+    }
+  }
+  group_->rows.push_back(std::move(*row));
+}
+
+/// The filed copy comes like any other mail. A mail whose fate is unknown is shown, never lost, never sent twice by us.
+void Shelf::settle_send(Ended& ended, const e2e::CommandResult& result) {
+  ended.forget = result.fault == 0;
+  if (ended.forget) group_->leaves.push_back(ended.command.path);
+  if (result.fault == 0 || kind_of(result.fault) != FaultKind::ambiguous) return;
+  ended.kept_as = CommandRow::State::unknown;
+  ended.text = "It may have been sent: look into Sent, then `tidegate-device queue --again " +
+               std::to_string(ended.command.number) + "` sends it again, --drop forgets it.";
+}
+
+void Shelf::end_command(const Ended& ended) {
+  const auto& command = ended.command;
+  if (ended.forget) {
+    journal_->erase(command.number);
+  } else {
+    const auto text = ended.text.empty() ? std::string("The mailbox refused it.") : ended.text;
+    journal_->fail(command.number, ended.kept_as, text);
+    applied_.notes.push_back("Not done: " + in_words(command, folder_name()) + ". " + text);
+  }
+  if (ended.compare) {
+    index_->want_compare(command.command.view, true);
+    if (!compares_.contains(command.command.view) && asked_.insert(command.command.view).second)
+      applied_.answers.emplace_back(e2e::CompareAsk{command.command.view});
+  }
+}
+
+/// The store has an item of this device's under another gid.
+void Shelf::rename_commands(std::uint64_t view, const Gid& from, const Gid& to) {
+  for (const auto& command : journal_->of(view, from))
+    // The store has those octets in that folder already, and the command never left: it would double them.
+    if (command.command.verb == e2e::Verb::create && command.state == CommandRow::State::waiting)
+      journal_->erase(command.number);
+  journal_->rename_item(view, from, to);
+}
+
+}  // namespace tidegate::device

@@ -18,8 +18,13 @@ class ImapBackend final : public Backend {
   /// that is bound to fail, and tells a refused password from an unreachable server.
   Result<void> test(const Call&) override;
 
+  Host& host() { return host_; }
+  const Settings& settings() const { return settings_; }
+  /// The message of `source` to the SMTP server, logged in as for that mailbox's user. Any thread.
+  Result<void> submit(const Call&, const Mailbox&, const Envelope&, Source&, Attempt&);
+
  private:
-  Result<Credentials> credentials(const std::string& user);
+  Result<Credentials> credentials(const std::string& user, bool smtp = false);
   Host& host_;
   const Settings settings_;
 };

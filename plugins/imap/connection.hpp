@@ -11,6 +11,7 @@
 #include "plugins/imap/faults.hpp"
 #include "plugins/imap/guard.hpp"
 #include "plugins/imap/reply.hpp"
+#include "plugins/imap/sasl.hpp"
 #include "plugins/imap/settings.hpp"
 
 namespace tidegate::imap {
@@ -23,11 +24,6 @@ struct Signals {
   bool flags = false;  ///< a FETCH nobody asked for
   [[nodiscard]] bool any() const { return arrived > 0 || expunged || flags; }
   void clear() { arrived = 0, expunged = flags = false; }
-};
-
-struct Credentials {
-  std::string authzid;  ///< for whom to act; empty: for oneself
-  std::string name, password;
 };
 
 /// Used by one thread at a time, any thread. Every call blocks at most until the Call's deadline. After a fault of

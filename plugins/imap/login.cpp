@@ -10,19 +10,6 @@ namespace {
 // libetpan keeps a read and a write buffer of this size for ever; larger reads pass them by.
 constexpr std::size_t stream_buffer = 1024;
 
-std::string base64(std::string_view octets) {
-  static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
-    const std::size_t here = std::min<std::size_t>(3, octets.size() - i);
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      bits = (bits << 8) | (j < here ? static_cast<unsigned char>(octets[i + j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j) out += j <= here ? alphabet[(bits >> (18 - 6 * j)) & 0x3f] : '=';
-  }
-  return out;
-}
-
 // "* OK [CAPABILITY IMAP4rev1 IDLE] ready" (RFC 3501 §7.1); empty if the greeting tells none.
 std::set<std::string, std::less<>> capabilities_in(std::string_view greeting) {
   constexpr std::string_view mark = "[CAPABILITY ";
@@ -102,12 +89,7 @@ void Connection::Inside::forget_told_capabilities() {
 
 // RFC 4616; RFC 4959 where offered saves a round trip.
 Result<Reply> Connection::Inside::authenticate_plain(const Call& call, const Credentials& who) {
-  std::string message = who.authzid;
-  message += '\0';
-  message += who.name;
-  message += '\0';
-  message += who.password;
-  const std::string coded = base64(message);
+  const std::string coded = base64(plain_message(who));
   if (capabilities.contains("SASL-IR")) {
     auto tag = send(call, "AUTHENTICATE PLAIN ", coded);
     if (!tag) return std::unexpected(tag.error());

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "plugins/imap/backend.hpp"
 #include "plugins/imap/roles.hpp"
 
 namespace tidegate::imap {
@@ -18,13 +19,18 @@ constexpr std::uint64_t fetch_chunk = 500;
 
 }  // namespace
 
-ImapSession::ImapSession(const Settings& settings, Host& host, std::unique_ptr<Connection> connection)
-    : settings_(settings), host_(host), connection_(std::move(connection)) {}
+ImapSession::ImapSession(ImapBackend& backend, Mailbox box, std::unique_ptr<Connection> connection)
+    : backend_(backend),
+      settings_(backend.settings()),
+      host_(backend.host()),
+      box_(std::move(box)),
+      connection_(std::move(connection)) {}
 
 Capabilities ImapSession::capabilities() const {
   Capabilities c;
   c.verbs =
       can_create | can_set_flags | can_move | can_remove | can_make_folder | can_change_folder | can_remove_folder;
+  if (!settings_.smtp.host.empty()) c.verbs |= can_send;
   c.ranged_read = true;
   c.parks = connection_->has("IDLE");
   c.delta = true;
@@ -177,8 +183,11 @@ Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range
 Result<Written> ImapSession::update(const Call&, View, View, Source) {
   return cannot("A stored mail cannot be changed: create the new one and remove the old one.");
 }
-Result<Sent> ImapSession::send(const Call&, const Envelope&, Source, View, Attempt&) {
-  return cannot("IMAP cannot send mail: configure an SMTP server.");
+// RFC 6409. It does not file: that is a step of its own, by create().
+Result<Sent> ImapSession::send(const Call& call, const Envelope& envelope, Source source, View, Attempt& attempt) {
+  if (settings_.smtp.host.empty()) return cannot("Mail cannot be sent here: set smtp_host to an outgoing mail server.");
+  if (auto sent = backend_.submit(call, box_, envelope, source, attempt); !sent) return std::unexpected(sent.error());
+  return Sent{};
 }
 Result<Written> ImapSession::respond(const Call&, View, const tidegate::Reply&, Attempt&) {
   return cannot("IMAP cannot answer invitations: the answer goes out as mail.");

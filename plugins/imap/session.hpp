@@ -15,9 +15,11 @@
 
 namespace tidegate::imap {
 
+class ImapBackend;
+
 class ImapSession final : public Session {
  public:
-  ImapSession(const Settings&, Host&, std::unique_ptr<Connection>);
+  ImapSession(ImapBackend&, Mailbox, std::unique_ptr<Connection>);  ///< the back-end outlives it
 
   Capabilities capabilities() const override;
   Result<Page> changes(const Call&, View scope, View anchor, const Want&) override;
@@ -70,8 +72,10 @@ class ImapSession final : public Session {
   Result<void> expunge(const Call&, const ItemName&);
   Result<void> store_flags(const Call&, const ItemName&, char sign, const std::string& words, std::uint64_t& modseq);
 
+  ImapBackend& backend_;
   const Settings& settings_;
   Host& host_;
+  const Mailbox box_;
   std::unique_ptr<Connection> connection_;
 
   std::string selected_;                            ///< folder, empty: none

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One mailbox over one connection: the Store's verbs in terms of IMAP. No libetpan here.
 #pragma once
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -69,6 +70,13 @@ class ImapSession final : public Session {
 
   // session_writing.cpp
   Result<std::optional<Uid>> find_stored(const Call&, const WriteNote&, const NewItem&, std::string& octets, Source&);
+  Result<std::optional<Uid>> find_octets(const Call&, const WriteNote&, std::uint64_t size, const std::string& digest,
+                                         bool newest);
+  Result<std::optional<Uid>> find_print(const Call&, const std::string& folder, const WriteNote&,
+                                        const std::array<std::byte, 20>& print);
+  Result<std::optional<Written>> settle_move(const Call&, const ItemName&, const std::string& target, const WriteNote&,
+                                             const Row* here);
+  Result<WriteNote> noted(const Call&, const std::string& folder, Attempt&);
   Result<void> expunge(const Call&, const ItemName&);
   Result<void> store_flags(const Call&, const ItemName&, char sign, const std::string& words, std::uint64_t& modseq);
 

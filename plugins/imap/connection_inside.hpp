@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What connection.cpp and login.cpp share; nobody else includes it.
 #pragma once
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "plugins/imap/connection.hpp"
 #include "plugins/imap/driver.hpp"
 #include "plugins/imap/harvest.hpp"
+#include "plugins/imap/untagged.hpp"
 
 namespace tidegate::imap {
 
@@ -45,7 +47,11 @@ struct Connection::Inside {
   Result<Reply> parse(Tag tag);
   Result<std::string> line();
   Result<bool> continued(const Call&, Tag);  // false: the command was completed instead, its line is ready to parse
-  void settle_signals(std::uint32_t before, const Reply& reply, bool asked);
+  enum class Asked : std::uint8_t { other, rows, folders };
+  static Asked asked_by(std::string_view command);
+  void collect(Reply& reply, Asked);  // what the sieve kept: answers into the reply, news into the signals
+  void news(Untagged&&);
+  Result<void> look(const Call&);  // what is there, without waiting for more
 
   std::string where;
   Driver driver;
@@ -54,7 +60,10 @@ struct Connection::Inside {
   Signals signals;
   Tag idle_tag = 0;
   bool is_dead = false;
-  std::vector<Tag> fetching;  // tags whose answer is rows
+  std::map<Tag, Asked> asked;  // tags whose answer is rows or folders
+  std::set<std::string, std::less<>> enabled;
+  std::string server;
+  Namespaces namespaces;
 };
 
 }  // namespace tidegate::imap

@@ -91,8 +91,21 @@ Result<MailboxState> ImapSession::status(const Call& call, const std::string& fo
       command(call, fmt::format("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY{})", *name, modseq ? " HIGHESTMODSEQ" : ""),
               Doing::select, folder);
   if (!reply) return std::unexpected(reply.error());
-  if (!reply->status) return fault(FaultKind::invalid, settings_.host, "The mail server gave no status for a folder.");
-  return *reply->status;
+  std::optional<MailboxState> own;
+  for (FolderStatus& said : reply->statuses) {
+    if (canonical_mailbox(said.name) == folder) {
+      own = said.state;
+    } else {
+      connection_->signals().folders[said.name] = said.state;  // pushed in between (RFC 5465)
+    }
+  }
+  // One answer to one question: some servers spell the name another way than they were asked.
+  if (!own && reply->statuses.size() == 1) {
+    own = reply->statuses.front().state;
+    connection_->signals().folders.erase(reply->statuses.front().name);
+  }
+  if (!own) return fault(FaultKind::invalid, settings_.host, "The mail server gave no status for a folder.");
+  return *own;
 }
 
 Result<UidSet> ImapSession::all_uids(const Call& call) {

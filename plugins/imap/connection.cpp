@@ -383,6 +383,7 @@ void Connection::shrink() {
     imap->imap_selection_info = mailimap_selection_info_new();
   }
   in_->asked.clear();
+  in_->driver.shrink();
 }
 
 }  // namespace tidegate::imap

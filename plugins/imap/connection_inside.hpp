@@ -17,7 +17,11 @@ namespace tidegate::imap {
 
 struct Connection::Inside {
   Inside(const Settings& s, std::unique_ptr<tls::BlockingTls> stream)
-      : where(fmt::format("{}:{}", s.host, s.port)), driver(std::move(stream)), imap(mailimap_new(0, nullptr)) {}
+      : host(s.host),
+        port(s.port),
+        where(fmt::format("{}:{}", s.host, s.port)),
+        driver(std::move(stream)),
+        imap(mailimap_new(0, nullptr)) {}
   ~Inside() {
     // mailimap_free() would send LOGOUT and wait for its answer.
     if (imap->imap_stream != nullptr) mailstream_close(imap->imap_stream);
@@ -37,7 +41,10 @@ struct Connection::Inside {
   Result<void> start_tls(const Call&);
   void forget_told_capabilities();
   Result<void> login(const Call&, const Credentials&, bool plain_allowed);
-  Result<Reply> authenticate_plain(const Call&, const Credentials&);
+  Result<Reply> log_in_as(const Call&, const Credentials&);
+  Result<Reply> authenticate(const Call&, std::string_view mechanism, std::string_view message,
+                             std::string_view refusal);
+  Result<void> introduce(const Call&);
   Result<void> write(std::string_view octets);
   Result<void> flush();
   Result<void> send_line(std::string_view line);
@@ -53,6 +60,8 @@ struct Connection::Inside {
   void news(Untagged&&);
   Result<void> look(const Call&);  // what is there, without waiting for more
 
+  std::string host;
+  std::uint16_t port;
   std::string where;
   Driver driver;
   mailimap* imap;

@@ -9,10 +9,6 @@
 #include <libetpan/mailstream.h>
 
 namespace tidegate::imap {
-namespace {
-constexpr std::size_t keep_most = 1024;  // of a buffer that a parked connection may hold
-}
-
 mailstream_low_driver Driver::driver_ = {
     .mailstream_read = on_read,
     .mailstream_write = on_write,
@@ -51,11 +47,7 @@ ssize_t Driver::read(void* into, size_t size) {
   }
   const std::size_t here = std::min(size, ready_.size());
   std::memcpy(into, ready_.data(), here);
-  if (here == ready_.size() && ready_.capacity() > keep_most) {
-    std::string().swap(ready_);
-  } else {
-    ready_.erase(0, here);
-  }
+  ready_.erase(0, here);
   return static_cast<ssize_t>(here);
 }
 

@@ -31,6 +31,7 @@ class Driver {
   [[nodiscard]] std::uint64_t received() const { return received_; }
   /// A look: where all that came was for the Guard's sieve, read() doesn't wait for more but ends as cancelled.
   void looking(bool yes) { looking_ = yes; }
+  void shrink() { ready_.shrink_to_fit(); }  ///< before parking
   [[nodiscard]] bool pending() const { return !ready_.empty() || stream_->pending(); }
 
  private:

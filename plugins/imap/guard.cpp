@@ -70,7 +70,8 @@ void Guard::sift(char c, std::string& pass) {
     }
   }
   if (c != '\n' || goes_on_) return;
-  if (sieve_ == Line::keep) kept_.push_back(std::exchange(held_, {}));
+  kept_last_ = sieve_ == Line::keep;
+  if (kept_last_) kept_.push_back(std::exchange(held_, {}));
   sieve_ = Line::undecided;
 }
 

@@ -31,6 +31,8 @@ class Guard {
   /// whole. Where nothing of the kind comes, `pass` is what came.
   [[nodiscard]] bool feed(std::string_view octets, std::string* pass);
   std::vector<std::string> take_kept() { return std::exchange(kept_, {}); }
+  /// Something came behind the last line that was for libetpan.
+  [[nodiscard]] bool in_the_middle() const { return line_ > 0 || literal_left_ > 0 || !held_.empty() || kept_last_; }
   [[nodiscard]] bool keeps_any() const { return !kept_.empty(); }
   [[nodiscard]] const char* broken() const { return broken_; }   ///< which limit, in words; nullptr: none
   [[nodiscard]] const std::string& bye() const { return bye_; }  ///< the last line if it was "* BYE …", cut
@@ -54,6 +56,7 @@ class Guard {
   std::string head_;  ///< the first octets of the present line, to see a BYE
   std::string bye_;
   enum class Line : std::uint8_t { undecided, pass, keep } sieve_ = Line::undecided;
+  bool kept_last_ = false;
   bool goes_on_ = false;  ///< the line that ended was ended by a literal
   std::string held_;      ///< the present line, while it is undecided or kept
   std::vector<std::string> kept_;

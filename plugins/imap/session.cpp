@@ -19,12 +19,15 @@ constexpr std::uint64_t fetch_chunk = 500;
 
 }  // namespace
 
-ImapSession::ImapSession(ImapBackend& backend, Mailbox box, std::unique_ptr<Connection> connection)
+ImapSession::ImapSession(ImapBackend& backend, Mailbox box, Root root, std::unique_ptr<Connection> connection)
     : backend_(backend),
       settings_(backend.settings()),
       host_(backend.host()),
       box_(std::move(box)),
-      connection_(std::move(connection)) {}
+      root_(std::move(root)),
+      connection_(std::move(connection)) {
+  if (!root_.name.empty()) inbox_ = root_.name;  // until the tree says better
+}
 
 Capabilities ImapSession::capabilities() const {
   Capabilities c;
@@ -49,7 +52,9 @@ Result<ImapSession::Answer> ImapSession::must(Result<Answer> reply, Doing doing,
 Result<ImapSession::Answer> ImapSession::command(const Call& call, std::string_view text, Doing doing,
                                                  std::string_view folder) {
   if (auto up = awake(call); !up) return std::unexpected(up.error());
-  return must(connection_->run(call, text), doing, folder);
+  auto reply = must(connection_->run(call, text), doing, folder);
+  if (doing == Doing::writing) backend_.wrote();
+  return reply;
 }
 
 Result<void> ImapSession::awake(const Call& call) {
@@ -220,8 +225,8 @@ Result<Parking> ImapSession::park(const Call& call) {
     return Parking{connection_->fd(), now ? host_.now() : idle_until_};
   }
   if (!connection_->has("IDLE")) return cannot("The mail server offers no IDLE; its folders are polled.");
-  const bool elsewhere = selected_ != "INBOX";
-  if (auto selected = select(call, "INBOX"); !selected) return std::unexpected(selected.error());
+  const bool elsewhere = selected_ != inbox_;
+  if (auto selected = select(call, inbox_); !selected) return std::unexpected(selected.error());
   Signals& signals = connection_->signals();
   if (elsewhere && live_) {
     // While another folder was selected nothing was heard of the inbox: compare with what was told last.
@@ -259,9 +264,9 @@ Result<Hint> ImapSession::unpark(const Call& call) {
     auto reply = must(connection_->receive(call, tags->front(), limits), Doing::reading, selected_);
     if (!reply) return std::unexpected(reply.error());
     prefetch_ = Prefetch{live_->uidnext, std::move(reply->rows)};
-    hint.scopes.emplace_back("INBOX");
+    hint.scopes.push_back(inbox_);
   } else if (signals.any()) {
-    hint.scopes.emplace_back("INBOX");
+    hint.scopes.push_back(inbox_);
   }
   return hint;
 }

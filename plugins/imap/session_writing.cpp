@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include "plugins/imap/roles.hpp"
+#include "plugins/imap/backend.hpp"
 #include "plugins/imap/session.hpp"
 #include "plugins/imap/utf7.hpp"
 
@@ -126,6 +126,7 @@ Result<Written> ImapSession::create(const Call& call, View folder, const NewItem
   const std::string text =
       fmt::format("APPEND {} ({}) \"{}\"", *name, flag_words(item.flags, item.keywords), date_time(item.received));
   auto reply = must(connection_->append(call, text, item.size, hashed), Doing::writing, mailbox);
+  backend_.wrote();
   if (!reply) return std::unexpected(reply.error());
   if (reply->stored_as) return written(reply->stored_as->first, reply->stored_as->second);
   // No UIDPLUS (RFC 4315): it is found by looking. It is stored in any case, so a fault here is none of the create.
@@ -263,20 +264,28 @@ Result<std::optional<Written>> ImapSession::settle_move(const Call& call, const 
   return Written{item_id({target, note.uidvalidity, **found}), "1", {}, true};
 }
 
+// What stands before the name of a folder at the top: nothing, or "INBOX." on servers of that kind (RFC 2342 §5), or
+// the other user's root.
+std::string ImapSession::top_prefix(char delimiter) const {
+  if (!root_.name.empty()) return root_.name + delimiter;
+  const auto& own = connection_->namespaces().personal;
+  return own.empty() ? std::string() : own.front().prefix;
+}
+
 Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, Attempt&) {
   const auto own = modified_utf7_from_utf8(like.name);
   if (!own || own->empty()) return fault(FaultKind::invalid, settings_.host, "This is no name for a folder.");
-  auto listed = command(call, "LIST \"\" \"*\"", Doing::listing, "");
+  auto listed = list(call);
   if (!listed) return std::unexpected(listed.error());
   char delimiter = '/';
-  for (const Listing& listing : listed->folders) {
+  for (const Listing& listing : *listed) {
     if (listing.delimiter != 0) delimiter = listing.delimiter;
   }
   if (own->find(delimiter) != std::string::npos) {
     return fault(FaultKind::invalid, settings_.host,
                  fmt::format("A folder's name must not contain \"{}\" on this server.", delimiter));
   }
-  const std::string id = like.parent.empty() ? *own : like.parent + delimiter + *own;
+  const std::string id = like.parent.empty() ? top_prefix(delimiter) + *own : like.parent + delimiter + *own;
   auto made = command(call, fmt::format("CREATE {}", name_or_empty(id)), Doing::writing, "");
   // A repeat after a crash finds its own folder: the outcome is the one asked for.
   if (!made && made.error().kind != FaultKind::exists) return std::unexpected(made.error());
@@ -288,14 +297,14 @@ Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, At
 
 Result<Folder> ImapSession::change_folder(const Call& call, const Folder& folder) {
   const auto own = modified_utf7_from_utf8(folder.name);
-  if (!own || own->empty() || folder.id == "INBOX")
+  if (!own || own->empty() || folder.id == inbox_)
     return fault(FaultKind::invalid, settings_.host, "This folder cannot get this name.");
   auto listed = command(call, fmt::format("LIST \"\" {}", name_or_empty(folder.id)), Doing::listing, folder.id);
   if (!listed) return std::unexpected(listed.error());
   if (listed->folders.empty())
     return fault(FaultKind::not_found, settings_.host, "The folder is no longer on the mail server.");
   const char delimiter = listed->folders.front().delimiter == 0 ? '/' : listed->folders.front().delimiter;
-  const std::string id = folder.parent.empty() ? *own : folder.parent + delimiter + *own;
+  const std::string id = folder.parent.empty() ? top_prefix(delimiter) + *own : folder.parent + delimiter + *own;
   if (id != folder.id) {
     if (selected_ == folder.id) selected_.clear();
     auto done = command(call, fmt::format("RENAME {} {}", name_or_empty(folder.id), name_or_empty(id)), Doing::writing,
@@ -308,10 +317,10 @@ Result<Folder> ImapSession::change_folder(const Call& call, const Folder& folder
 }
 
 Result<void> ImapSession::remove_folder(const Call& call, View folder) {
-  if (folder == "INBOX") return fault(FaultKind::denied, settings_.host, "The inbox cannot be removed.");
+  if (folder == inbox_) return fault(FaultKind::denied, settings_.host, "The inbox cannot be removed.");
   if (selected_ == folder) {
     // RFC 3501 leaves open what DELETE of the selected mailbox does: step out of it first.
-    if (auto out = select(call, "INBOX"); !out) return out;
+    if (auto out = select(call, inbox_); !out) return out;
   }
   auto done = command(call, fmt::format("DELETE {}", name_or_empty(folder)), Doing::writing, folder);
   if (!done) return std::unexpected(done.error());

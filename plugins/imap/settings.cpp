@@ -18,11 +18,18 @@ constexpr std::array table = {
     Setting{"ca_file", "", "PEM file with the authority that signed the server's certificate; default: the system's"},
     Setting{"auth", "authzid",
             "authzid: the admin account acts for each user (SASL PLAIN); master: logs in as USER*ADMIN; "
-            "password_dir: each user's own password from a file"},
+            "password_dir: each user's own password from a file; token: an OAuth 2.0 access token from token_command"},
     Setting{"admin", "", "administrative account, for auth = authzid and master"},
     Setting{"password_file", "", "file with the administrative account's password, read at each login"},
     Setting{"separator", "*", "what stands between user and admin, for auth = master"},
     Setting{"password_dir", "", "directory with one file a user, named like the user, for auth = password_dir"},
+    Setting{"token_command", "",
+            "run by /bin/sh with the user's name in TIDEGATE_USER: prints an access token, and in a second line for "
+            "how many seconds it is good, if it knows; for auth = token (OAUTHBEARER, XOAUTH2)"},
+    Setting{"token_lifetime", "30m", "how long a token is used again where the command doesn't say"},
+    Setting{"folders", "shared",
+            "personal: the user's own folders only; shared: public ones too; all: also other users' folders that this "
+            "user may see (they are served better as mailboxes of their own)"},
     Setting{"login", "full", "full: log in as ann@example.com; local: as ann"},
     Setting{"connect_timeout", "30s", "longest time for connection, TLS and login"},
     Setting{"idle_lifetime", "9m", "a waiting connection says IDLE again after this time (routers forget silent ones)"},
@@ -95,6 +102,11 @@ bool assign(Settings& s, const std::string& key, const std::string& value, Ports
   if (key == "connect_timeout") return set_duration(s.connect_timeout, value);
   if (key == "idle_lifetime") return set_duration(s.idle_lifetime, value) && s.idle_lifetime < std::chrono::minutes(29);
   if (key == "flag_sweep") return set_duration(s.flag_sweep, value);
+  if (key == "token_command") return (s.token_command = value, true);
+  if (key == "token_lifetime") return set_duration(s.token_lifetime, value);
+  if (key == "folders") {
+    return choose(s.shown, value, {{"personal", Shown::personal}, {"shared", Shown::shared}, {"all", Shown::all}});
+  }
   if (key == "login") return choose(s.local_part_login, value, {{"full", false}, {"local", true}});
   if (key == "allow_plaintext") return choose_yes(s.allow_plaintext, value);
   if (key == "tls") return choose_security(s.security, value);
@@ -106,7 +118,10 @@ bool assign(Settings& s, const std::string& key, const std::string& value, Ports
   if (key == "smtp_size_most") return whole_number(s.smtp.size_most, value) && s.smtp.size_most > 0;
   if (key == "auth") {
     return choose(s.auth, value,
-                  {{"authzid", Auth::authzid}, {"master", Auth::master}, {"password_dir", Auth::password_dir}});
+                  {{"authzid", Auth::authzid},
+                   {"master", Auth::master},
+                   {"password_dir", Auth::password_dir},
+                   {"token", Auth::token}});
   }
   std::uint16_t number = 0;
   if (!whole_number(number, value) || number == 0) return false;
@@ -165,7 +180,10 @@ Result<Settings> parse_settings(std::span<const std::pair<std::string, std::stri
   if (s.auth == Auth::password_dir && s.password_dir.empty()) {
     return wrong("password_dir", "auth = password_dir needs password_dir = the directory with the users' passwords.");
   }
-  if (s.auth != Auth::password_dir && s.admin.empty()) {
+  if (s.auth == Auth::token && s.token_command.empty()) {
+    return wrong("token_command", "auth = token needs token_command = what prints an access token for a user.");
+  }
+  if ((s.auth == Auth::authzid || s.auth == Auth::master) && s.admin.empty()) {
     return wrong("admin", "auth = authzid and auth = master need admin = the administrative account's name.");
   }
   if (s.auth == Auth::master && s.separator.empty()) {

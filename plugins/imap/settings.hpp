@@ -12,7 +12,8 @@
 namespace tidegate::imap {
 
 enum class Security : std::uint8_t { implicit, starttls, none };
-enum class Auth : std::uint8_t { authzid, master, password_dir };
+enum class Auth : std::uint8_t { authzid, master, password_dir, token };
+enum class Shown : std::uint8_t { personal, shared, all };
 
 /// Where mail goes out; host empty: nowhere.
 struct SmtpSettings {
@@ -35,6 +36,9 @@ struct Settings {
   std::string admin;
   std::string separator = "*";
   std::string password_dir;
+  std::string token_command;
+  std::chrono::milliseconds token_lifetime{1'800'000};
+  Shown shown = Shown::shared;
   bool local_part_login = false;  ///< log in as "ann", not "ann@example.com"
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds idle_lifetime{540'000};

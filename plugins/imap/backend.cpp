@@ -4,11 +4,19 @@
 #include <algorithm>
 
 #include "plugins/imap/session.hpp"
+#include "plugins/imap/smtp.hpp"
+#include "plugins/imap/utf7.hpp"
 
 namespace tidegate::imap {
 
-Result<Credentials> ImapBackend::credentials(const std::string& user) {
+Result<Credentials> ImapBackend::credentials(const Call& call, const std::string& user, bool smtp) {
   const std::string login = settings_.local_part_login ? user.substr(0, user.find('@')) : user;
+  if (settings_.auth == Auth::token) {
+    const auto usual = std::chrono::duration_cast<std::chrono::seconds>(settings_.token_lifetime);
+    auto token = tokens_.get(settings_.token_command, user, usual, host_.now(), call);
+    if (!token) return std::unexpected(token.error());
+    return Credentials{{}, login, std::move(*token), true};
+  }
   if (settings_.auth == Auth::password_dir) {
     auto password = host_.secret("password/" + user);
     if (!password) {
@@ -19,24 +27,70 @@ Result<Credentials> ImapBackend::credentials(const std::string& user) {
     }
     return Credentials{{}, login, std::move(*password)};
   }
-  auto secret = host_.secret("password");
+  const std::string& admin = smtp && !settings_.smtp.admin.empty() ? settings_.smtp.admin : settings_.admin;
+  auto secret = host_.secret(smtp && settings_.smtp.own_password ? "smtp_password" : "password");
   if (!secret) return std::unexpected(secret.error());
-  if (settings_.auth == Auth::authzid) return Credentials{login, settings_.admin, std::move(*secret)};
-  return Credentials{{}, login + settings_.separator + settings_.admin, std::move(*secret)};
+  if (settings_.auth == Auth::authzid) return Credentials{login, admin, std::move(*secret)};
+  return Credentials{{}, login + settings_.separator + admin, std::move(*secret)};
+}
+
+template <class Login>
+auto ImapBackend::logged_in(const Call& call, const std::string& user, bool smtp, Login login) {
+  using Answer = decltype(login(Credentials{}));
+  for (bool again = true;; again = false) {
+    auto who = credentials(call, user, smtp);
+    if (!who) return Answer(std::unexpected(who.error()));
+    auto opened = login(*who);
+    const bool refused = !opened && opened.error().kind == FaultKind::auth && who->token;
+    if (!refused || !tokens_.refused(user, who->password) || !again) return opened;
+  }
+}
+
+Result<void> ImapBackend::submit(const Call& call, const Mailbox& box, const Envelope& envelope, Source& source,
+                                 Attempt& attempt) {
+  // The dot was said in an earlier attempt, and no answer came: nobody can see what became of it (RFC 1047).
+  if (!attempt.note.empty()) {
+    return fault(FaultKind::ambiguous, settings_.smtp.host,
+                 "The message may have been sent before the connection was lost; look for it before sending it again.");
+  }
+  auto message = whole_message(source, settings_.smtp.size_most);
+  if (!message) return std::unexpected(message.error());
+  const Call connect{std::min(call.deadline, host_.now() + settings_.connect_timeout), call.stop, call.trace};
+  auto smtp = settings_.smtp.trusted
+                  ? Smtp::open(settings_, std::nullopt, connect)
+                  : logged_in(connect, box.actor.empty() ? box.user : box.actor, true,
+                              [&](const Credentials& who) { return Smtp::open(settings_, who, connect); });
+  if (!smtp) return std::unexpected(smtp.error());
+  return (*smtp)->submit(call, envelope, *message, attempt);
 }
 
 Result<std::unique_ptr<Session>> ImapBackend::open(const Call& call, const Mailbox& box) {
   const std::string& whose = box.mailbox.empty() ? box.user : box.mailbox;
-  if (!box.actor.empty() && box.actor != whose) {
-    return fault(FaultKind::unsupported, settings_.host,
-                 "Mailboxes shared with another account are not served over IMAP yet.");
-  }
-  auto who = credentials(whose);
-  if (!who) return std::unexpected(who.error());
+  const std::string& actor = box.actor.empty() ? whose : box.actor;
   const Call connect{std::min(call.deadline, host_.now() + settings_.connect_timeout), call.stop, call.trace};
-  auto connection = Connection::open(settings_, *who, connect);
+  auto connection = logged_in(connect, actor, false,
+                              [&](const Credentials& who) { return Connection::open(settings_, who, connect); });
   if (!connection) return std::unexpected(connection.error());
-  return std::make_unique<ImapSession>(settings_, host_, std::move(*connection));
+  auto root = actor == whose ? Root{} : shared_root(**connection, whose);
+  if (!root) return std::unexpected(root.error());
+  return std::make_unique<ImapSession>(*this, box, std::move(*root), std::move(*connection));
+}
+
+// Where the actor sees the other's folders: below the prefix of the other users' namespace (RFC 2342 §5). What he may
+// do there is the server's to say (ACL).
+Result<Root> ImapBackend::shared_root(const Connection& connection, const std::string& whose) const {
+  const auto& others = connection.namespaces().others;
+  if (others.empty()) {
+    return fault(FaultKind::unsupported, settings_.host,
+                 "The mail server shows nobody other users' folders: switch on its shared namespace and ACLs.");
+  }
+  Root root;
+  root.delimiter = others.front().delimiter == 0 ? '/' : others.front().delimiter;
+  const auto name = modified_utf7_from_utf8(settings_.local_part_login ? whose.substr(0, whose.find('@')) : whose);
+  if (!name || name->find(root.delimiter) != std::string::npos || name->find_first_of("%*") != std::string::npos)
+    return fault(FaultKind::not_found, settings_.host, "This mailbox's name cannot be spoken in IMAP.");
+  root.name = others.front().prefix + *name;
+  return root;
 }
 
 Result<void> ImapBackend::test(const Call& call) {

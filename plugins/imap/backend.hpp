@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // One [backend:…] section with plugin = imap: who logs in how.
 #pragma once
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "core/sdk/store.hpp"
 #include "plugins/imap/connection.hpp"
+#include "plugins/imap/roles.hpp"
 #include "plugins/imap/settings.hpp"
+#include "plugins/imap/token.hpp"
 
 namespace tidegate::imap {
 
@@ -18,10 +22,24 @@ class ImapBackend final : public Backend {
   /// that is bound to fail, and tells a refused password from an unreachable server.
   Result<void> test(const Call&) override;
 
+  Host& host() { return host_; }
+  const Settings& settings() const { return settings_; }
+  /// How often anything was written through this back-end.
+  std::uint64_t writes() const { return writes_; }
+  void wrote() { ++writes_; }
+  /// The message of `source` to the SMTP server, logged in as for that mailbox's user. Any thread.
+  Result<void> submit(const Call&, const Mailbox&, const Envelope&, Source&, Attempt&);
+
  private:
-  Result<Credentials> credentials(const std::string& user);
+  Result<Credentials> credentials(const Call&, const std::string& user, bool smtp = false);
+  /// Logs in by `login`; where a token that was used before is refused, once more with a new one.
+  template <class Login>
+  auto logged_in(const Call&, const std::string& user, bool smtp, Login);
+  Result<Root> shared_root(const Connection&, const std::string& whose) const;
   Host& host_;
   const Settings settings_;
+  Tokens tokens_;
+  std::atomic<std::uint64_t> writes_ = 0;
 };
 
 }  // namespace tidegate::imap

@@ -14,6 +14,8 @@ namespace {
 
 // Where the parse buffer may stay while idle.
 constexpr std::size_t parse_buffer_idle = 2048;
+// Folders whose news are kept one by one.
+constexpr std::size_t folders_most = 10'000;
 
 }  // namespace
 
@@ -58,7 +60,7 @@ Result<Connection::Tag> Connection::Inside::send(const Call& call, std::string_v
   if (is_dead) return wrong(FaultKind::unavailable, "The connection to the mail server was lost; open it again.");
   driver.call(&call);
   const Tag tag = ++imap->imap_tag;
-  if (command.starts_with("UID ")) fetching.push_back(tag);
+  asked[tag] = asked_by(command);
   if (auto r = write(fmt::format("{} {}", tag, command)); !r) return std::unexpected(r.error());
   if (auto r = send_line(rest); !r) return std::unexpected(r.error());
   return tag;
@@ -70,21 +72,62 @@ Result<std::string> Connection::Inside::line() {
   return std::string(text);
 }
 
-void Connection::Inside::settle_signals(std::uint32_t before, const Reply& reply, bool asked) {
-  const auto* info = imap->imap_response_info;
-  const auto expunged = info == nullptr ? 0U : static_cast<std::uint32_t>(clist_count(info->rsp_expunged));
-  auto* selected = imap->imap_selection_info;
-  if (selected != nullptr) {
-    // libetpan counts EXPUNGE down below zero if a server says so.
-    if (selected->sel_exists > before && selected->sel_has_exists == 0) selected->sel_exists = 0;
-    const std::uint32_t stayed = before - std::min(before, expunged);
-    if (selected->sel_exists > stayed) signals.arrived += selected->sel_exists - stayed;
-    signals.exists = selected->sel_exists;
-    selected->sel_has_exists = 0;
+Connection::Inside::Asked Connection::Inside::asked_by(std::string_view command) {
+  if (command.starts_with("UID ")) return Asked::rows;
+  if (command.starts_with("LIST ") || command.starts_with("STATUS ")) return Asked::folders;
+  return Asked::other;
+}
+
+void Connection::Inside::news(Untagged&& said) {
+  if (auto* count = std::get_if<Exists>(&said)) {
+    if (count->count > signals.exists) signals.arrived += count->count - signals.exists;
+    signals.exists = count->count;
+  } else if (std::holds_alternative<Expunged>(said)) {
+    if (signals.exists > 0) --signals.exists;
+    signals.expunged = true;
+  } else if (auto* gone = std::get_if<Vanished>(&said)) {
+    signals.exists -= static_cast<std::uint32_t>(std::min<std::uint64_t>(signals.exists, gone->uids.count()));
+    signals.expunged = true;
+    signals.vanished.add(gone->uids);
+  } else if (std::holds_alternative<Listing>(said)) {
+    signals.tree = true;
+  } else if (auto* status = std::get_if<FolderStatus>(&said)) {
+    if (signals.folders.size() < folders_most || signals.folders.contains(status->name)) {
+      signals.folders[status->name] = status->state;
+    } else {
+      signals.overflow = true;
+    }
+  } else if (auto* spaces = std::get_if<Namespaces>(&said)) {
+    namespaces = std::move(*spaces);
+  } else if (auto* on = std::get_if<Enabled>(&said)) {
+    enabled.merge(on->what);
+  } else if (auto* id = std::get_if<ServerId>(&said)) {
+    server += ' ' + id->text;
   }
-  if (expunged > 0) signals.expunged = true;
+}
+
+void Connection::Inside::collect(Reply& reply, Asked what) {
+  for (const std::string& line : driver.guard().take_kept()) {
+    auto said = parse_untagged(line);
+    if (!said) {
+      reply.malformed = true;
+      continue;
+    }
+    auto* listing = std::get_if<Listing>(&*said);
+    auto* status = std::get_if<FolderStatus>(&*said);
+    const auto* gone = std::get_if<Vanished>(&*said);
+    if (what == Asked::folders && listing != nullptr) {
+      reply.folders.push_back(std::move(*listing));
+    } else if (what == Asked::folders && status != nullptr) {
+      reply.statuses.push_back(std::move(*status));
+    } else if (gone != nullptr && gone->earlier) {
+      reply.vanished.add(gone->uids);
+    } else {
+      news(std::move(*said));
+    }
+  }
   for (const Row& row : reply.rows) {
-    if (!asked || row.uid == 0) signals.flags = true;
+    if (what != Asked::rows || row.uid == 0) signals.flags = true;
   }
 }
 
@@ -92,7 +135,6 @@ void Connection::Inside::settle_signals(std::uint32_t before, const Reply& reply
 Result<Reply> Connection::Inside::parse(Tag tag) {
   const Tag newest = imap->imap_tag;
   imap->imap_tag = tag;
-  if (imap->imap_selection_info != nullptr) imap->imap_selection_info->sel_exists = signals.exists;
   mailimap_response* response = nullptr;
   const int code = mailimap_parse_response(imap, &response);
   imap->imap_tag = newest;
@@ -119,13 +161,12 @@ Result<Reply> Connection::Inside::parse(Tag tag) {
 Result<Reply> Connection::Inside::receive(const Call& call, Tag tag, const Limits& limits) {
   driver.call(&call);
   driver.guard().expect(limits);
-  const auto at = std::ranges::find(fetching, tag);
-  const bool asked = at != fetching.end();
-  if (asked) fetching.erase(at);
+  const auto at = asked.find(tag);
+  const Asked what = at == asked.end() ? Asked::other : at->second;
+  if (at != asked.end()) asked.erase(at);
   if (mailimap_read_line(imap) == nullptr) return broken(MAILIMAP_ERROR_STREAM);
-  const std::uint32_t before = signals.exists;
   auto reply = parse(tag);
-  if (reply) settle_signals(before, *reply, asked);
+  if (reply) collect(*reply, what);
   return reply;
 }
 
@@ -142,7 +183,11 @@ Result<bool> Connection::Inside::continued(const Call& call, Tag tag) {
   for (;;) {
     auto text = line();
     if (!text) return std::unexpected(text.error());
-    if (text->starts_with('+')) return true;
+    if (text->starts_with('+')) {
+      Reply none;
+      collect(none, Asked::other);
+      return true;
+    }
     if (text->starts_with(own)) return false;
     if (!note_line(*text, signals)) return broken(MAILIMAP_ERROR_PARSE);
   }
@@ -152,6 +197,9 @@ Connection::Connection(std::unique_ptr<Inside> in) : in_(std::move(in)) {}
 Connection::~Connection() = default;
 
 bool Connection::has(std::string_view capability) const { return in_->capabilities.contains(capability); }
+bool Connection::enabled(std::string_view capability) const { return in_->enabled.contains(capability); }
+const std::string& Connection::server() const { return in_->server; }
+const Namespaces& Connection::namespaces() const { return in_->namespaces; }
 bool Connection::dead() const { return in_->is_dead; }
 int Connection::fd() const { return in_->driver.stream().fd(); }
 Signals& Connection::signals() { return in_->signals; }
@@ -175,7 +223,8 @@ Result<Reply> Connection::select(const Call& call, std::string_view mailbox, boo
   if (!name) return tidegate::fault(FaultKind::not_found, in_->where, "This folder's name cannot be spoken in IMAP.");
   if (in_->imap->imap_selection_info != nullptr) mailimap_selection_info_free(in_->imap->imap_selection_info);
   in_->imap->imap_selection_info = mailimap_selection_info_new();
-  in_->signals = {};
+  in_->signals.exists = 0;
+  in_->signals.clear();
   auto reply = run(call, fmt::format("SELECT {}{}", *name, condstore ? " (CONDSTORE)" : ""));
   if (!reply) return reply;
   const auto& selected = *in_->imap->imap_selection_info;
@@ -267,32 +316,39 @@ Result<void> Connection::idle(const Call& call) {
 
 bool Connection::idling() const { return in_->idle_tag != 0 && !in_->is_dead; }
 
-bool Connection::buffered() const {
-  return in_->imap->imap_stream->read_buffer_len > 0 || in_->driver.stream().pending();
-}
+bool Connection::buffered() const { return in_->imap->imap_stream->read_buffer_len > 0 || in_->driver.pending(); }
 
 Result<void> Connection::idle_look(const Call& call) {
   in_->driver.guard().expect({});
+  auto looked = in_->look(call);
+  Reply none;
+  in_->collect(none, Inside::Asked::other);
+  return looked;
+}
+
+Result<void> Connection::Inside::look(const Call& call) {
   for (;;) {
-    if (in_->imap->imap_stream->read_buffer_len == 0) {
-      pollfd ready{fd(), POLLIN, 0};
-      if (!in_->driver.stream().pending() && poll(&ready, 1, 0) <= 0) return {};
+    if (imap->imap_stream->read_buffer_len == 0) {
+      pollfd ready{driver.stream().fd(), POLLIN, 0};
+      if (!driver.pending() && poll(&ready, 1, 0) <= 0) return {};
       // The octets may be a session ticket and hold nothing for us (TLS 1.3): only a look, with a short deadline.
-      const Call look{std::min(call.deadline, Clock::now() + std::chrono::milliseconds(20)), call.stop, call.trace};
-      in_->driver.call(&look);
-      const auto got = mailstream_feed_read_buffer(in_->imap->imap_stream);
-      in_->driver.call(&call);
-      const auto& fault = in_->driver.fault();
+      const Call brief{std::min(call.deadline, Clock::now() + std::chrono::milliseconds(20)), call.stop, call.trace};
+      driver.call(&brief);
+      driver.looking(true);
+      const auto got = mailstream_feed_read_buffer(imap->imap_stream);
+      driver.looking(false);
+      driver.call(&call);
+      const auto& fault = driver.fault();
       if (fault && fault->kind == FaultKind::cancelled && !call.stop.stop_requested()) {
-        in_->driver.forgive();
+        driver.forgive();
         return {};
       }
-      if (got <= 0) return in_->broken(MAILIMAP_ERROR_STREAM);
+      if (got <= 0) return broken(MAILIMAP_ERROR_STREAM);
     }
-    in_->driver.call(&call);
-    auto line = in_->line();
-    if (!line) return std::unexpected(line.error());
-    if (line->starts_with("* BYE") || !note_line(*line, in_->signals)) return in_->broken(MAILIMAP_ERROR_PARSE);
+    driver.call(&call);
+    auto text = line();
+    if (!text) return std::unexpected(text.error());
+    if (text->starts_with("* BYE") || !note_line(*text, signals)) return broken(MAILIMAP_ERROR_PARSE);
   }
 }
 
@@ -303,7 +359,7 @@ Result<std::vector<Connection::Tag>> Connection::idle_done(const Call& call, con
   std::vector<Tag> tags;
   for (const std::string& command : commands) {
     tags.push_back(++in_->imap->imap_tag);
-    if (command.starts_with("UID ")) in_->fetching.push_back(tags.back());
+    in_->asked[tags.back()] = Inside::asked_by(command);
     flight += fmt::format("{} {}\r\n", tags.back(), command);
   }
   if (auto sent = in_->write(flight); !sent) return std::unexpected(sent.error());
@@ -326,7 +382,8 @@ void Connection::shrink() {
     mailimap_selection_info_free(selected);
     imap->imap_selection_info = mailimap_selection_info_new();
   }
-  std::vector<Tag>().swap(in_->fetching);
+  in_->asked.clear();
+  in_->driver.shrink();
 }
 
 }  // namespace tidegate::imap

@@ -3,6 +3,7 @@
 // harvest.cpp, driver.cpp): its parser reads the answers, its select()-based calls are never used.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,23 +12,24 @@
 #include "plugins/imap/faults.hpp"
 #include "plugins/imap/guard.hpp"
 #include "plugins/imap/reply.hpp"
+#include "plugins/imap/sasl.hpp"
 #include "plugins/imap/settings.hpp"
 
 namespace tidegate::imap {
 
-/// What the server said on its own about the selected folder since the last clear().
+/// What the server said on its own since the last clear(): of the selected folder, and of others (RFC 5465).
 struct Signals {
   std::uint32_t exists = 0;   ///< messages in the folder now
   std::uint32_t arrived = 0;  ///< by how much EXISTS rose
   bool expunged = false;
-  bool flags = false;  ///< a FETCH nobody asked for
+  UidSet vanished;                              ///< where QRESYNC is on
+  bool flags = false;                           ///< a FETCH nobody asked for
+  bool tree = false;                            ///< a LIST nobody asked for
+  bool overflow = false;                        ///< NOTIFICATIONOVERFLOW: it tells nothing any more
+  std::map<std::string, MailboxState> folders;  ///< a STATUS nobody asked for; raw names
   [[nodiscard]] bool any() const { return arrived > 0 || expunged || flags; }
-  void clear() { arrived = 0, expunged = flags = false; }
-};
-
-struct Credentials {
-  std::string authzid;  ///< for whom to act; empty: for oneself
-  std::string name, password;
+  [[nodiscard]] bool elsewhere() const { return tree || overflow || !folders.empty(); }
+  void clear() { arrived = 0, expunged = flags = false, vanished = {}; }
 };
 
 /// Used by one thread at a time, any thread. Every call blocks at most until the Call's deadline. After a fault of
@@ -42,7 +44,10 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  [[nodiscard]] bool has(std::string_view capability) const;  ///< upper case
+  [[nodiscard]] bool has(std::string_view capability) const;      ///< upper case
+  [[nodiscard]] bool enabled(std::string_view capability) const;  ///< RFC 5161: the server said so
+  [[nodiscard]] const std::string& server() const;                ///< what ID and greeting say of it, lower case
+  [[nodiscard]] const Namespaces& namespaces() const;             ///< empty where it tells none
   [[nodiscard]] bool dead() const;
   [[nodiscard]] int fd() const;
   Signals& signals();

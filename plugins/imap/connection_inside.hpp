@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What connection.cpp and login.cpp share; nobody else includes it.
 #pragma once
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,12 +11,17 @@
 #include "plugins/imap/connection.hpp"
 #include "plugins/imap/driver.hpp"
 #include "plugins/imap/harvest.hpp"
+#include "plugins/imap/untagged.hpp"
 
 namespace tidegate::imap {
 
 struct Connection::Inside {
   Inside(const Settings& s, std::unique_ptr<tls::BlockingTls> stream)
-      : where(fmt::format("{}:{}", s.host, s.port)), driver(std::move(stream)), imap(mailimap_new(0, nullptr)) {}
+      : host(s.host),
+        port(s.port),
+        where(fmt::format("{}:{}", s.host, s.port)),
+        driver(std::move(stream)),
+        imap(mailimap_new(0, nullptr)) {}
   ~Inside() {
     // mailimap_free() would send LOGOUT and wait for its answer.
     if (imap->imap_stream != nullptr) mailstream_close(imap->imap_stream);
@@ -35,7 +41,10 @@ struct Connection::Inside {
   Result<void> start_tls(const Call&);
   void forget_told_capabilities();
   Result<void> login(const Call&, const Credentials&, bool plain_allowed);
-  Result<Reply> authenticate_plain(const Call&, const Credentials&);
+  Result<Reply> log_in_as(const Call&, const Credentials&);
+  Result<Reply> authenticate(const Call&, std::string_view mechanism, std::string_view message,
+                             std::string_view refusal);
+  Result<void> introduce(const Call&);
   Result<void> write(std::string_view octets);
   Result<void> flush();
   Result<void> send_line(std::string_view line);
@@ -45,8 +54,14 @@ struct Connection::Inside {
   Result<Reply> parse(Tag tag);
   Result<std::string> line();
   Result<bool> continued(const Call&, Tag);  // false: the command was completed instead, its line is ready to parse
-  void settle_signals(std::uint32_t before, const Reply& reply, bool asked);
+  enum class Asked : std::uint8_t { other, rows, folders };
+  static Asked asked_by(std::string_view command);
+  void collect(Reply& reply, Asked);  // what the sieve kept: answers into the reply, news into the signals
+  void news(Untagged&&);
+  Result<void> look(const Call&);  // what is there, without waiting for more
 
+  std::string host;
+  std::uint16_t port;
   std::string where;
   Driver driver;
   mailimap* imap;
@@ -54,7 +69,10 @@ struct Connection::Inside {
   Signals signals;
   Tag idle_tag = 0;
   bool is_dead = false;
-  std::vector<Tag> fetching;  // tags whose answer is rows
+  std::map<Tag, Asked> asked;  // tags whose answer is rows or folders
+  std::set<std::string, std::less<>> enabled;
+  std::string server;
+  Namespaces namespaces;
 };
 
 }  // namespace tidegate::imap

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/imap/driver.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <cstring>
 
 #include <libetpan/mailstream.h>
 
 namespace tidegate::imap {
-
 mailstream_low_driver Driver::driver_ = {
     .mailstream_read = on_read,
     .mailstream_write = on_write,
@@ -35,28 +37,42 @@ void Driver::on_free(mailstream_low* low) { std::free(low); }  // mailstream_low
 void Driver::on_cancel(mailstream_low* low) { self(low).stream().shut(); }
 
 ssize_t Driver::read(void* into, size_t size) {
-  if (fault_) return -1;
-  auto got = stream_->read(std::span(static_cast<std::byte*>(into), size), *call_);
+  while (ready_.empty()) {
+    if (fault_) return -1;
+    if (!fill()) return fault_->kind == FaultKind::unavailable && ended_ ? 0 : -1;
+    if (ready_.empty() && looking_) {
+      fault_ = Fault{FaultKind::cancelled, {}, {}, {}, {}};
+      return -1;
+    }
+  }
+  const std::size_t here = std::min(size, ready_.size());
+  std::memcpy(into, ready_.data(), here);
+  ready_.erase(0, here);
+  return static_cast<ssize_t>(here);
+}
+
+bool Driver::fill() {
+  std::array<char, 16 * 1024> part;
+  auto got = stream_->read(std::as_writable_bytes(std::span(part)), *call_);
   if (!got) {
     fault_ = std::move(got.error());
-    return -1;
+    return false;
   }
   if (*got == 0) {
+    ended_ = true;
     fault_ = Fault{
         FaultKind::unavailable, {}, "The mail server closed the connection; it is opened again.", guard_.bye(), {}};
-    return 0;
+    return false;
   }
   received_ += *got;
-  if (!guard_.feed(std::string_view(static_cast<const char*>(into), *got))) {
-    fault_ = Fault{FaultKind::invalid,
-                   {},
-                   "The mail server's answer was refused because it breaks a limit; "
-                   "if this goes on, look at the server or at what stands before it.",
-                   guard_.broken(),
-                   {}};
-    return -1;
-  }
-  return static_cast<ssize_t>(*got);
+  if (guard_.feed(std::string_view(part.data(), *got), &ready_)) return true;
+  fault_ = Fault{FaultKind::invalid,
+                 {},
+                 "The mail server's answer was refused because it breaks a limit; "
+                 "if this goes on, look at the server or at what stands before it.",
+                 guard_.broken(),
+                 {}};
+  return false;
 }
 
 ssize_t Driver::write(const void* from, size_t size) {

@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <libetpan/mailstream_types.h>
 
@@ -28,6 +29,10 @@ class Driver {
   [[nodiscard]] const std::optional<Fault>& fault() const { return fault_; }
   void forgive() { fault_.reset(); }  ///< after a read that was only a look
   [[nodiscard]] std::uint64_t received() const { return received_; }
+  /// A look: where all that came was for the Guard's sieve, read() doesn't wait for more but ends as cancelled.
+  void looking(bool yes) { looking_ = yes; }
+  void shrink() { ready_.shrink_to_fit(); }  ///< before parking
+  [[nodiscard]] bool pending() const { return !ready_.empty() || stream_->pending(); }
 
  private:
   static ssize_t on_read(mailstream_low*, void*, size_t);
@@ -37,6 +42,7 @@ class Driver {
   static void on_free(mailstream_low*);
   static void on_cancel(mailstream_low*);
   ssize_t read(void* into, size_t size);
+  bool fill();
   ssize_t write(const void* from, size_t size);
   static mailstream_low_driver driver_;
 
@@ -45,6 +51,9 @@ class Driver {
   Guard guard_;
   std::optional<Fault> fault_;
   std::uint64_t received_ = 0;
+  bool looking_ = false;
+  bool ended_ = false;
+  std::string ready_;  ///< passed the Guard, not yet read by libetpan
 };
 
 }  // namespace tidegate::imap

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "plugins/imap/untagged.hpp"
+
 namespace tidegate::imap {
 namespace {
 constexpr std::string_view bye_mark = "* BYE";
@@ -34,7 +36,7 @@ bool Guard::fail(const char* why) {
   return false;
 }
 
-bool Guard::feed(std::string_view octets) {
+bool Guard::feed(std::string_view octets, std::string* pass) {
   if (broken_ != nullptr) return false;
   if (octets.size() > total_left_) return fail("it sent more than the command can bring");
   total_left_ -= octets.size();
@@ -42,17 +44,40 @@ bool Guard::feed(std::string_view octets) {
     if (literal_left_ > 0) {
       const auto here = std::min<std::uint64_t>(literal_left_, octets.size());
       literal_left_ -= here;
+      if (pass != nullptr) (sieve_ == Line::keep ? held_ : *pass).append(octets.substr(0, here));
       octets.remove_prefix(here);
       continue;
     }
     if (!line_octet(octets.front())) return false;
+    if (pass != nullptr) sift(octets.front(), *pass);
     octets.remove_prefix(1);
   }
   return true;
 }
 
+void Guard::sift(char c, std::string& pass) {
+  if (sieve_ == Line::pass) {
+    pass += c;
+  } else {
+    held_ += c;
+    if (sieve_ == Line::undecided) {
+      const Ours ours = begins_ours(held_);
+      if (ours == Ours::yes) sieve_ = Line::keep;
+      if (ours == Ours::no || (ours == Ours::maybe && c == '\n')) {
+        pass += std::exchange(held_, {});
+        sieve_ = Line::pass;
+      }
+    }
+  }
+  if (c != '\n' || goes_on_) return;
+  kept_last_ = sieve_ == Line::keep;
+  if (kept_last_) kept_.push_back(std::exchange(held_, {}));
+  sieve_ = Line::undecided;
+}
+
 bool Guard::line_octet(char c) {
   if (c == '\n') {
+    goes_on_ = brace_ == Brace::closed;
     if (brace_ == Brace::closed) {
       if (announced_ > limits_.literal) return fail("it announced a literal beyond the limit");
       literal_left_ = announced_;

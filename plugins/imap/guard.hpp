@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace tidegate::imap {
 
@@ -24,7 +26,14 @@ class Guard {
   void expect_more(std::uint64_t total) { total_left_ += total; }
 
   /// False: a limit is broken or was before; the connection is to be thrown away.
-  [[nodiscard]] bool feed(std::string_view octets);
+  [[nodiscard]] bool feed(std::string_view octets) { return feed(octets, nullptr); }
+  /// The same; what is for libetpan is added to `pass`, while responses of untagged.hpp are kept for take_kept(), each
+  /// whole. Where nothing of the kind comes, `pass` is what came.
+  [[nodiscard]] bool feed(std::string_view octets, std::string* pass);
+  std::vector<std::string> take_kept() { return std::exchange(kept_, {}); }
+  /// Something came behind the last line that was for libetpan.
+  [[nodiscard]] bool in_the_middle() const { return line_ > 0 || literal_left_ > 0 || !held_.empty() || kept_last_; }
+  [[nodiscard]] bool keeps_any() const { return !kept_.empty(); }
   [[nodiscard]] const char* broken() const { return broken_; }   ///< which limit, in words; nullptr: none
   [[nodiscard]] const std::string& bye() const { return bye_; }  ///< the last line if it was "* BYE …", cut
 
@@ -32,6 +41,7 @@ class Guard {
   bool fail(const char* why);
   bool line_octet(char c);
   void end_line();
+  void sift(char c, std::string& pass);
 
   Limits limits_;
   std::uint64_t total_left_ = Limits{}.total;
@@ -45,6 +55,11 @@ class Guard {
   const char* broken_ = nullptr;
   std::string head_;  ///< the first octets of the present line, to see a BYE
   std::string bye_;
+  enum class Line : std::uint8_t { undecided, pass, keep } sieve_ = Line::undecided;
+  bool kept_last_ = false;
+  bool goes_on_ = false;  ///< the line that ended was ended by a literal
+  std::string held_;      ///< the present line, while it is undecided or kept
+  std::vector<std::string> kept_;
 };
 
 }  // namespace tidegate::imap

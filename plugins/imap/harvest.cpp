@@ -113,52 +113,6 @@ void take_mod_sequence(const mailimap_extension_data& extension, Row& row) {
   }
 }
 
-Listing listing_of(const mailimap_mailbox_list& from) {
-  Listing out;
-  out.name = text_or_empty(from.mb_name);
-  out.delimiter = from.mb_delimiter;
-  if (from.mb_flag == nullptr) return out;
-  out.selectable = !(from.mb_flag->mbf_type == MAILIMAP_MBX_LIST_FLAGS_SFLAG &&
-                     from.mb_flag->mbf_sflag == MAILIMAP_MBX_LIST_SFLAG_NOSELECT);
-  each<mailimap_mbx_list_oflag>(from.mb_flag->mbf_oflags, [&](const mailimap_mbx_list_oflag& flag) {
-    std::string word =
-        flag.of_type == MAILIMAP_MBX_LIST_OFLAG_NOINFERIORS ? "noinferiors" : text_or_empty(flag.of_flag_ext);
-    if (word.starts_with('\\')) word.erase(0, 1);
-    for (char& c : word) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    if (word == "nonexistent" || word == "noselect") out.selectable = false;  // RFC 5258 §3.4
-    out.attributes.push_back(std::move(word));
-  });
-  return out;
-}
-
-MailboxState state_of(const mailimap_mailbox_data_status& from) {
-  MailboxState out;
-  each<mailimap_status_info>(from.st_info_list, [&](const mailimap_status_info& info) {
-    switch (info.st_att) {
-      case MAILIMAP_STATUS_ATT_MESSAGES:
-        out.exists = info.st_value;
-        break;
-      case MAILIMAP_STATUS_ATT_UIDNEXT:
-        out.uidnext = info.st_value;
-        break;
-      case MAILIMAP_STATUS_ATT_UIDVALIDITY:
-        out.uidvalidity = info.st_value;
-        break;
-      default:
-        if (info.st_ext_data != nullptr && info.st_ext_data->ext_data != nullptr &&
-            info.st_ext_data->ext_extension->ext_id == MAILIMAP_EXTENSION_CONDSTORE &&
-            info.st_ext_data->ext_type == MAILIMAP_CONDSTORE_TYPE_STATUS_INFO) {
-          out.modseq =
-              static_cast<const mailimap_condstore_status_info*>(info.st_ext_data->ext_data)->cs_highestmodseq_value;
-        }
-        break;
-    }
-  });
-  return out;
-}
-
 Uid first_of(const mailimap_set* set) {
   Uid first = 0;
   if (set == nullptr) return first;
@@ -213,15 +167,12 @@ Reply reply_of(const mailimap& session) {
   if (info->rsp_trycreate != 0) reply.code = "TRYCREATE";
   if (info->rsp_atom != nullptr) reply.code = upper(info->rsp_atom);
   each<mailimap_msg_att>(info->rsp_fetch_list, [&](const mailimap_msg_att& att) { reply.rows.push_back(row_of(att)); });
-  each<mailimap_mailbox_list>(info->rsp_mailbox_list,
-                              [&](const mailimap_mailbox_list& list) { reply.folders.push_back(listing_of(list)); });
   std::vector<Uid> found;
   each<std::uint32_t>(info->rsp_search_result, [&](std::uint32_t uid) { found.push_back(uid); });
   each<mailimap_extension_data>(info->rsp_extension_list, [&](const mailimap_extension_data& extension) {
     take_extension(extension, reply, found);
   });
   reply.found = UidSet::of(std::move(found));
-  if (info->rsp_status != nullptr) reply.status = state_of(*info->rsp_status);
   return reply;
 }
 
@@ -244,19 +195,12 @@ bool note_line(std::string_view line, Signals& signals) {
   if (line.ends_with('}') && !line.starts_with("* OK")) return false;
   if (!line.starts_with("* ")) return true;
   line.remove_prefix(2);
+  // RFC 5465 §5.8: from here on the server tells nothing any more.
+  if (upper(line.substr(0, 40)).starts_with("OK [NOTIFICATIONOVERFLOW]")) signals.overflow = true;
   std::uint32_t number = 0;
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
   if (error != std::errc{}) return true;  // "* OK Still here", "* FLAGS …"
-  const std::string what = upper(line.substr(static_cast<std::size_t>(end - line.data())));
-  if (what == " EXISTS") {
-    if (number > signals.exists) signals.arrived += number - signals.exists;
-    signals.exists = number;
-  } else if (what == " EXPUNGE") {
-    if (signals.exists > 0) --signals.exists;
-    signals.expunged = true;
-  } else if (what.starts_with(" FETCH ")) {
-    signals.flags = true;
-  }
+  if (upper(line.substr(static_cast<std::size_t>(end - line.data()))).starts_with(" FETCH ")) signals.flags = true;
   return true;
 }
 

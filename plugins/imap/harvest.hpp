@@ -16,7 +16,8 @@ Row row_of(const mailimap_msg_att&);
 Reply reply_of(const mailimap&);
 std::set<std::string, std::less<>> capabilities_of(const mailimap&);  ///< upper case
 
-/// A line read by hand while idling. False: it can't be understood without a parser (it ends in a literal).
+/// A line that libetpan would get, read by hand while idling. False: it can't be understood without a parser (it ends
+/// in a literal).
 bool note_line(std::string_view line, Signals&);
 
 }  // namespace tidegate::imap

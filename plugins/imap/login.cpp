@@ -10,17 +10,11 @@ namespace {
 // libetpan keeps a read and a write buffer of this size for ever; larger reads pass them by.
 constexpr std::size_t stream_buffer = 1024;
 
-std::string base64(std::string_view octets) {
-  static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
-    const std::size_t here = std::min<std::size_t>(3, octets.size() - i);
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      bits = (bits << 8) | (j < here ? static_cast<unsigned char>(octets[i + j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j) out += j <= here ? alphabet[(bits >> (18 - 6 * j)) & 0x3f] : '=';
+std::string lower_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  return out;
+  return text;
 }
 
 // "* OK [CAPABILITY IMAP4rev1 IDLE] ready" (RFC 3501 §7.1); empty if the greeting tells none.
@@ -58,6 +52,7 @@ Result<void> Connection::Inside::greet(const Call& call) {
   }
   if (!greeting->starts_with("* OK") && !greeting->starts_with("* PREAUTH")) return broken(MAILIMAP_ERROR_PARSE);
   capabilities = capabilities_in(*greeting);
+  server = lower_case(greeting->substr(0, 200));
   return {};
 }
 
@@ -78,8 +73,9 @@ Result<void> Connection::Inside::start_tls(const Call& call) {
   auto reply = run(call, "STARTTLS");
   if (!reply) return std::unexpected(reply.error());
   if (reply->verdict != Verdict::ok) return std::unexpected(refused(*reply, Doing::reading, where));
-  // What stands in the buffer was injected before encryption began (CVE-2011-0411 and its kin).
-  if (imap->imap_stream->read_buffer_len != 0) {
+  // What stands in any buffer was injected before encryption began (CVE-2011-0411 and its kin); nothing that was said
+  // before counts afterwards (RFC 3501 §6.2.1, RFC 9051 §11.1).
+  if (imap->imap_stream->read_buffer_len != 0 || driver.pending() || driver.guard().in_the_middle()) {
     return wrong(FaultKind::denied,
                  "Something was said between STARTTLS and TLS, as an attacker would; look at the "
                  "network, or use tls = implicit.");
@@ -89,6 +85,10 @@ Result<void> Connection::Inside::start_tls(const Call& call) {
     return up;
   }
   capabilities.clear();
+  signals = {};
+  namespaces = {};
+  enabled.clear();
+  server.clear();
   forget_told_capabilities();
   return learn_capabilities(call);
 }
@@ -100,26 +100,68 @@ void Connection::Inside::forget_told_capabilities() {
   info->imap_capability = nullptr;
 }
 
-// RFC 4616; RFC 4959 where offered saves a round trip.
-Result<Reply> Connection::Inside::authenticate_plain(const Call& call, const Credentials& who) {
-  std::string message = who.authzid;
-  message += '\0';
-  message += who.name;
-  message += '\0';
-  message += who.password;
+// RFC 4959 where offered saves a round trip. A second challenge is an error told by OAUTHBEARER or XOAUTH2: `refusal`
+// ends the exchange (RFC 7628 §3.2.3; Google's XOAUTH2: an empty line).
+Result<Reply> Connection::Inside::authenticate(const Call& call, std::string_view mechanism, std::string_view message,
+                                               std::string_view refusal) {
   const std::string coded = base64(message);
-  if (capabilities.contains("SASL-IR")) {
-    auto tag = send(call, "AUTHENTICATE PLAIN ", coded);
-    if (!tag) return std::unexpected(tag.error());
-    return receive(call, *tag, {});
-  }
-  auto tag = send(call, "AUTHENTICATE PLAIN");
+  const bool at_once = capabilities.contains("SASL-IR");
+  auto tag = at_once ? send(call, fmt::format("AUTHENTICATE {} ", mechanism), coded)
+                     : send(call, fmt::format("AUTHENTICATE {}", mechanism));
   if (!tag) return std::unexpected(tag.error());
-  auto go = continued(call, *tag);
-  if (!go) return std::unexpected(go.error());
-  if (!*go) return parse(*tag);
-  if (auto sent = send_line(coded); !sent) return std::unexpected(sent.error());
+  for (int challenge = at_once ? 1 : 0; challenge < 3; ++challenge) {
+    auto go = continued(call, *tag);
+    if (!go) return std::unexpected(go.error());
+    if (!*go) return parse(*tag);
+    if (auto sent = send_line(challenge == 0 ? std::string_view(coded) : refusal); !sent)
+      return std::unexpected(sent.error());
+  }
+  return wrong(FaultKind::invalid, "The mail server asks for ever more at login.");
+}
+
+Result<Reply> Connection::Inside::log_in_as(const Call& call, const Credentials& who) {
+  if (!speakable(who)) return wrong(FaultKind::auth, "The name or password holds what cannot be sent.");
+  const auto offers = [&](std::string_view word) { return capabilities.contains(word); };
+  if (who.token) {
+    if (offers("AUTH=OAUTHBEARER"))
+      return authenticate(call, "OAUTHBEARER", oauthbearer_message(who, host, port), "AQ==");
+    if (offers("AUTH=XOAUTH2")) return authenticate(call, "XOAUTH2", xoauth2_message(who), "");
+    return wrong(FaultKind::unsupported, "The mail server takes no access tokens (OAUTHBEARER or XOAUTH2).");
+  }
+  if (offers("AUTH=PLAIN")) return authenticate(call, "PLAIN", plain_message(who), "*");  // RFC 4616
+  if (!who.authzid.empty()) {
+    return wrong(FaultKind::unsupported,
+                 "The mail server offers no SASL PLAIN, which auth = authzid needs: use "
+                 "auth = master or password_dir, or switch PLAIN on at the server.");
+  }
+  const auto name = quoted(who.name);
+  const auto password = quoted(who.password);
+  if (!name || !password) return wrong(FaultKind::auth, "The name or password holds a line break.");
+  auto tag = send(call, "LOGIN ", *name + ' ' + *password);
+  if (!tag) return std::unexpected(tag.error());
   return receive(call, *tag, {});
+}
+
+// What is asked once a connection, in one flight: who the server is (some refuse to serve whoever doesn't say who he
+// is), QRESYNC (RFC 7162 §3.2.3), namespaces (RFC 2342). None of it may fail the login.
+Result<void> Connection::Inside::introduce(const Call& call) {
+  std::vector<Tag> tags;
+  const auto ask = [&](std::string_view command) -> Result<void> {
+    auto tag = send(call, command);
+    if (!tag) return std::unexpected(tag.error());
+    tags.push_back(*tag);
+    return {};
+  };
+  Result<void> step;
+  if (capabilities.contains("ID")) step = ask("ID (\"name\" \"Tidegate\")");  // RFC 2971
+  if (step && capabilities.contains("ENABLE") && capabilities.contains("QRESYNC")) step = ask("ENABLE QRESYNC");
+  if (step && capabilities.contains("NAMESPACE")) step = ask("NAMESPACE");
+  for (const Tag tag : tags) {
+    if (!step) return step;
+    auto reply = receive(call, tag, {});
+    if (!reply) step = std::unexpected(reply.error());
+  }
+  return step;
 }
 
 Result<void> Connection::Inside::login(const Call& call, const Credentials& who, bool plain_allowed) {
@@ -127,21 +169,7 @@ Result<void> Connection::Inside::login(const Call& call, const Credentials& who,
     return wrong(FaultKind::denied, "The connection is not encrypted: no password is sent.");
   }
   forget_told_capabilities();
-  Result<Reply> reply = Reply{};
-  if (capabilities.contains("AUTH=PLAIN")) {
-    reply = authenticate_plain(call, who);
-  } else if (!who.authzid.empty()) {
-    return wrong(FaultKind::unsupported,
-                 "The mail server offers no SASL PLAIN, which auth = authzid needs: use "
-                 "auth = master or password_dir, or switch PLAIN on at the server.");
-  } else {
-    const auto name = quoted(who.name);
-    const auto password = quoted(who.password);
-    if (!name || !password) return wrong(FaultKind::auth, "The name or password holds a line break.");
-    auto tag = send(call, "LOGIN ", *name + ' ' + *password);
-    if (!tag) return std::unexpected(tag.error());
-    reply = receive(call, *tag, {});
-  }
+  auto reply = log_in_as(call, who);
   if (!reply) return std::unexpected(reply.error());
   if (reply->verdict != Verdict::ok) {
     is_dead = true;
@@ -150,7 +178,8 @@ Result<void> Connection::Inside::login(const Call& call, const Credentials& who,
   capabilities = capabilities_of(*imap);  // most servers tell them with the OK (RFC 3501 §7.1); else we ask
   auto learned = learn_capabilities(call);
   forget_told_capabilities();
-  return learned;
+  if (!learned) return learned;
+  return introduce(call);
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Settings& s, const Credentials& who, const Call& call) {

@@ -43,6 +43,26 @@ struct MailboxState {
   std::uint64_t modseq = 0;  ///< HIGHESTMODSEQ; 0: none kept
 };
 
+struct FolderStatus {
+  std::string name;  ///< raw
+  MailboxState state;
+};
+
+/// VANISHED (RFC 7162 §3.2.10); earlier: an answer, not news.
+struct Vanished {
+  bool earlier = false;
+  UidSet uids;
+};
+
+/// NAMESPACE (RFC 2342).
+struct Namespace {
+  std::string prefix;
+  char delimiter = 0;
+};
+struct Namespaces {
+  std::vector<Namespace> personal, others, shared;
+};
+
 enum class Verdict : std::uint8_t { ok, no, bad };
 
 /// All that came for one command.
@@ -54,7 +74,10 @@ struct Reply {
   std::vector<Listing> folders;
   UidSet found;                    ///< SEARCH
   std::uint64_t found_modseq = 0;  ///< SEARCH … MODSEQ
-  std::optional<MailboxState> status;
+  std::vector<FolderStatus> statuses;
+  UidSet vanished;         ///< VANISHED (EARLIER)
+  bool malformed = false;  ///< a response of the kinds above could not be read
+  std::optional<Namespaces> namespaces;
   std::optional<std::pair<std::uint32_t, Uid>> stored_as;  ///< APPENDUID or COPYUID: UIDVALIDITY, UID
   std::uint64_t modseq = 0;                                ///< HIGHESTMODSEQ as a response code
 };

@@ -81,13 +81,13 @@ bool has(const Listing& listing, std::string_view attribute) {
 }
 
 // Gives each role to at most one folder: two Sent folders would make a device file twice.
-void assign_roles(const std::vector<Listing>& listings, std::vector<Folder>& folders) {
+void assign_roles(const std::vector<Listing>& listings, std::vector<Folder>& folders, const std::string& inbox) {
   std::set<Role> given;
   const auto give = [&](Folder& folder, Role role) {
     if (folder.role == Role::none && given.insert(role).second) folder.role = role;
   };
   for (Folder& folder : folders) {
-    if (folder.id == "INBOX") give(folder, Role::inbox);
+    if (folder.id == inbox) give(folder, Role::inbox);
   }
   for (std::size_t i = 0; i < folders.size(); ++i) {
     if ((folders[i].rights & may_read) == 0) continue;
@@ -97,7 +97,7 @@ void assign_roles(const std::vector<Listing>& listings, std::vector<Folder>& fol
   }
   for (const Word& word : names) {
     for (Folder& folder : folders) {
-      const bool near_the_top = folder.parent.empty() || folder.parent == "INBOX";
+      const bool near_the_top = folder.parent.empty() || folder.parent == inbox;
       if ((folder.rights & may_read) != 0 && near_the_top && lower(folder.name) == lower(word.name))
         give(folder, word.role);
     }
@@ -111,11 +111,40 @@ std::string canonical_mailbox(std::string_view raw) {
   return std::string(raw);
 }
 
-std::vector<Folder> folder_tree(const std::vector<Listing>& from_server) {
+bool Root::holds(std::string_view raw) const {
+  return raw.starts_with(name) && (raw.size() == name.size() || raw[name.size()] == delimiter);
+}
+
+bool is_shown(std::string_view raw, const Root& root, const Namespaces& spaces, Shown shown) {
+  if (!root.name.empty()) return root.holds(raw);
+  // The longest prefix decides whose it is.
+  std::size_t longest = 0;
+  bool yes = true;
+  const auto weigh = [&](const std::vector<Namespace>& list, bool wanted) {
+    for (const Namespace& space : list) {
+      std::string_view bare = space.prefix;
+      if (space.delimiter != 0 && bare.ends_with(space.delimiter)) bare.remove_suffix(1);
+      if (bare.size() < longest || bare.empty() || !Root{std::string(bare), space.delimiter}.holds(raw)) continue;
+      longest = bare.size();
+      yes = wanted;
+    }
+  };
+  weigh(spaces.personal, true);
+  weigh(spaces.shared, shown != Shown::personal);
+  weigh(spaces.others, shown == Shown::all);
+  return yes;
+}
+
+std::vector<Folder> folder_tree(const std::vector<Listing>& from_server, const Root& root) {
   // A server may name a mailbox twice (once per namespace); the map also sorts, so that order never makes a change.
   std::map<std::string, Listing> unique;
   for (const Listing& listing : from_server) {
     if (!listing.name.empty()) unique.emplace(canonical_mailbox(listing.name), listing);
+  }
+  std::string inbox = "INBOX";
+  if (!root.name.empty()) {
+    const std::string below = root.name + root.delimiter + "INBOX";
+    inbox = unique.contains(below) ? below : root.name;
   }
   std::vector<Listing> listings;
   std::vector<Folder> folders;
@@ -129,6 +158,7 @@ std::vector<Folder> folder_tree(const std::vector<Listing>& from_server) {
     folder.rights |= may_administer;
     if (has(listing, "noinferiors") && !listing.selectable) folder.rights = 0;
     std::string_view own = id;
+    if (!root.name.empty() && id.size() > root.name.size()) own.remove_prefix(root.name.size() + 1);
     // The nearest ancestor that is listed; what lies between becomes part of the name.
     for (auto cut = listing.delimiter == 0 ? std::string::npos : id.rfind(listing.delimiter);
          cut != std::string::npos && cut > 0; cut = id.rfind(listing.delimiter, cut - 1)) {
@@ -142,11 +172,11 @@ std::vector<Folder> folder_tree(const std::vector<Listing>& from_server) {
     folders.push_back(std::move(folder));
     listings.push_back(listing);
   };
-  if (const auto inbox = unique.find("INBOX"); inbox != unique.end()) place(inbox->first, inbox->second);
+  if (const auto first = unique.find(inbox); first != unique.end()) place(first->first, first->second);
   for (const auto& [id, listing] : unique) {
-    if (id != "INBOX") place(id, listing);
+    if (id != inbox) place(id, listing);
   }
-  assign_roles(listings, folders);
+  assign_roles(listings, folders, inbox);
   return folders;
 }
 

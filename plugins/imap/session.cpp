@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "plugins/imap/backend.hpp"
 #include "plugins/imap/roles.hpp"
 
 namespace tidegate::imap {
@@ -18,13 +19,21 @@ constexpr std::uint64_t fetch_chunk = 500;
 
 }  // namespace
 
-ImapSession::ImapSession(const Settings& settings, Host& host, std::unique_ptr<Connection> connection)
-    : settings_(settings), host_(host), connection_(std::move(connection)) {}
+ImapSession::ImapSession(ImapBackend& backend, Mailbox box, Root root, std::unique_ptr<Connection> connection)
+    : backend_(backend),
+      settings_(backend.settings()),
+      host_(backend.host()),
+      box_(std::move(box)),
+      root_(std::move(root)),
+      connection_(std::move(connection)) {
+  if (!root_.name.empty()) inbox_ = root_.name;  // until the tree says better
+}
 
 Capabilities ImapSession::capabilities() const {
   Capabilities c;
   c.verbs =
       can_create | can_set_flags | can_move | can_remove | can_make_folder | can_change_folder | can_remove_folder;
+  if (!settings_.smtp.host.empty()) c.verbs |= can_send;
   c.ranged_read = true;
   c.parks = connection_->has("IDLE");
   c.delta = true;
@@ -43,7 +52,9 @@ Result<ImapSession::Answer> ImapSession::must(Result<Answer> reply, Doing doing,
 Result<ImapSession::Answer> ImapSession::command(const Call& call, std::string_view text, Doing doing,
                                                  std::string_view folder) {
   if (auto up = awake(call); !up) return std::unexpected(up.error());
-  return must(connection_->run(call, text), doing, folder);
+  auto reply = must(connection_->run(call, text), doing, folder);
+  if (doing == Doing::writing) backend_.wrote();
+  return reply;
 }
 
 Result<void> ImapSession::awake(const Call& call) {
@@ -93,8 +104,21 @@ Result<MailboxState> ImapSession::status(const Call& call, const std::string& fo
       command(call, fmt::format("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY{})", *name, modseq ? " HIGHESTMODSEQ" : ""),
               Doing::select, folder);
   if (!reply) return std::unexpected(reply.error());
-  if (!reply->status) return fault(FaultKind::invalid, settings_.host, "The mail server gave no status for a folder.");
-  return *reply->status;
+  std::optional<MailboxState> own;
+  for (FolderStatus& said : reply->statuses) {
+    if (canonical_mailbox(said.name) == folder) {
+      own = said.state;
+    } else {
+      connection_->signals().folders[said.name] = said.state;  // pushed in between (RFC 5465)
+    }
+  }
+  // One answer to one question: some servers spell the name another way than they were asked.
+  if (!own && reply->statuses.size() == 1) {
+    own = reply->statuses.front().state;
+    connection_->signals().folders.erase(reply->statuses.front().name);
+  }
+  if (!own) return fault(FaultKind::invalid, settings_.host, "The mail server gave no status for a folder.");
+  return *own;
 }
 
 Result<UidSet> ImapSession::all_uids(const Call& call) {
@@ -187,8 +211,11 @@ Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range
 Result<Written> ImapSession::update(const Call&, View, View, Source) {
   return cannot("A stored mail cannot be changed: create the new one and remove the old one.");
 }
-Result<Sent> ImapSession::send(const Call&, const Envelope&, Source, View, Attempt&) {
-  return cannot("IMAP cannot send mail: configure an SMTP server.");
+// RFC 6409. It does not file: that is a step of its own, by create().
+Result<Sent> ImapSession::send(const Call& call, const Envelope& envelope, Source source, View, Attempt& attempt) {
+  if (settings_.smtp.host.empty()) return cannot("Mail cannot be sent here: set smtp_host to an outgoing mail server.");
+  if (auto sent = backend_.submit(call, box_, envelope, source, attempt); !sent) return std::unexpected(sent.error());
+  return Sent{};
 }
 Result<Written> ImapSession::respond(const Call&, View, const tidegate::Reply&, Attempt&) {
   return cannot("IMAP cannot answer invitations: the answer goes out as mail.");
@@ -208,8 +235,8 @@ Result<Parking> ImapSession::park(const Call& call) {
     return Parking{connection_->fd(), now ? host_.now() : idle_until_};
   }
   if (!connection_->has("IDLE")) return cannot("The mail server offers no IDLE; its folders are polled.");
-  const bool elsewhere = selected_ != "INBOX";
-  if (auto selected = select(call, "INBOX"); !selected) return std::unexpected(selected.error());
+  const bool elsewhere = selected_ != inbox_;
+  if (auto selected = select(call, inbox_); !selected) return std::unexpected(selected.error());
   Signals& signals = connection_->signals();
   if (elsewhere && live_) {
     // While another folder was selected nothing was heard of the inbox: compare with what was told last.
@@ -247,9 +274,9 @@ Result<Hint> ImapSession::unpark(const Call& call) {
     auto reply = must(connection_->receive(call, tags->front(), limits), Doing::reading, selected_);
     if (!reply) return std::unexpected(reply.error());
     prefetch_ = Prefetch{live_->uidnext, std::move(reply->rows)};
-    hint.scopes.emplace_back("INBOX");
+    hint.scopes.push_back(inbox_);
   } else if (signals.any()) {
-    hint.scopes.emplace_back("INBOX");
+    hint.scopes.push_back(inbox_);
   }
   return hint;
 }

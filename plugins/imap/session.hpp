@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One mailbox over one connection: the Store's verbs in terms of IMAP. No libetpan here.
 #pragma once
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,13 +12,16 @@
 #include "plugins/imap/anchor.hpp"
 #include "plugins/imap/connection.hpp"
 #include "plugins/imap/items.hpp"
+#include "plugins/imap/roles.hpp"
 #include "plugins/imap/settings.hpp"
 
 namespace tidegate::imap {
 
+class ImapBackend;
+
 class ImapSession final : public Session {
  public:
-  ImapSession(const Settings&, Host&, std::unique_ptr<Connection>);
+  ImapSession(ImapBackend&, Mailbox, Root, std::unique_ptr<Connection>);  ///< the back-end outlives it
 
   Capabilities capabilities() const override;
   Result<Page> changes(const Call&, View scope, View anchor, const Want&) override;
@@ -54,6 +58,8 @@ class ImapSession final : public Session {
   // session_changes.cpp
   struct Turn;  // one call of changes() on a folder
   Result<Page> folders(const Call&, View anchor);
+  Result<std::vector<Listing>> list(const Call&);
+  std::optional<MailboxState> polled(const std::string& folder);
   Result<bool> untouched(const Call&, const std::string& folder, const Anchor&);
   Result<void> begin(Turn&);
   Result<void> take_new(Turn&);
@@ -67,11 +73,23 @@ class ImapSession final : public Session {
 
   // session_writing.cpp
   Result<std::optional<Uid>> find_stored(const Call&, const WriteNote&, const NewItem&, std::string& octets, Source&);
+  Result<std::optional<Uid>> find_octets(const Call&, const WriteNote&, std::uint64_t size, const std::string& digest,
+                                         bool newest);
+  Result<std::optional<Uid>> find_print(const Call&, const std::string& folder, const WriteNote&,
+                                        const std::array<std::byte, 20>& print);
+  Result<std::optional<Written>> settle_move(const Call&, const ItemName&, const std::string& target, const WriteNote&,
+                                             const Row* here);
+  Result<WriteNote> noted(const Call&, const std::string& folder, Attempt&);
+  std::string top_prefix(char delimiter) const;
   Result<void> expunge(const Call&, const ItemName&);
   Result<void> store_flags(const Call&, const ItemName&, char sign, const std::string& words, std::uint64_t& modseq);
 
+  ImapBackend& backend_;
   const Settings& settings_;
   Host& host_;
+  const Mailbox box_;
+  const Root root_;
+  std::string inbox_ = "INBOX";
   std::unique_ptr<Connection> connection_;
 
   std::string selected_;                            ///< folder, empty: none
@@ -97,6 +115,12 @@ class ImapSession final : public Session {
   };
   std::optional<Prefetch> prefetch_;
   Clock::time_point idle_until_{};
+
+  // What one LIST … RETURN (STATUS …) said of all folders: a round of polling costs one round trip. Each is used once,
+  // soon, and only while nothing was written through this back-end since.
+  std::map<std::string, MailboxState> polled_;
+  Clock::time_point polled_at_{};
+  std::uint64_t polled_writes_ = 0;
 };
 
 /// Where bodies come along, a page stays within this.

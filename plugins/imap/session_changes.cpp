@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "plugins/imap/roles.hpp"
 #include "plugins/imap/session.hpp"
 
 namespace tidegate::imap {
@@ -70,7 +69,12 @@ Result<Page> ImapSession::changes(const Call& call, View scope, View anchor, con
 // A folder that isn't selected costs one STATUS while nothing happens in it.
 Result<bool> ImapSession::untouched(const Call& call, const std::string& folder, const Anchor& anchor) {
   if (selected_ == folder || anchor.listing || !anchor.todo.empty() || anchor.sweep_below != 0) return false;
-  auto now = status(call, folder);
+  Result<MailboxState> now = MailboxState{};
+  if (auto known = polled(folder)) {
+    now = *known;
+  } else {
+    now = status(call, folder);
+  }
   if (!now) return std::unexpected(now.error());
   if (now->uidvalidity != anchor.uidvalidity || now->uidnext != anchor.uidnext || now->exists != anchor.count)
     return false;
@@ -362,25 +366,12 @@ Page ImapSession::finish(Turn& turn) {
   turn.more = turn.more || !a.todo.empty() || a.listing || a.sweep_below != 0 || connection_->signals().arrived > 0;
   fresh_ = false;
   if (!turn.more) connection_->signals().clear();
-  if (turn.folder == "INBOX") {
+  if (turn.folder == inbox_) {
     live_ = Live{a.uidvalidity, a.uidnext, turn.want.inline_up_to, connection_->signals().exists, a.modseq};
   }
   turn.page.anchor = encode(a);
   turn.page.more = turn.more;
   return std::move(turn.page);
-}
-
-Result<Page> ImapSession::folders(const Call& call, View anchor) {
-  const bool ask = connection_->has("LIST-EXTENDED") && connection_->has("SPECIAL-USE");  // RFC 6154 §4
-  auto reply = command(call, ask ? "LIST \"\" \"*\" RETURN (SPECIAL-USE)" : "LIST \"\" \"*\"", Doing::listing, "");
-  if (!reply) return std::unexpected(reply.error());
-  const std::vector<Folder> tree = folder_tree(reply->folders);
-  Page page;
-  page.anchor = tree_digest(tree);
-  if (page.anchor == anchor) return page;
-  for (const Folder& folder : tree) page.changes.emplace_back(FolderUpsert{folder});
-  page.changes.emplace_back(Listed{});
-  return page;
 }
 
 }  // namespace tidegate::imap

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include "plugins/imap/roles.hpp"
+#include "plugins/imap/backend.hpp"
 #include "plugins/imap/session.hpp"
 #include "plugins/imap/utf7.hpp"
 
@@ -27,42 +27,63 @@ class Sha256 {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
 };
 
+// Messages of equal size since a note that are read to be compared.
+constexpr std::size_t most_candidates = 20;
+
 std::string name_or_empty(std::string_view mailbox) { return quoted(mailbox).value_or("\"\""); }
 
 }  // namespace
 
-// A create that was cut short: is it there? Among what came since the note, of equal size and equal octets.
-Result<std::optional<Uid>> ImapSession::find_stored(const Call& call, const WriteNote& note, const NewItem& item,
-                                                    std::string& octets, Source& source) {
+// Which message since the note has these octets? The newest if `newest`: several equal ones may have come.
+Result<std::optional<Uid>> ImapSession::find_octets(const Call& call, const WriteNote& note, std::uint64_t size,
+                                                    const std::string& digest, bool newest) {
   auto reply = command(call, fmt::format("UID FETCH {}:* (UID RFC822.SIZE)", note.uidnext), Doing::reading, selected_);
   if (!reply) return std::unexpected(reply.error());
   std::vector<Uid> candidates;
   for (const Row& row : reply->rows) {
-    if (row.uid >= note.uidnext && row.size == item.size) candidates.push_back(row.uid);
+    if (row.uid >= note.uidnext && row.size == size) candidates.push_back(row.uid);
   }
-  if (candidates.empty()) return std::nullopt;
+  std::ranges::sort(candidates);
+  if (newest) std::ranges::reverse(candidates);
+  if (candidates.size() > most_candidates) candidates.resize(most_candidates);
+  for (const Uid uid : candidates) {
+    Sha256 stored;
+    Sink sink = [&](Octets part) { return stored.add(part), true; };
+    auto body = connection_->stream_body(call, uid, fmt::format("UID FETCH {} (UID BODY.PEEK[])", uid), size, sink);
+    if (!body) return std::unexpected(body.error());
+    if (body->octets == size && stored.done() == digest) return uid;
+  }
+  return std::nullopt;
+}
+
+// A create that was cut short: is it there? Among what came since the note, of equal size and equal octets.
+Result<std::optional<Uid>> ImapSession::find_stored(const Call& call, const WriteNote& note, const NewItem& item,
+                                                    std::string& octets, Source& source) {
   // The source runs once: what it gives is kept for the append that may follow.
   octets.resize(item.size);
   std::size_t have = 0;
   while (have < octets.size()) {
     const auto got = source(std::as_writable_bytes(std::span(octets).subspan(have)));
-    if (got == 0)
+    if (got == 0 || got > octets.size() - have)
       return fault(FaultKind::invalid, settings_.host,
                    "The message to store ended before its announced size; send it again.");
     have += got;
   }
   Sha256 wanted;
   wanted.add(std::as_bytes(std::span(octets)));
-  const std::string digest = wanted.done();
-  for (const Uid uid : candidates) {
-    Sha256 stored;
-    Sink sink = [&](Octets part) { return stored.add(part), true; };
-    auto body =
-        connection_->stream_body(call, uid, fmt::format("UID FETCH {} (UID BODY.PEEK[])", uid), item.size, sink);
-    if (!body) return std::unexpected(body.error());
-    if (body->octets == item.size && stored.done() == digest) return uid;
+  return find_octets(call, note, item.size, wanted.done(), false);
+}
+
+// The note of this attempt: an earlier one's, or a new one, durable before anything is done.
+Result<WriteNote> ImapSession::noted(const Call& call, const std::string& folder, Attempt& attempt) {
+  if (const auto note = parse_write_note(attempt.note)) return *note;
+  auto now = status(call, folder);
+  if (!now) return std::unexpected(now.error());
+  const WriteNote note{now->uidvalidity, std::max<std::uint64_t>(now->uidnext, 1)};
+  if (attempt.before) {
+    if (auto kept = attempt.before(write_note(note)); !kept) return std::unexpected(kept.error());
   }
-  return std::nullopt;
+  return note;
 }
 
 Result<Written> ImapSession::create(const Call& call, View folder, const NewItem& item, Source source,
@@ -74,7 +95,9 @@ Result<Written> ImapSession::create(const Call& call, View folder, const NewItem
     return Written{item_id({mailbox, uidvalidity, uid}), "1", {}, true};
   };
   std::string octets;
-  if (const auto note = parse_write_note(attempt.note)) {
+  auto note = noted(call, mailbox, attempt);
+  if (!note) return std::unexpected(note.error());
+  if (!attempt.note.empty()) {
     if (auto selected = select(call, mailbox); !selected) return std::unexpected(selected.error());
     if (state_.uidvalidity != note->uidvalidity) {
       return fault(FaultKind::ambiguous, settings_.host,
@@ -84,29 +107,34 @@ Result<Written> ImapSession::create(const Call& call, View folder, const NewItem
     auto found = find_stored(call, *note, item, octets, source);
     if (!found) return std::unexpected(found.error());
     if (*found) return written(note->uidvalidity, **found);
-  } else {
-    auto now = status(call, mailbox);
-    if (!now) return std::unexpected(now.error());
-    if (attempt.before) {
-      if (auto noted = attempt.before(write_note({now->uidvalidity, now->uidnext})); !noted)
-        return std::unexpected(noted.error());
-    }
   }
   std::size_t given = 0;
-  Source kept = [&](std::span<std::byte> into) {
-    const std::size_t here = std::min(into.size(), octets.size() - given);
-    std::copy_n(std::as_bytes(std::span(octets)).begin() + static_cast<std::ptrdiff_t>(given), here, into.begin());
-    given += here;
+  Sha256 digest;
+  Source hashed = [&](std::span<std::byte> into) {
+    std::size_t here = 0;
+    if (octets.empty()) {
+      here = source(into);
+    } else {
+      here = std::min(into.size(), octets.size() - given);
+      std::copy_n(std::as_bytes(std::span(octets)).begin() + static_cast<std::ptrdiff_t>(given), here, into.begin());
+      given += here;
+    }
+    if (here <= into.size()) digest.add(into.first(here));
     return here;
   };
   if (auto up = awake(call); !up) return std::unexpected(up.error());
   const std::string text =
       fmt::format("APPEND {} ({}) \"{}\"", *name, flag_words(item.flags, item.keywords), date_time(item.received));
-  auto reply =
-      must(connection_->append(call, text, item.size, octets.empty() ? source : kept), Doing::writing, mailbox);
+  auto reply = must(connection_->append(call, text, item.size, hashed), Doing::writing, mailbox);
+  backend_.wrote();
   if (!reply) return std::unexpected(reply.error());
   if (reply->stored_as) return written(reply->stored_as->first, reply->stored_as->second);
-  return Written{{}, "1", {}, true};  // no UIDPLUS: the next changes() names it, the core knows it by its fingerprint
+  // No UIDPLUS (RFC 4315): it is found by looking. It is stored in any case, so a fault here is none of the create.
+  if (auto selected = select(call, mailbox); selected && state_.uidvalidity == note->uidvalidity) {
+    auto found = find_octets(call, *note, item.size, digest.done(), true);
+    if (found && *found) return written(note->uidvalidity, **found);
+  }
+  return Written{{}, "1", {}, true};  // the next changes() names it, the core knows it by its fingerprint
 }
 
 Result<void> ImapSession::store_flags(const Call& call, const ItemName& name, char sign, const std::string& words,
@@ -171,54 +199,93 @@ Result<Written> ImapSession::move(const Call& call, View item, View from, View t
   const std::string target(to);
   if (!quoted(target))
     return fault(FaultKind::not_found, settings_.host, "This folder's name cannot be spoken in IMAP.");
-  const bool atomic = connection_->has("MOVE");
-  const bool repeated = !attempt.note.empty();
-  if (!repeated) {
-    auto now = status(call, target);
-    if (!now) return std::unexpected(now.error());
-    if (attempt.before) {
-      if (auto noted = attempt.before(write_note({now->uidvalidity, now->uidnext})); !noted)
-        return std::unexpected(noted.error());
-    }
-  }
+  auto note = noted(call, target, attempt);
+  if (!note) return std::unexpected(note.error());
   if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
   auto here = command(call, fmt::format("UID FETCH {} {}", name->uid, attributes(0)), Doing::reading, name->folder);
   if (!here) return std::unexpected(here.error());
   const auto own = std::ranges::find(here->rows, name->uid, &Row::uid);
-  if (own == here->rows.end()) {
-    // Gone from here: either the earlier attempt moved it, or somebody else did something. The core finds it by its
-    // fingerprint.
-    if (repeated) return Written{{}, "1", {}, true};
+  const bool gone = own == here->rows.end();
+  if (!attempt.note.empty()) {
+    auto settled = settle_move(call, *name, target, *note, gone ? nullptr : &*own);
+    if (!settled) return std::unexpected(settled.error());
+    if (*settled) return std::move(**settled);
+  } else if (gone) {
     return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
   }
-  if (repeated && !atomic) {
-    return fault(FaultKind::ambiguous, settings_.host,
-                 "The message may have been copied already: look into the target folder before moving it again.");
-  }
+  const bool atomic = connection_->has("MOVE");  // RFC 6851
+  const std::array<std::byte, 20> print = fingerprint(*own);
   auto done = command(call, fmt::format("UID {} {} {}", atomic ? "MOVE" : "COPY", name->uid, name_or_empty(target)),
                       Doing::writing, target);
   if (!done) return std::unexpected(done.error());
   if (!atomic) {
-    if (auto gone = expunge(call, *name); !gone) return std::unexpected(gone.error());
+    if (auto left = expunge(call, *name); !left) return std::unexpected(left.error());
   }
-  if (!done->stored_as) return Written{{}, "1", {}, true};
-  return Written{item_id({target, done->stored_as->first, done->stored_as->second}), "1", {}, true};
+  if (done->stored_as)
+    return Written{item_id({target, done->stored_as->first, done->stored_as->second}), "1", {}, true};
+  auto found = find_print(call, target, *note, print);  // it is moved in any case: a fault here is none of the move
+  return Written{found && *found ? item_id({target, note->uidvalidity, **found}) : Bytes(), "1", {}, true};
+}
+
+// Which message of `folder` since the note is this one? Leaves that folder selected.
+Result<std::optional<Uid>> ImapSession::find_print(const Call& call, const std::string& folder, const WriteNote& note,
+                                                   const std::array<std::byte, 20>& print) {
+  if (auto selected = select(call, folder); !selected) return std::unexpected(selected.error());
+  if (state_.uidvalidity != note.uidvalidity) {
+    return fault(
+        FaultKind::ambiguous, settings_.host,
+        "The folder was renumbered meanwhile: whether the message was moved can only be seen by looking for it.");
+  }
+  auto reply = command(call, fmt::format("UID FETCH {}:* {}", note.uidnext, attributes(0)), Doing::reading, folder);
+  if (!reply) return std::unexpected(reply.error());
+  for (const Row& row : reply->rows) {
+    if (row.uid >= note.uidnext && fingerprint(row) == print) return row.uid;
+  }
+  return std::nullopt;
+}
+
+// A move that was cut short. COPY, STORE and EXPUNGE die between any two: what is in the target already is not copied
+// again. nullopt: nothing was done yet.
+Result<std::optional<Written>> ImapSession::settle_move(const Call& call, const ItemName& name,
+                                                        const std::string& target, const WriteNote& note,
+                                                        const Row* here) {
+  if (here == nullptr) {
+    // By UID only: without the original nobody can say which of several newcomers it is.
+    auto now = status(call, target);
+    if (!now) return std::unexpected(now.error());
+    if (now->uidvalidity == note.uidvalidity && now->uidnext > note.uidnext) return Written{{}, "1", {}, true};
+    return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
+  }
+  auto found = find_print(call, target, note, fingerprint(*here));
+  if (!found) return std::unexpected(found.error());
+  if (auto back = select_item(call, name); !back) return std::unexpected(back.error());
+  if (!*found) return std::nullopt;
+  if (auto left = expunge(call, name); !left) return std::unexpected(left.error());
+  return Written{item_id({target, note.uidvalidity, **found}), "1", {}, true};
+}
+
+// What stands before the name of a folder at the top: nothing, or "INBOX." on servers of that kind (RFC 2342 §5), or
+// the other user's root.
+std::string ImapSession::top_prefix(char delimiter) const {
+  if (!root_.name.empty()) return root_.name + delimiter;
+  const auto& own = connection_->namespaces().personal;
+  return own.empty() ? std::string() : own.front().prefix;
 }
 
 Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, Attempt&) {
   const auto own = modified_utf7_from_utf8(like.name);
   if (!own || own->empty()) return fault(FaultKind::invalid, settings_.host, "This is no name for a folder.");
-  auto listed = command(call, "LIST \"\" \"*\"", Doing::listing, "");
+  auto listed = list(call);
   if (!listed) return std::unexpected(listed.error());
   char delimiter = '/';
-  for (const Listing& listing : listed->folders) {
+  for (const Listing& listing : *listed) {
     if (listing.delimiter != 0) delimiter = listing.delimiter;
   }
   if (own->find(delimiter) != std::string::npos) {
     return fault(FaultKind::invalid, settings_.host,
                  fmt::format("A folder's name must not contain \"{}\" on this server.", delimiter));
   }
-  const std::string id = like.parent.empty() ? *own : like.parent + delimiter + *own;
+  const std::string id = like.parent.empty() ? top_prefix(delimiter) + *own : like.parent + delimiter + *own;
   auto made = command(call, fmt::format("CREATE {}", name_or_empty(id)), Doing::writing, "");
   // A repeat after a crash finds its own folder: the outcome is the one asked for.
   if (!made && made.error().kind != FaultKind::exists) return std::unexpected(made.error());
@@ -230,14 +297,14 @@ Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, At
 
 Result<Folder> ImapSession::change_folder(const Call& call, const Folder& folder) {
   const auto own = modified_utf7_from_utf8(folder.name);
-  if (!own || own->empty() || folder.id == "INBOX")
+  if (!own || own->empty() || folder.id == inbox_)
     return fault(FaultKind::invalid, settings_.host, "This folder cannot get this name.");
   auto listed = command(call, fmt::format("LIST \"\" {}", name_or_empty(folder.id)), Doing::listing, folder.id);
   if (!listed) return std::unexpected(listed.error());
   if (listed->folders.empty())
     return fault(FaultKind::not_found, settings_.host, "The folder is no longer on the mail server.");
   const char delimiter = listed->folders.front().delimiter == 0 ? '/' : listed->folders.front().delimiter;
-  const std::string id = folder.parent.empty() ? *own : folder.parent + delimiter + *own;
+  const std::string id = folder.parent.empty() ? top_prefix(delimiter) + *own : folder.parent + delimiter + *own;
   if (id != folder.id) {
     if (selected_ == folder.id) selected_.clear();
     auto done = command(call, fmt::format("RENAME {} {}", name_or_empty(folder.id), name_or_empty(id)), Doing::writing,
@@ -250,10 +317,10 @@ Result<Folder> ImapSession::change_folder(const Call& call, const Folder& folder
 }
 
 Result<void> ImapSession::remove_folder(const Call& call, View folder) {
-  if (folder == "INBOX") return fault(FaultKind::denied, settings_.host, "The inbox cannot be removed.");
+  if (folder == inbox_) return fault(FaultKind::denied, settings_.host, "The inbox cannot be removed.");
   if (selected_ == folder) {
     // RFC 3501 leaves open what DELETE of the selected mailbox does: step out of it first.
-    if (auto out = select(call, "INBOX"); !out) return out;
+    if (auto out = select(call, inbox_); !out) return out;
   }
   auto done = command(call, fmt::format("DELETE {}", name_or_empty(folder)), Doing::writing, folder);
   if (!done) return std::unexpected(done.error());

@@ -18,15 +18,29 @@ constexpr std::array table = {
     Setting{"ca_file", "", "PEM file with the authority that signed the server's certificate; default: the system's"},
     Setting{"auth", "authzid",
             "authzid: the admin account acts for each user (SASL PLAIN); master: logs in as USER*ADMIN; "
-            "password_dir: each user's own password from a file"},
+            "password_dir: each user's own password from a file; token: an OAuth 2.0 access token from token_command"},
     Setting{"admin", "", "administrative account, for auth = authzid and master"},
     Setting{"password_file", "", "file with the administrative account's password, read at each login"},
     Setting{"separator", "*", "what stands between user and admin, for auth = master"},
     Setting{"password_dir", "", "directory with one file a user, named like the user, for auth = password_dir"},
+    Setting{"token_command", "",
+            "run by /bin/sh with the user's name in TIDEGATE_USER: prints an access token, and in a second line for "
+            "how many seconds it is good, if it knows; for auth = token (OAUTHBEARER, XOAUTH2)"},
+    Setting{"token_lifetime", "30m", "how long a token is used again where the command doesn't say"},
+    Setting{"folders", "shared",
+            "personal: the user's own folders only; shared: public ones too; all: also other users' folders that this "
+            "user may see (they are served better as mailboxes of their own)"},
     Setting{"login", "full", "full: log in as ann@example.com; local: as ann"},
     Setting{"connect_timeout", "30s", "longest time for connection, TLS and login"},
     Setting{"idle_lifetime", "9m", "a waiting connection says IDLE again after this time (routers forget silent ones)"},
     Setting{"flag_sweep", "10m", "where the server has no CONDSTORE: flags of a folder are compared this often"},
+    Setting{"smtp_host", "", "name of the server that sends mail (RFC 6409); none: mail can't be sent here"},
+    Setting{"smtp_port", "", "its port; default 465, 587 where smtp_tls is starttls, 25 where it is none"},
+    Setting{"smtp_tls", "implicit", "implicit, starttls, or none (needs allow_plaintext = yes), as tls"},
+    Setting{"smtp_admin", "", "administrative account there, if it is another than admin; logs in as auth says"},
+    Setting{"smtp_password_file", "", "file with its password; default: the one of password_file"},
+    Setting{"smtp_trusted", "no", "yes: the server takes mail from this host without a login"},
+    Setting{"smtp_size_most", "67108864", "octets; a longer message is refused without asking the server"},
 };
 
 std::optional<std::chrono::milliseconds> duration(std::string_view text) {
@@ -59,7 +73,26 @@ bool choose(Choice& out, const std::string& value, std::initializer_list<std::pa
   return false;
 }
 
-bool assign(Settings& s, const std::string& key, const std::string& value, std::optional<std::uint16_t>& port) {
+bool choose_security(Security& out, const std::string& value) {
+  return choose(out, value,
+                {{"implicit", Security::implicit}, {"starttls", Security::starttls}, {"none", Security::none}});
+}
+
+bool choose_yes(bool& out, const std::string& value) {
+  return choose(out, value, {{"no", false}, {"yes", true}, {"false", false}, {"true", true}});
+}
+
+template <class Number>
+bool whole_number(Number& out, const std::string& value) {
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
+  return error == std::errc{} && end == value.data() + value.size();
+}
+
+struct Ports {
+  std::optional<std::uint16_t> imap, smtp;
+};
+
+bool assign(Settings& s, const std::string& key, const std::string& value, Ports& ports) {
   if (key == "host") return (s.host = value, true);
   if (key == "ca_file") return (s.ca_file = value, true);
   if (key == "admin") return (s.admin = value, true);
@@ -69,23 +102,44 @@ bool assign(Settings& s, const std::string& key, const std::string& value, std::
   if (key == "connect_timeout") return set_duration(s.connect_timeout, value);
   if (key == "idle_lifetime") return set_duration(s.idle_lifetime, value) && s.idle_lifetime < std::chrono::minutes(29);
   if (key == "flag_sweep") return set_duration(s.flag_sweep, value);
+  if (key == "token_command") return (s.token_command = value, true);
+  if (key == "token_lifetime") return set_duration(s.token_lifetime, value);
+  if (key == "folders") {
+    return choose(s.shown, value, {{"personal", Shown::personal}, {"shared", Shown::shared}, {"all", Shown::all}});
+  }
   if (key == "login") return choose(s.local_part_login, value, {{"full", false}, {"local", true}});
-  if (key == "allow_plaintext") {
-    return choose(s.allow_plaintext, value, {{"no", false}, {"yes", true}, {"false", false}, {"true", true}});
-  }
-  if (key == "tls") {
-    return choose(s.security, value,
-                  {{"implicit", Security::implicit}, {"starttls", Security::starttls}, {"none", Security::none}});
-  }
+  if (key == "allow_plaintext") return choose_yes(s.allow_plaintext, value);
+  if (key == "tls") return choose_security(s.security, value);
+  if (key == "smtp_host") return (s.smtp.host = value, true);
+  if (key == "smtp_admin") return (s.smtp.admin = value, true);
+  if (key == "smtp_password_file") return (s.smtp.own_password = true);
+  if (key == "smtp_tls") return choose_security(s.smtp.security, value);
+  if (key == "smtp_trusted") return choose_yes(s.smtp.trusted, value);
+  if (key == "smtp_size_most") return whole_number(s.smtp.size_most, value) && s.smtp.size_most > 0;
   if (key == "auth") {
     return choose(s.auth, value,
-                  {{"authzid", Auth::authzid}, {"master", Auth::master}, {"password_dir", Auth::password_dir}});
+                  {{"authzid", Auth::authzid},
+                   {"master", Auth::master},
+                   {"password_dir", Auth::password_dir},
+                   {"token", Auth::token}});
   }
-  std::uint16_t number = 0;  // port
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc{} || end != value.data() + value.size() || number == 0) return false;
-  port = number;
+  std::uint16_t number = 0;
+  if (!whole_number(number, value) || number == 0) return false;
+  (key == "port" ? ports.imap : ports.smtp) = number;
   return true;
+}
+
+// RFC 8314 §7.3, RFC 6409 §3.1.
+std::uint16_t smtp_port(Security security) {
+  switch (security) {
+    case Security::implicit:
+      return 465;
+    case Security::starttls:
+      return 587;
+    case Security::none:
+      return 25;
+  }
+  return 465;
 }
 
 std::unexpected<Fault> wrong(std::string_view key, std::string text) {
@@ -98,7 +152,7 @@ std::span<const Setting> settings_table() noexcept { return table; }
 
 Result<Settings> parse_settings(std::span<const std::pair<std::string, std::string>> values) {
   Settings s;
-  std::optional<std::uint16_t> port;
+  Ports ports;
   for (const auto& [key, value] : values) {
     const Setting* known = nullptr;
     for (const Setting& setting : table) {
@@ -106,21 +160,30 @@ Result<Settings> parse_settings(std::span<const std::pair<std::string, std::stri
     }
     if (known == nullptr) return wrong(key, fmt::format("The imap plugin has no setting \"{}\".", key));
     if (value.empty() && *known->fallback == 0) continue;  // a default of "nothing"
-    if (!assign(s, key, value, port)) {
+    if (!assign(s, key, value, ports)) {
       return wrong(key, fmt::format("\"{}\" is no value for {}: {}.", value, key, known->doc));
     }
   }
-  s.port = port.value_or(s.security == Security::implicit ? 993 : 143);
+  s.port = ports.imap.value_or(s.security == Security::implicit ? 993 : 143);
+  s.smtp.port = ports.smtp.value_or(smtp_port(s.smtp.security));
   if (s.host.empty()) return wrong("host", "The imap back-end needs host = the name of its server.");
   if (s.security == Security::none && !s.allow_plaintext) {
     return wrong("tls",
                  "tls = none would send passwords and mail unencrypted: use implicit or starttls, or say "
                  "allow_plaintext = yes if this network is trusted.");
   }
+  if (!s.smtp.host.empty() && s.smtp.security == Security::none && !s.allow_plaintext) {
+    return wrong("smtp_tls",
+                 "smtp_tls = none would send passwords and mail unencrypted: use implicit or starttls, or say "
+                 "allow_plaintext = yes if this network is trusted.");
+  }
   if (s.auth == Auth::password_dir && s.password_dir.empty()) {
     return wrong("password_dir", "auth = password_dir needs password_dir = the directory with the users' passwords.");
   }
-  if (s.auth != Auth::password_dir && s.admin.empty()) {
+  if (s.auth == Auth::token && s.token_command.empty()) {
+    return wrong("token_command", "auth = token needs token_command = what prints an access token for a user.");
+  }
+  if ((s.auth == Auth::authzid || s.auth == Auth::master) && s.admin.empty()) {
     return wrong("admin", "auth = authzid and auth = master need admin = the administrative account's name.");
   }
   if (s.auth == Auth::master && s.separator.empty()) {

@@ -12,7 +12,19 @@
 namespace tidegate::imap {
 
 enum class Security : std::uint8_t { implicit, starttls, none };
-enum class Auth : std::uint8_t { authzid, master, password_dir };
+enum class Auth : std::uint8_t { authzid, master, password_dir, token };
+enum class Shown : std::uint8_t { personal, shared, all };
+
+/// Where mail goes out; host empty: nowhere.
+struct SmtpSettings {
+  std::string host;
+  std::uint16_t port = 465;
+  Security security = Security::implicit;
+  std::string admin;          ///< empty: as for IMAP
+  bool own_password = false;  ///< the secret smtp_password; else the same as for IMAP
+  bool trusted = false;       ///< takes mail from this host without a login
+  std::uint64_t size_most = 67'108'864;
+};
 
 struct Settings {
   std::string host;
@@ -24,10 +36,14 @@ struct Settings {
   std::string admin;
   std::string separator = "*";
   std::string password_dir;
+  std::string token_command;
+  std::chrono::milliseconds token_lifetime{1'800'000};
+  Shown shown = Shown::shared;
   bool local_part_login = false;  ///< log in as "ann", not "ann@example.com"
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds idle_lifetime{540'000};
   std::chrono::milliseconds flag_sweep{600'000};
+  SmtpSettings smtp;
 };
 
 std::span<const Setting> settings_table() noexcept;

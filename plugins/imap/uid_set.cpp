@@ -13,6 +13,21 @@ UidSet UidSet::of(std::vector<Uid> uids) {
   return set;
 }
 
+UidSet UidSet::of_runs(std::vector<Run> runs) {
+  std::ranges::sort(runs, {}, &Run::first);
+  UidSet out;
+  for (const Run& run : runs) {
+    // Ascending, so that each only meets the last one: linear, whoever made the list.
+    if (run.first == 0 || run.first > run.last) continue;
+    if (!out.runs_.empty() && (out.runs_.back().last == UINT32_MAX || run.first <= out.runs_.back().last + 1)) {
+      out.runs_.back().last = std::max(out.runs_.back().last, run.last);
+    } else {
+      out.runs_.push_back(run);
+    }
+  }
+  return out;
+}
+
 void UidSet::add(Uid first, Uid last) {
   if (first == 0 || first > last) return;
   // The ordinary case is growth at the end; 64-bit sums because 4294967295 is a legal UID.

@@ -21,7 +21,8 @@ struct Run {
 class UidSet {
  public:
   UidSet() = default;
-  static UidSet of(std::vector<Uid> uids);  ///< any order, doubles allowed
+  static UidSet of(std::vector<Uid> uids);       ///< any order, doubles allowed
+  static UidSet of_runs(std::vector<Run> runs);  ///< any order, overlaps allowed
 
   void add(Uid uid) { add(uid, uid); }
   void add(Uid first, Uid last);  ///< nothing happens when first is 0 or above last

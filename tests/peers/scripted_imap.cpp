@@ -13,7 +13,10 @@
 
 namespace tidegate::peers {
 
-ScriptedImap::ScriptedImap(std::vector<Step> script) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+ScriptedImap::ScriptedImap(Script script) : ScriptedImap(std::vector<Script>{std::move(script)}) {}
+
+ScriptedImap::ScriptedImap(std::vector<Script> scripts, Files files)
+    : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), files_(std::move(files)) {
   sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -23,7 +26,11 @@ ScriptedImap::ScriptedImap(std::vector<Step> script) : listener_(::socket(AF_INE
     throw std::runtime_error("no port to listen on");
   }
   port_ = ntohs(at.sin_port);
-  thread_ = std::thread([this, script = std::move(script)] { play(script); });
+  thread_ = std::thread([this, scripts = std::move(scripts)] {
+    for (const Script& script : scripts) {
+      if (verdict_.empty()) play(script);
+    }
+  });
 }
 
 ScriptedImap::~ScriptedImap() {
@@ -41,39 +48,50 @@ std::string ScriptedImap::verdict() {
   return verdict_;
 }
 
-void ScriptedImap::play(const std::vector<Step>& script) {
+void ScriptedImap::play(const Script& script) {
   const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
   if (fd < 0) {
     verdict_ = "nobody connected";
     return;
   }
-  client_ = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  ++connections_;
+  if (const int before = client_.exchange(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); before >= 0) ::close(before);
   LineSocket client(fd);
   std::string tag;
   try {
     for (const Step& step : script) {
-      if (!step.hear.empty()) {
-        const std::string line = client.line();
-        tag = line.substr(0, line.find(' '));
-        if (line.find(step.hear) == std::string::npos) {
-          verdict_ = "expected \"" + step.hear + "\", heard \"" + line + "\"";
-          return;
-        }
-      }
-      std::string say = step.say;
-      for (std::size_t at = 0; (at = say.find("$T", at)) != std::string::npos;) say.replace(at, 2, tag);
-      client.say(say);
-      if (step.close) {
-        ::shutdown(client.fd(), SHUT_RDWR);
-        return;
-      }
+      if (!follow(client, step, tag)) return;
     }
     // The end of a script leaves the connection open until the client goes.
-    while (!client.line().empty()) {
+    while (client.maybe_line()) {
     }
   } catch (const std::exception& e) {
     if (verdict_.empty()) verdict_ = e.what();
   }
+}
+
+bool ScriptedImap::follow(LineSocket& client, const Step& step, std::string& tag) {
+  while (step.message) {
+    const auto line = client.maybe_line();
+    if (!line) return false;
+    if (*line == ".") break;
+    message_ += *line + "\r\n";
+  }
+  if (!step.hear.empty()) {
+    const std::string line = client.line();
+    tag = line.substr(0, line.find(' '));
+    if (line.find(step.hear) == std::string::npos) {
+      verdict_ = "expected \"" + step.hear + "\", heard \"" + line + "\"";
+      ::shutdown(client.fd(), SHUT_RDWR);  // nobody shall wait for an answer that never comes
+      return false;
+    }
+  }
+  std::string say = step.say;
+  for (std::size_t at = 0; (at = say.find("$T", at)) != std::string::npos;) say.replace(at, 2, tag);
+  client.say(say);
+  if (step.tls) client.secure(files_.certificate, files_.key);
+  if (step.close) ::shutdown(client.fd(), SHUT_RDWR);
+  return !step.close;
 }
 
 std::vector<Step> logged_in(const std::string& capabilities, std::vector<Step> then) {

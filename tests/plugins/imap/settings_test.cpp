@@ -41,6 +41,14 @@ TEST(ImapSettings, plaintextHasToBeSaid) {
   EXPECT_TRUE(parse_settings(with({{"tls", "none"}, {"allow_plaintext", "yes"}})));
 }
 
+TEST(ImapSettings, sendingIsAsCarefulAsReading) {
+  EXPECT_EQ(parse_settings(with({{"smtp_host", "x"}}))->smtp.port, 465);
+  EXPECT_EQ(parse_settings(with({{"smtp_host", "x"}, {"smtp_tls", "starttls"}}))->smtp.port, 587);
+  EXPECT_EQ(parse_settings(with({{"smtp_host", "x"}, {"smtp_tls", "none"}})).error().where, "smtp_tls");
+  EXPECT_EQ(parse_settings(with({{"smtp_host", "x"}, {"smtp_tls", "none"}, {"allow_plaintext", "yes"}}))->smtp.port,
+            25);
+}
+
 TEST(ImapSettings, wrongValuesNameTheirKey) {
   for (const auto& [key, value] : Values{{"port", "0"},
                                          {"port", "70000"},
@@ -52,6 +60,9 @@ TEST(ImapSettings, wrongValuesNameTheirKey) {
                                          {"flag_sweep", "0s"},
                                          {"login", "x"},
                                          {"allow_plaintext", "perhaps"},
+                                         {"smtp_port", "0"},
+                                         {"smtp_tls", "ssl"},
+                                         {"smtp_size_most", "0"},
                                          {"hots", "x"}}) {
     const auto s = parse_settings(with({{key, value}}));
     ASSERT_FALSE(s) << key << value;

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the greeting to a connection that is ready: STARTTLS, SASL with and without initial response, tokens, and the
+// one flight that follows.
+#include <filesystem>
+#include <fstream>
+
+#include "plugins/imap/token.hpp"
+#include "tests/core/tls/certificates.hpp"
+#include "tests/plugins/imap/scripted_session.hpp"
+
+namespace tidegate::imap {
+namespace {
+
+const std::string plain = base64(plain_message({"ann@example.com", "gateway", "pw-gateway"}));
+
+class Login : public ScriptedSession {
+ protected:
+  ScriptedImap::Files files() {
+    const auto made = ca.issue();
+    return {made.certificate, made.key};
+  }
+  Values secure() {
+    return {{"host", "localhost"}, {"tls", "starttls"}, {"allow_plaintext", "no"}, {"ca_file", ca.ca_file()}};
+  }
+  Result<std::unique_ptr<Session>> try_open(std::vector<Script> scripts, const Values& more) {
+    serve(std::move(scripts), files());
+    configure(more);
+    return backend->open(within(), Mailbox{"ann@example.com", "", ""});
+  }
+  tests::Certificates ca;
+};
+
+TEST_F(Login, starttlsForgetsWhatWasToldBefore) {
+  auto opened = try_open({{{"", "* OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=EVIL LOGINDISABLED] ready\r\n"},
+                           {"STARTTLS", "$T OK go\r\n", false, false, true},
+                           {"CAPABILITY", "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n$T OK done\r\n"},
+                           {"AUTHENTICATE PLAIN", "+ \r\n"},
+                           {plain, "3 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n"}}},
+                         secure());
+  ASSERT_TRUE(opened) << opened.error().text << opened.error().cause;
+  opened->reset();
+  EXPECT_EQ(peer->verdict(), "");
+}
+
+// CVE-2011-0411 and its kin: in the same segment as the answer, whole or half a line, ours or libetpan's to parse.
+TEST_F(Login, whatIsSaidBetweenStarttlsAndTlsEndsIt) {
+  for (const char* injected : {"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n", "* 5 EXISTS\r\n", "* LIST () \"/\" evil\r\n",
+                               "* 5", "* STATUS", "x"}) {
+    auto opened = try_open({{{"", "* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n"},
+                             {"STARTTLS", std::string("$T OK go\r\n") + injected, false, false, true}}},
+                           secure());
+    ASSERT_FALSE(opened) << injected;
+    EXPECT_EQ(opened.error().kind, FaultKind::denied) << injected << opened.error().text;
+  }
+}
+
+TEST_F(Login, noStarttlsNoPassword) {
+  auto opened = try_open({{{"", "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n"}}}, secure());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, FaultKind::denied);
+}
+
+TEST_F(Login, whatIsAskedOnceGoesInOneFlight) {
+  start(logged_in("ID ENABLE QRESYNC CONDSTORE NAMESPACE",
+                  {{"ID (\"name\" \"Tidegate\")", ""},
+                   {"ENABLE QRESYNC", ""},
+                   {"NAMESPACE",
+                    "* ID (\"name\" \"Example\")\r\n2 OK done\r\n* ENABLED QRESYNC\r\n3 OK done\r\n"
+                    "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n4 OK done\r\n"}}));
+  finish();
+}
+
+TEST_F(Login, aServerThatRefusesThemIsServedAllTheSame) {
+  start(logged_in("ID ENABLE QRESYNC NAMESPACE", {{"ID", "$T BAD what\r\n"},
+                                                  {"ENABLE", "$T NO never\r\n"},
+                                                  {"NAMESPACE", "* NAMESPACE nonsense\r\n$T OK well\r\n"}}));
+}
+
+struct WithToken : Login {
+  void SetUp() override {
+    counter = (ca.directory() / "runs").string();
+    command = "echo x >> " + counter + "; echo token-$(wc -l < " + counter + ")-$TIDEGATE_USER";
+  }
+  Values token(const Values& more = {}) {
+    Values values = {{"auth", "token"}, {"token_command", command}, {"admin", ""}, {"host", "127.0.0.1"}};
+    for (const auto& [key, value] : more) values[key] = value;
+    return values;
+  }
+  std::string bearer(int run) const {
+    return base64(oauthbearer_message({{}, "ann@example.com", fmt::format("token-{}-ann@example.com", run), true},
+                                      "127.0.0.1", peer->port()));
+  }
+  Result<std::unique_ptr<Session>> again() { return backend->open(within(), Mailbox{"ann@example.com", "", ""}); }
+  std::string counter, command;
+};
+
+Step greeting(const std::string& capabilities) {
+  return {"", "* OK [CAPABILITY IMAP4rev1 " + capabilities + "] ready\r\n"};
+}
+const std::string fine = "$T OK [CAPABILITY IMAP4rev1 IDLE] in\r\n";
+
+TEST_F(WithToken, isKeptUntilItEndsAndForgottenWhenRefused) {
+  const Script good = {greeting("SASL-IR AUTH=XOAUTH2 AUTH=OAUTHBEARER"), {"AUTHENTICATE OAUTHBEARER ", fine}};
+  // The server tells why as a challenge; ^A ends it (RFC 7628 §3.2.3).
+  const Script refused = {greeting("SASL-IR AUTH=OAUTHBEARER"),
+                          {"AUTHENTICATE OAUTHBEARER ", "+ eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=\r\n"},
+                          {"AQ==", "1 NO [AUTHENTICATIONFAILED] expired\r\n"}};
+  serve({good, good, refused, good, refused, refused, good}, files());
+  configure(token());
+  const auto runs = [&] { return std::filesystem::exists(counter) ? std::filesystem::file_size(counter) / 2 : 0; };
+  EXPECT_TRUE(again());
+  EXPECT_TRUE(again());
+  EXPECT_EQ(runs(), 1U) << "kept";
+  EXPECT_TRUE(again()) << "refused once, and logged in by a new one";
+  EXPECT_EQ(runs(), 2U);
+  const auto no = again();
+  ASSERT_FALSE(no) << "also the new one was refused: not for ever again";
+  EXPECT_EQ(no.error().kind, FaultKind::auth);
+  EXPECT_EQ((no.error().text + no.error().cause).find("token-"), std::string::npos);
+  EXPECT_EQ(runs(), 3U);
+  host.skew = std::chrono::hours(1);
+  EXPECT_TRUE(backend->open({host.now() + std::chrono::hours(1), {}, 0}, Mailbox{"ann@example.com", "", ""}));
+  EXPECT_EQ(runs(), 4U);
+  EXPECT_EQ(peer->verdict(), "");
+}
+
+TEST_F(WithToken, bothMechanismsWithAndWithoutInitialResponse) {
+  auto opened = try_open({{greeting("AUTH=OAUTHBEARER"),
+                           {"AUTHENTICATE OAUTHBEARER", "+ \r\n"},
+                           {"bixhPWFubkBleGFtcGxlLmNvbSwB", "1 OK [CAPABILITY IMAP4rev1] in\r\n"}}},
+                         token());
+  EXPECT_TRUE(opened) << peer->verdict();
+  const std::string xoauth2 = base64(xoauth2_message({{}, "ann@example.com", "token-2-ann@example.com", true}));
+  opened =
+      try_open({{greeting("SASL-IR AUTH=XOAUTH2 AUTH=PLAIN"), {"AUTHENTICATE XOAUTH2 " + xoauth2, fine}}}, token());
+  EXPECT_TRUE(opened) << peer->verdict();
+  opened = try_open({{greeting("SASL-IR AUTH=PLAIN")}}, token());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, FaultKind::unsupported);
+}
+
+TEST(TokenCommand, whatItPrints) {
+  EXPECT_EQ(token_in("abc.def\n3600\n")->text, "abc.def");
+  EXPECT_EQ(token_in("abc.def\n3600\n")->good_for, std::chrono::seconds(3600));
+  EXPECT_EQ(token_in("abc\r\nsoon")->good_for.count(), 0);
+  for (const char* bad : {"", "\n", "two words\n",
+                          "a\x01"
+                          "b\n"})
+    EXPECT_EQ(token_in(bad).error().kind, FaultKind::auth) << bad;
+}
+
+TEST(TokenCommand, endsWithItsCall) {
+  EXPECT_EQ(run_token_command("echo $TIDEGATE_USER", "ann", within())->text, "ann");
+  EXPECT_EQ(run_token_command("echo \"$TIDEGATE_USER\"", "$(id)", within())->text, "$(id)") << "no shell reads names";
+  EXPECT_EQ(run_token_command("echo t; exit 3", "ann", within()).error().kind, FaultKind::unavailable);
+  EXPECT_EQ(run_token_command("true", "ann", within()).error().kind, FaultKind::auth);
+  EXPECT_EQ(run_token_command("yes secret", "ann", within()).error().kind, FaultKind::invalid);
+  const auto before = Clock::now();
+  const auto late = run_token_command("cat /dev/zero | tail & wait", "ann", within(std::chrono::milliseconds(200)));
+  EXPECT_EQ(late.error().kind, FaultKind::cancelled);
+  EXPECT_LT(Clock::now() - before, std::chrono::seconds(5)) << "its children are gone as well";
+}
+
+}  // namespace
+}  // namespace tidegate::imap

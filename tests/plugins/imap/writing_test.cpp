@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Law 5 where the server helps little: no UIDPLUS, no MOVE, a death between any two commands.
+#include "tests/plugins/imap/scripted_session.hpp"
+
+namespace tidegate::imap {
+namespace {
+
+const std::string status = "* STATUS \"Sent\" (MESSAGES 1 UIDNEXT 4 UIDVALIDITY 7)\r\n$T OK done\r\n";
+const std::string sizes =
+    "* 1 FETCH (UID 4 RFC822.SIZE 5)\r\n* 2 FETCH (UID 5 RFC822.SIZE 9)\r\n"
+    "* 3 FETCH (UID 6 RFC822.SIZE 5)\r\n$T OK done\r\n";
+std::string body(int uid, const std::string& octets) {
+  return fmt::format("* 1 FETCH (UID {} BODY[] {{{}}}\r\n{})\r\n$T OK done\r\n", uid, octets.size(), octets);
+}
+
+class Writing : public ScriptedSession {
+ protected:
+  Result<Written> create(const std::string& octets, Bytes note = {}) {
+    std::size_t given = 0;
+    Attempt attempt{"token", std::move(note), [&](View text) { return noted = text, Result<void>{}; }};
+    return session->create(within(), "Sent", NewItem{Kind::mail, octets.size(), 0, {}, {}}, source_of(octets, given),
+                           attempt);
+  }
+  Result<Written> move(Bytes note = {}) {
+    Attempt attempt{"token", std::move(note), [&](View text) { return noted = text, Result<void>{}; }};
+    return session->move(within(), item_id({"INBOX", 3, 9}), "INBOX", "Sent", attempt);
+  }
+  std::string noted;
+};
+
+TEST_F(Writing, withoutUidplusTheNewMessageIsFoundByLooking) {
+  start(logged_in("", {{"STATUS \"Sent\"", status},
+                       {"APPEND \"Sent\" () \"01-Jan-1970 00:00:00 +0000\" {5}", "+ go\r\n"},
+                       {"hello", "3 OK stored\r\n"},
+                       {"SELECT \"Sent\"", selected(3, 7, 7)},
+                       {"UID FETCH 4:* (UID RFC822.SIZE)", sizes},
+                       {"UID FETCH 6 (UID BODY.PEEK[])", body(6, "hello")}}));
+  const auto made = create("hello");
+  ASSERT_TRUE(made) << made.error().text << made.error().cause;
+  EXPECT_EQ(noted, "7.4");
+  EXPECT_EQ(made->id, item_id({"Sent", 7, 6}));
+  finish();
+}
+
+TEST_F(Writing, whatCannotBeFoundIsStoredAllTheSame) {
+  start(logged_in("", {{"STATUS \"Sent\"", status},
+                       {"APPEND", "+ go\r\n"},
+                       {"hello", "3 OK stored\r\n"},
+                       {"SELECT \"Sent\"", "$T NO [UNAVAILABLE] not now\r\n"}}));
+  const auto made = create("hello");
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ(made->id, "");
+  finish();
+}
+
+TEST_F(Writing, aRepeatedCreateFindsTheFirstOrStoresItAnew) {
+  start(logged_in("", {{"SELECT \"Sent\"", selected(3, 7, 7)},
+                       {"UID FETCH 4:* (UID RFC822.SIZE)", sizes},
+                       {"UID FETCH 4 (UID BODY.PEEK[])", body(4, "hallo")},
+                       {"UID FETCH 6 (UID BODY.PEEK[])", body(6, "hello")}}));
+  const auto made = create("hello", "7.4");
+  ASSERT_TRUE(made) << made.error().text << made.error().cause;
+  EXPECT_EQ(made->id, item_id({"Sent", 7, 6}));
+  finish();
+  start(logged_in("", {{"SELECT \"Sent\"", selected(1, 7, 4)},
+                       {"UID FETCH 4:* (UID RFC822.SIZE)", "* 1 FETCH (UID 3 RFC822.SIZE 5)\r\n$T OK done\r\n"},
+                       {"APPEND", "+ go\r\n"},
+                       {"hello", "4 OK [APPENDUID 7 4] stored\r\n"}}));
+  EXPECT_EQ(create("hello", "7.4")->id, item_id({"Sent", 7, 4}));
+  finish();
+  start(logged_in("", {{"SELECT \"Sent\"", selected(1, 8, 4)}}));
+  EXPECT_EQ(create("hello", "7.4").error().kind, FaultKind::ambiguous) << "renumbered: nobody can see";
+  finish();
+}
+
+TEST_F(Writing, aLostAppendIsAmbiguous) {
+  start(logged_in("", {{"STATUS", status}, {"APPEND", "+ go\r\n"}, {"hello", "", true}}));
+  EXPECT_EQ(create("hello").error().kind, FaultKind::ambiguous);
+}
+
+const Step select_inbox{"SELECT \"INBOX\"", selected(1, 3, 10)};
+const Step own_row{"UID FETCH 9 (UID FLAGS", row(1, 9) + "$T OK done\r\n"};
+
+TEST_F(Writing, withoutMoveItIsCopiedMarkedAndExpunged) {
+  start(logged_in("UIDPLUS", {{"STATUS \"Sent\"", status},
+                              select_inbox,
+                              own_row,
+                              {"UID COPY 9 \"Sent\"", "$T OK [COPYUID 7 9 4] copied\r\n"},
+                              {"UID STORE 9 +FLAGS.SILENT (\\Deleted)", "$T OK done\r\n"},
+                              {"UID EXPUNGE 9", "* 1 EXPUNGE\r\n$T OK done\r\n"}}));
+  const auto moved = move();
+  ASSERT_TRUE(moved) << moved.error().text << moved.error().cause;
+  EXPECT_EQ(moved->id, item_id({"Sent", 7, 4}));
+  finish();
+}
+
+TEST_F(Writing, withoutUidplusAMovedMessageIsFoundByLooking) {
+  start(logged_in("MOVE", {{"STATUS \"Sent\"", status},
+                           select_inbox,
+                           own_row,
+                           {"UID MOVE 9 \"Sent\"", "* 1 EXPUNGE\r\n$T OK moved\r\n"},
+                           {"SELECT \"Sent\"", selected(3, 7, 6)},
+                           {"UID FETCH 4:* (UID FLAGS", row(2, 4, "", "", 77) + row(3, 5) + "$T OK done\r\n"}}));
+  EXPECT_EQ(move()->id, item_id({"Sent", 7, 5}));
+  finish();
+}
+
+// The gateway died after COPY: the copy is found, nothing is copied twice, the original goes.
+TEST_F(Writing, aRepeatedMoveGoesOnWhereItDied) {
+  start(logged_in("UIDPLUS", {select_inbox,
+                              own_row,
+                              {"SELECT \"Sent\"", selected(2, 7, 5)},
+                              {"UID FETCH 4:* (UID FLAGS", row(2, 4) + "$T OK done\r\n"},
+                              select_inbox,
+                              {"UID STORE 9 +FLAGS.SILENT (\\Deleted)", "$T OK done\r\n"},
+                              {"UID EXPUNGE 9", "$T OK done\r\n"}}));
+  auto moved = move("7.4");
+  ASSERT_TRUE(moved) << moved.error().text << moved.error().cause;
+  EXPECT_EQ(moved->id, item_id({"Sent", 7, 4}));
+  finish();
+  start(logged_in("MOVE UIDPLUS", {select_inbox,
+                                   own_row,
+                                   {"SELECT \"Sent\"", selected(1, 7, 4)},
+                                   {"UID FETCH 4:* (UID FLAGS", row(1, 3) + "$T OK done\r\n"},
+                                   select_inbox,
+                                   {"UID MOVE 9 \"Sent\"", "$T OK [COPYUID 7 9 4] moved\r\n"}}));
+  moved = move("7.4");
+  ASSERT_TRUE(moved) << moved.error().text << moved.error().cause;
+  EXPECT_EQ(moved->id, item_id({"Sent", 7, 4})) << "nothing had been done: it is done now";
+  finish();
+  start(logged_in("MOVE UIDPLUS", {select_inbox, {"UID FETCH 9", "$T OK done\r\n"}, {"STATUS \"Sent\"", status}}));
+  EXPECT_EQ(move("7.4").error().kind, FaultKind::not_found) << "gone, and nothing came to the target since";
+  finish();
+}
+
+TEST_F(Writing, somebodyElsesMarksSurviveOurExpunge) {
+  start(logged_in("", {select_inbox,
+                       {"UID STORE 9 +FLAGS.SILENT (\\Deleted)", "$T OK done\r\n"},
+                       {"UID SEARCH DELETED", "* SEARCH 2 9\r\n$T OK done\r\n"}}));
+  EXPECT_TRUE(session->remove(within(), item_id({"INBOX", 3, 9}), "INBOX", "1"));
+  finish();
+}
+
+// IMAP-21: a client's plug-in stores a message again: another UID, and the same fingerprint, by which the core knows
+// that it is no new mail. (Where the size changes with it nobody but the Message-ID can tell.)
+TEST_F(Writing, imap21AReuploadHasTheSameFingerprint) {
+  start(logged_in("", {{"SELECT \"INBOX\"", selected(2, 3, 11)},
+                       {"UID SEARCH ALL", "* SEARCH 9 10\r\n$T OK done\r\n"},
+                       {"UID FETCH 9:10", row(1, 9) + row(2, 10) + "$T OK done\r\n"}}));
+  Replica replica;
+  replica.follow(*session, "INBOX");
+  ASSERT_EQ(replica.items.size(), 2U);
+  EXPECT_EQ(replica.items.begin()->second.fingerprint, replica.items.rbegin()->second.fingerprint);
+  EXPECT_NE(replica.items.begin()->first, replica.items.rbegin()->first);
+  finish();
+}
+
+}  // namespace
+}  // namespace tidegate::imap

@@ -66,8 +66,8 @@ options::options_description described() {
                                                                           "pair: the account's address")(
       "password-file", word(), "pair: file with the account's password at the relay (default: asked for)")(
       "name", word(), "pair: what this device is called in lists (default: the host's name)")(
-      "once-idle", "run: end when all that was there has been stored")(
-      "events", word()->default_value("text"), "run: text, or json: one object a line")(
+      "once-idle", "run: end when all that was there has been stored")("events", word()->default_value("text"),
+                                                                       "run: text, or json: one object a line")(
       "json", "status, queue, hold list: as JSON")("drop", options::value<std::uint64_t>(), "queue: forget this entry")(
       "again", options::value<std::uint64_t>(), "queue: send this entry again");
   return all;

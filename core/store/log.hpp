@@ -165,7 +165,7 @@ class Log {
   /// A repeat has no further effect. An item that is not there (any more) is no fault.
   virtual void effect(Effect, Done<Effected>) = 0;
   /// Who hears of commits that no apply() answers for: removals that waited to see whether they were moves.
-  virtual void on_settled(std::function<void(ViewId, std::uint64_t head)>) {}
+  virtual void on_settled(std::function<void(ViewId, std::uint64_t head)>) = 0;
 
   // --- the reading side (push)
   virtual void folders(ViewId, Done<std::vector<FolderRow>>) = 0;

@@ -75,6 +75,7 @@ class Log final : public store::Log {
   void chosen(store::ViewId, const Gid& gid, Done<store::Chosen> done) override {
     answer(std::move(done), store::Chosen{.gid = gid, .backend = {}, .id = {}});
   }
+  void on_settled(std::function<void(store::ViewId, std::uint64_t)>) override {}
   void effect(store::Effect effect, Done<store::Effected> done) override {
     answer(std::move(done), store::Effected{.gid = effect.gid, .seq = 0, .head = now.head});
   }

@@ -3,6 +3,8 @@
 // state, rule 8).
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "device/group.hpp"
 #include "device/names.hpp"
 #include "device/shelf.hpp"
@@ -155,7 +157,7 @@ void Shelf::keep_aside(const Gid& gid, Kind kind, const std::string& path) {
     need(files_.make_directories(aside));
   }
   const auto first = name;
-  for (int n = 2; need(files_.info(aside + "/" + name)); ++n) name = first + "-" + std::to_string(n);
+  for (int n = 2; need(files_.info(aside + "/" + name)); ++n) name = fmt::format("{}-{}", first, n);
   need(files_.rename(path, aside + "/" + name));
   group_->directories.insert(aside);
   group_->directories.insert(directory_of(path));

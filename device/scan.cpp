@@ -89,12 +89,14 @@ void Scan::unsettle(std::uint64_t view, const Gid& folder) {
 Scan::Listing Scan::list(const FolderRow& folder, const std::string& path) {
   Listing out;
   for (const std::string part : {"new/", "cur/"}) {
-    auto listed = files_.list(path + "/" + part);
+    std::string directory = path;
+    directory.append("/").append(part);
+    auto listed = files_.list(directory);
     if (!listed && listed.error().kind == FaultKind::not_found) continue;  // all of it is missing, then
     for (const auto& file : need(std::move(listed))) {
       if (file.directory || file.size == 0 || file.name.starts_with('.')) continue;
-      out.emplace(part + file.name, FoundFile{folder.view, folder.info.gid, path + "/" + part + file.name,
-                                              part + file.name, file.inode, file.size, file.mtime_ns});
+      out.emplace(part + file.name, FoundFile{folder.view, folder.info.gid, directory + file.name, part + file.name,
+                                              file.inode, file.size, file.mtime_ns});
     }
   }
   return out;
@@ -175,9 +177,9 @@ void Scan::match_missing() {
 
 /// Its file under another name or in another folder: by our own name, by (inode, size, mtime), by its octets.
 bool Scan::match(const Missing& missing) {
-  const auto [first, last] = by_size_.equal_range(missing.row.size);
+  const auto same_size = by_size_.equal_range(missing.row.size);
   const auto take = [&](auto fits) {
-    for (auto at = first; at != last; ++at) {
+    for (auto at = same_size.first; at != same_size.second; ++at) {
       auto& unknown = unknown_[at->second];
       if (unknown.taken || unknown.file.view != missing.key.first || !fits(unknown.file)) continue;
       unknown.taken = true;
@@ -187,7 +189,7 @@ bool Scan::match(const Missing& missing) {
     }
     return false;
   };
-  if (first == last) return false;
+  if (same_size.first == same_size.second) return false;
   if (take([&](const FoundFile& file) {
         return file.inode == missing.row.inode && file.mtime_ns == missing.row.mtime_ns;
       }))

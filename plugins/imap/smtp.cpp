@@ -227,7 +227,7 @@ Result<void> Smtp::deliver(const Call& call, std::string_view message, Attempt& 
   if (attempt.before) {
     if (auto noted = attempt.before("dot"); !noted) return noted;
   }
-  const auto settled = [&](Fault lost) -> Result<void> {
+  const auto settled = [&](const Fault& lost) -> Result<void> {
     return wrong(FaultKind::ambiguous,
                  "The outgoing mail server was lost before it confirmed: the message may have been sent.",
                  lost.text + ' ' + lost.cause);
@@ -253,7 +253,8 @@ Result<void> Smtp::submit(const Call& call, const Envelope& envelope, std::strin
   Result<void> step = address(call, envelope, *mail_from);
   if (step) step = deliver(call, message, attempt);
   // A goodbye nobody waits for: after the 250 the message is theirs, whatever becomes of the connection.
-  if (step) static_cast<void>(say(call, "QUIT\r\n"));
+  if (step) [[maybe_unused]]
+    const auto said = say(call, "QUIT\r\n");
   return step;
 }
 

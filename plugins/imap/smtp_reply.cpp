@@ -26,7 +26,10 @@ std::string upper(std::string_view text) {
 std::string_view status_code(std::string_view text, int code) {
   std::size_t at = 0;
   for (int part = 0; part < 3; ++part) {
-    if (part > 0 && (at >= text.size() || text[at++] != '.')) return {};
+    if (part > 0) {
+      if (at >= text.size() || text[at] != '.') return {};
+      ++at;
+    }
     const std::size_t start = at;
     while (at < text.size() && at - start < 3 && digit(text[at])) ++at;
     if (at == start) return {};

@@ -76,7 +76,8 @@ class Cursor {
         left_.remove_prefix(i + 1);
         return out;
       }
-      if (left_[i] == '\\' && ++i == left_.size()) break;
+      if (left_[i] == '\\') ++i;
+      if (i == left_.size()) break;
       out += left_[i];
     }
     return std::nullopt;

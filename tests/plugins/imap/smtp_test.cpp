@@ -27,7 +27,7 @@ class Submission : public ::testing::Test {
     peer = std::make_unique<ScriptedSmtp>(std::vector<Script>{std::move(script)}, std::move(files));
   }
   Result<void> send(const std::string& octets, const Values& more = {},
-                    Envelope to = {"ann@a.example", {"bob@b.example"}}, Bytes note = {}) {
+                    const Envelope& to = {"ann@a.example", {"bob@b.example"}}, Bytes note = {}) {
     Values values = {{"host", "imap.invalid"},   {"admin", "gateway"}, {"smtp_host", "127.0.0.1"},
                      {"allow_plaintext", "yes"}, {"smtp_tls", "none"}, {"smtp_port", std::to_string(peer->port())}};
     for (const auto& [key, value] : more) values[key] = value;

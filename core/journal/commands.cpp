@@ -78,6 +78,10 @@ void Commands::known(const store::CommandRow& row, const Bytes& body) {
         {FaultKind::conflict, "command", "Another command has this number already; it gets a new one.", {}, {}});
   if (row.state != store::CommandState::done)
     return answer(row.key, {.view = row.view, .id = row.key.id, .done = false, .text = {}});
+  tell_result(row);
+}
+
+void Commands::tell_result(const store::CommandRow& row) {
   const auto result = e2e::decode_to_device(std::as_bytes(std::span(row.result)));
   if (const auto* told = result ? std::get_if<e2e::CommandResult>(&*result) : nullptr) answer(row.key, *told);
 }
@@ -148,6 +152,10 @@ void Commands::stored(const std::string& user, View device, View id) {
   const Key key{user, Bytes(device), Bytes(id)};
   const auto* row = wiring_.journal.find(key);
   if (row != nullptr && row->state == store::CommandState::done) wiring_.journal.forget(key, [](Result<void>) {});
+}
+
+void Commands::greet(const std::string& user, View device) {
+  for (const auto& row : wiring_.journal.done(user, device)) tell_result(row);
 }
 
 void Commands::forget(const std::string& user, View device) {

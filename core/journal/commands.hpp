@@ -59,6 +59,9 @@ class Commands {
   void take(const std::string& user, View device, e2e::Command, std::move_only_function<void()> written);
   void part(const std::string& user, View device, const e2e::CommandPart&, std::move_only_function<void()> written);
   void stored(const std::string& user, View device, View id);
+  /// A session of the device begins: the results it has not stored are told again, since it may have nothing left to
+  /// ask with.
+  void greet(const std::string& user, View device);
   void forget(const std::string& user, View device);  ///< device empty: all of the user's
 
   struct Waiting {
@@ -84,6 +87,7 @@ class Commands {
 
   void begin(const Key&, e2e::Command, std::move_only_function<void()> written);
   void known(const store::CommandRow&, const Bytes& body);
+  void tell_result(const store::CommandRow&);
   void add(const Key&, Bytes octets, bool last, std::move_only_function<void()> written);
   void complete(const Key&);
   void answer(const Key&, const e2e::CommandResult&);

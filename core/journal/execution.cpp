@@ -207,6 +207,7 @@ void Commands::effect(std::shared_ptr<Run> run) {
   wiring_.log.effect(std::move(effect), if_alive([this, run](Result<store::Effected> effected) {
                        if (!effected) return again(run, effected.error());
                        run->order->command.gid = effected->gid;
+                       run->seq = effected->seq;
                        if (effected->seq != 0) wiring_.changed(run->view, effected->head, false);
                        finish(run, std::nullopt);
                      }));
@@ -220,6 +221,7 @@ void Commands::finish(std::shared_ptr<Run> run, std::optional<Fault> why) {
     result.text = why->text;
   } else if (!of_folders(command.verb)) {
     result.gid = command.gid;
+    result.seq = run->seq;
   }
   auto encoded = e2e::encode(e2e::ToDevice(result));
   wiring_.journal.finished(run->key, std::move(encoded), if_alive([this, run, result](Result<void> written) {

@@ -160,6 +160,7 @@ void DeviceSession::greet() {
     else
       of->start(info.start, head.head);
   }
+  wiring_.commands.greet(user_, device_id_);
   pumping_ = false;
   pump();
   // What was committed between reading the head and now was told to nobody: ask once.

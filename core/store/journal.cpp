@@ -48,6 +48,7 @@ class StoredJournal final : public Journal {
     return found == rows_.end() ? nullptr : &found->second;
   }
   std::vector<CommandKey> pending() const override;
+  std::vector<CommandRow> done(const std::string& user, View device) const override;
   std::size_t count(const std::string& user, View device) const override;
 
   void begin(CommandRow) override;
@@ -124,6 +125,16 @@ std::vector<CommandKey> StoredJournal::pending() const {
   std::vector<CommandKey> keys;
   for (const auto* row : rows) keys.push_back(row->key);
   return keys;
+}
+
+std::vector<CommandRow> StoredJournal::done(const std::string& user, View device) const {
+  std::vector<CommandRow> found;
+  for (auto at = rows_.lower_bound({user, Bytes(device), {}}); at != rows_.end(); ++at) {
+    if (at->first.user != user || at->first.device != device) break;
+    if (at->second.state == CommandState::done) found.push_back(at->second);
+  }
+  std::ranges::sort(found, {}, &CommandRow::turn);
+  return found;
 }
 
 std::size_t StoredJournal::count(const std::string& user, View device) const {

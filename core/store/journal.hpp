@@ -46,6 +46,7 @@ class Journal {
   virtual const CommandRow* find(const CommandKey&) const = 0;  ///< valid until the next call that changes it
   /// Received or started, in the order of their turns.
   virtual std::vector<CommandKey> pending() const = 0;
+  virtual std::vector<CommandRow> done(const std::string& user, View device) const = 0;  ///< told, not stored there yet
   virtual std::size_t count(const std::string& user, View device) const = 0;  ///< of that device, in any state
 
   // Each is durable when `done` runs, and `find` shows it from then on; begin() shows at once.

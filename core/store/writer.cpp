@@ -57,20 +57,19 @@ Writer::~Writer() {
 }
 
 void Writer::add(Job job) {
-  bool full = false;
+  Answers refused;
   bool start = false;
   {
     const std::scoped_lock lock(mutex_);
-    full = queue_.size() >= most_waiting;
-    if (!full) {
+    if (queue_.size() >= most_waiting) {
+      refused.emplace_back(std::move(job.done), std::unexpected(too_busy()));
+    } else {
       queue_.push_back(std::move(job));
       start = !std::exchange(draining_, true);
     }
   }
-  if (full) {
-    Answers answers;
-    answers.emplace_back(std::move(job.done), std::unexpected(too_busy()));
-    answer(std::move(answers), false);
+  if (!refused.empty()) {
+    answer(std::move(refused), false);
   } else if (start && !writing_->submit([this] { drain(); })) {
     const std::scoped_lock lock(mutex_);
     draining_ = false;  // the next one tries again

@@ -233,6 +233,12 @@ class Journal final : public store::Journal {
     return found == rows.end() ? nullptr : &found->second;
   }
   std::vector<store::CommandKey> pending() const override { return {}; }
+  std::vector<store::CommandRow> done(const std::string&, tidegate::View) const override {
+    std::vector<store::CommandRow> found;
+    for (const auto& [key, row] : rows)
+      if (row.state == store::CommandState::done) found.push_back(row);
+    return found;
+  }
   std::size_t count(const std::string&, tidegate::View) const override { return rows.size(); }
   void begin(store::CommandRow row) override { rows[row.key] = std::move(row); }
   void append(const store::CommandKey& key, std::uint64_t, Bytes octets, Done<void> done) override {

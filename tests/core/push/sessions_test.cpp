@@ -264,7 +264,7 @@ e2e::Command a_create(std::size_t size) {
 TEST_F(SessionsTest, CommandIsAcknowledgedThenDoneThenForgotten) {
   auto peer = connect(7);
   hear(*peer);
-  log.add(1, inbox, 10, 5);
+  content(1, inbox, 10, "hello");
   e2e::Command command{.view = 1, .id = Bytes(16, 'c'), .verb = e2e::Verb::set_flags, .gid = gid(1)};
   command.flags_add = Flag::seen;
   sessions->frame(peer->say(command));
@@ -277,6 +277,10 @@ TEST_F(SessionsTest, CommandIsAcknowledgedThenDoneThenForgotten) {
   results = only<e2e::CommandResult>(hear(*peer));
   ASSERT_EQ(results.size(), 1U) << "the result is told again";
   EXPECT_EQ(accounts.acts, 1) << "and not carried out again";
+  sessions->lost();
+  sessions->users({.whole = true, .users = {{.user = "alice@example.com"}}});
+  peer = connect(8);
+  EXPECT_EQ(only<e2e::CommandResult>(hear(*peer)).size(), 1U) << "a device may have nothing left to ask with";
   sessions->frame(peer->say(e2e::CommandStored{.id = command.id}));
   settle();
   EXPECT_TRUE(journal.rows.empty());

@@ -94,7 +94,7 @@ Scan::Listing Scan::list(const FolderRow& folder, const std::string& path) {
     auto listed = files_.list(directory);
     if (!listed && listed.error().kind == FaultKind::not_found) continue;  // all of it is missing, then
     for (const auto& file : need(std::move(listed))) {
-      if (file.directory || file.size == 0 || file.name.starts_with('.')) continue;
+      if (file.directory || file.name.starts_with('.')) continue;
       out.emplace(part + file.name, FoundFile{folder.view, folder.info.gid, directory + file.name, part + file.name,
                                               file.inode, file.size, file.mtime_ns});
     }
@@ -128,6 +128,7 @@ void Scan::compare(const FolderRow& folder, Listing& listing) {
     if (!matched) missing_.push_back({{folder.view, row.gid}, std::move(row), &folder});
   }
   for (auto& [name, file] : listing) {
+    if (file.size == 0) continue;  // about to be written, or nothing at all
     by_size_.emplace(file.size, unknown_.size());
     unknown_.push_back({std::move(file)});
   }
@@ -137,6 +138,10 @@ void Scan::compare(const FolderRow& folder, Listing& listing) {
 bool Scan::found(const FolderRow& folder, const PlaceRow& row, const FoundFile& file) {
   const Key key{folder.view, row.gid};
   const bool touched = file.inode != row.inode || file.mtime_ns != row.mtime_ns;
+  if (file.size == 0 && row.size != 0) {  // nobody empties a mail to remove it: damage here must not reach the store
+    unsettle(folder.view, folder.info.gid);
+    return true;
+  }
   if (file.size != row.size) return false;
   if (touched) {
     const auto whole = index_.item(folder.view, row.gid);

@@ -255,6 +255,17 @@ TEST(Upward, ARemovalNeedsTwoLooksOrASeenDeletion) {
   EXPECT_NE(disk.log.entries.at(1).seq_gone, 0U);
 }
 
+TEST(Upward, AnEmptyMailIsThereAndAnEmptiedOneIsNotRemoved) {
+  Upward disk(31);
+  disk.log.add(7, "");
+  disk.catch_up(disk.log);
+  EXPECT_EQ(disk.settle(), 0U) << "a mail without an octet is a mail";
+  const auto one = disk.path(1);
+  ASSERT_TRUE(disk.host.files().remove(one));
+  ASSERT_TRUE(disk.host.files().create(one, ""));
+  EXPECT_EQ(disk.settle(), 0U) << "damage here must not reach the store";
+}
+
 TEST(Upward, AFileThatComesBackInTimeWasNeverRemoved) {
   Upward disk(11);
   const auto one = disk.path(1);

@@ -37,7 +37,7 @@ void report(benchmark::State& state, std::size_t octets) {
 void seal_mb_s_16k(benchmark::State& state) {
   e2e::Sealer sealer(cipher());
   const Bytes content = noise(message_size);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Bytes message = content;
     sealer.push(std::move(message));
     benchmark::DoNotOptimize(sealer.next());
@@ -57,7 +57,7 @@ void open_mb_s_16k(benchmark::State& state) {
   }
   std::optional<e2e::Opener> opener;
   std::size_t at = round;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (at == round) {
       opener.emplace(cipher(), e2e::max_message);
       at = 0;
@@ -87,7 +87,7 @@ void reference_evp_seal_mb_s_16k(benchmark::State& state) {
   Bytes out(message_size, '\0');
   int size = 0;
   EVP_EncryptInit_ex2(raw.ctx, raw.algorithm, raw.key, nullptr, nullptr);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     ++raw.iv[11];
     EVP_EncryptInit_ex2(raw.ctx, nullptr, nullptr, raw.iv, nullptr);
     EVP_EncryptUpdate(raw.ctx, reinterpret_cast<unsigned char*>(out.data()), &size,
@@ -111,7 +111,7 @@ void reference_evp_open_mb_s_16k(benchmark::State& state) {
   EVP_EncryptFinal_ex(raw.ctx, raw.tag, &size);
   EVP_CIPHER_CTX_ctrl(raw.ctx, EVP_CTRL_AEAD_GET_TAG, 16, raw.tag);
   EVP_DecryptInit_ex2(raw.ctx, raw.algorithm, raw.key, nullptr, nullptr);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     EVP_DecryptInit_ex2(raw.ctx, nullptr, nullptr, raw.iv, nullptr);
     EVP_DecryptUpdate(raw.ctx, reinterpret_cast<unsigned char*>(out.data()), &size,
                       reinterpret_cast<const unsigned char*>(sealed.data()), static_cast<int>(sealed.size()));
@@ -137,14 +137,14 @@ e2e::ToDevice item_of_1k() {
 
 void item_1k_encode(benchmark::State& state) {
   const e2e::ToDevice item = item_of_1k();
-  for (auto _ : state) benchmark::DoNotOptimize(e2e::encode(item));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(e2e::encode(item));
   report(state, 1024);
 }
 BENCHMARK(item_1k_encode);
 
 void item_1k_decode(benchmark::State& state) {
   const Bytes octets = e2e::encode(item_of_1k());
-  for (auto _ : state) benchmark::DoNotOptimize(e2e::decode_to_device(octets_of(octets)));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(e2e::decode_to_device(octets_of(octets)));
   report(state, 1024);
 }
 BENCHMARK(item_1k_decode);
@@ -153,7 +153,7 @@ void frame_16k_encode(benchmark::State& state) {
   const wire::Frame frame{
       .target = wire::Target::device, .id = 70'000, .generation = 3, .type = 4, .number = 9000, .body = noise(16384)};
   Bytes out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     wire::encode_to(out, frame);
     benchmark::DoNotOptimize(out.data());
@@ -167,7 +167,7 @@ void item_1k_to_frame(benchmark::State& state) {
   e2e::Sealer sealer(cipher());
   const e2e::ToDevice item = item_of_1k();
   Bytes out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     sealer.push(e2e::encode(item));
     if (sealer.queued() >= 16'000) {
       out.clear();

@@ -67,6 +67,9 @@ class Device final : public device::ConnectionEvents {
 class Load final : link::LinkEvents {
  public:
   Load(sim::RealWorld& world, link::Settings settings, sim::Endpoint relay);
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+  virtual ~Load() = default;
   bool open(const std::string& licence, const std::string& secret);
   bool run(std::size_t devices);
   std::size_t alive() const {

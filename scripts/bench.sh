@@ -32,8 +32,8 @@ targets=$(python3 bench/bench.py "$name" --targets)
 # shellcheck disable=SC2086 # both are lists of words
 need_packages build bench $groups
 echo "Building (release; the first time takes some minutes) …"
+mkdir -p build
 # shellcheck disable=SC2086
-{ cmake --preset release -DBUILD_TESTING=OFF -DTIDEGATE_BENCH=ON && ninja -C build/release $targets; } >build.log 2>&1 ||
-  { tail -n 30 build.log; exit 1; }
-rm -f build.log
+{ cmake --preset release -DBUILD_TESTING=OFF -DTIDEGATE_BENCH=ON && ninja -C build/release $targets; } >build/bench.log 2>&1 ||
+  { tail -n 30 build/bench.log; exit 1; }
 exec python3 bench/bench.py "${words[@]}" "${json[@]}"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing, builds and checks everything. Usage: scripts/test.sh [STAGE…]; stages: lint tsan asan (default: all).
+# Installs what is missing, builds and checks everything. Usage: scripts/test.sh [STAGE…]
+# Stages: packages format tidy tsan asan (default: all, in this order).
 # The last line is the test runner's own summary.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

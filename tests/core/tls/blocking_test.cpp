@@ -4,6 +4,7 @@
 #include <array>
 #include <future>
 #include <list>
+#include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -35,10 +36,14 @@ class Echo {
       });
       ready.set_value((*listening)->port());
       world->run();
+      const std::scoped_lock until_stop_returned(stopping_);
     });
     port_ = port.get();
   }
-  ~Echo() { world_->stop(); }
+  ~Echo() {
+    const std::scoped_lock lock(stopping_);
+    world_->stop();
+  }
   Echo(const Echo&) = delete;
   Echo& operator=(const Echo&) = delete;
   std::uint16_t port() const { return port_; }
@@ -57,6 +62,7 @@ class Echo {
     void writable() override { talker.writable(); }
     Talker talker;
   };
+  std::mutex stopping_;  ///< the world lives until stop() has returned
   std::jthread thread_;
   sim::RealWorld* world_ = nullptr;
   std::uint16_t port_ = 0;

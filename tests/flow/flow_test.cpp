@@ -146,12 +146,11 @@ class Flow {
     ASSERT_TRUE(started) << started.error().text;
   }
   void start_gateway() {
-    auto ini = config::parse_ini(
-        "flow.ini",
-        "[gateway]\nrelay = https://relay\nstate = /gateway\npairing = admin\nname = flow\n"
-        "[link]\nca_file = /ca.pem\n"
-        "[backend:store]\nplugin = scripted\nsweep = 1m\n"
-        "[site:all]\nusers = *\nmail = store\n");
+    auto ini = config::parse_ini("flow.ini",
+                                 "[gateway]\nrelay = https://relay\nstate = /gateway\npairing = admin\nname = flow\n"
+                                 "[link]\nca_file = /ca.pem\n"
+                                 "[backend:store]\nplugin = scripted\nsweep = 1m\n"
+                                 "[site:all]\nusers = *\nmail = store\n");
     ASSERT_TRUE(ini) << ini.error().text;
     auto config = gateway::read_config(*ini);
     ASSERT_TRUE(config) << config.error().text;

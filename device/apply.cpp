@@ -107,7 +107,10 @@ void Shelf::take(e2e::Item& item) {
   if (row && item.seq <= row->seq) return;  // we have that or newer
   // Removed here, and the store does not know it yet. Another revision: the edit wins over the removal.
   const auto pending = journal_->pending(item.view, item.gid);
-  if (!row && pending.removed() && *pending.removed() == item.content_rev) return;
+  if (!row && pending.removed() && *pending.removed() == item.content_rev) {
+    group_->ignored.emplace_back(Key{item.view, item.gid}, item.seq);  // it may be back since: the result tells
+    return;
+  }
   auto content = need(e2e::unpack(item.first));
   item.first = {};
   if (content.size() > item.size) broken("content longer than its size");
@@ -234,10 +237,13 @@ void Shelf::sync_put(Put& put) {
   if (synced) return;
   if (synced.error().kind != FaultKind::not_found) throw Trouble(synced.error());
   // A mail program was faster and has taken it from new/ to cur/ (or away, which a scan finds later).
-  if (const auto path = locate(put.row)) {
+  auto& row = put.row;
+  const auto place = std::make_pair(row.folder, row.name);
+  if (const auto path = locate(row)) {
     need(files_.sync(*path));
     group_->directories.insert(directory_of(*path));
   }
+  if (row.folder != place.first) std::tie(row.folder, row.name) = place;  // the next look finds that move out
 }
 
 void Shelf::take(const e2e::Meta& meta) {
@@ -247,8 +253,15 @@ void Shelf::take(const e2e::Meta& meta) {
     item.folders = meta.folders, item.flags = meta.flags, item.keywords = meta.keywords;
   }
   auto row = index_->item(meta.view, meta.gid);
-  if (!row || meta.seq <= row->seq) return;
   const auto pending = journal_->pending(meta.view, meta.gid);
+  if (!row) {
+    if (pending.removed())
+      group_->ignored.emplace_back(Key{meta.view, meta.gid}, meta.seq);
+    else if (!transfers_.contains({meta.view, meta.gid}) && !compares_.contains(meta.view))
+      group_->wanted.insert(meta.view);  // the gateway takes it for ours, and it is not here
+    return;
+  }
+  if (meta.seq <= row->seq) return;
   restate(*row, meta.folders, meta.flags, pending, pending);
   row->keywords = meta.keywords;
   row->seq = meta.seq;
@@ -317,6 +330,8 @@ void Shelf::flush() {
     for (const auto& path : group.leaves) index_->leave(path);
     for (const auto& [view, position] : group.positions) index_->put_position(position);
     for (const auto view : group.compared) index_->want_compare(view, false);
+    for (const auto& [key, seq] : group.ignored) journal_->ignored(key.first, key.second, seq);
+    for (const auto view : group.wanted) want_compare(view);
     change.commit();
     left_.clear();
   }

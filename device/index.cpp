@@ -9,7 +9,7 @@
 namespace tidegate::device {
 namespace {
 
-constexpr int schema_version = 2;
+constexpr int schema_version = 3;
 constexpr const char* schema_1 = R"(
 CREATE TABLE IF NOT EXISTS notes(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views(
@@ -49,7 +49,11 @@ CREATE TABLE holds(
 CREATE TABLE held(
   view INTEGER NOT NULL, gid BLOB NOT NULL, hold INTEGER NOT NULL, PRIMARY KEY(view, gid)) WITHOUT ROWID;
 CREATE TABLE comparing(view INTEGER PRIMARY KEY);
-PRAGMA user_version = 2;
+)";
+// What came for an item while its removal was under way.
+constexpr const char* schema_3 = R"(
+ALTER TABLE commands ADD COLUMN ignored INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 3;
 )";
 
 View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
@@ -131,7 +135,8 @@ Index::Index(const std::string& path, const char* vfs, bool read_only)
   if (read_only || version == schema_version) return;
   Transaction change(database_);
   if (version < 1) database_.execute(schema_1);
-  database_.execute(schema_2);
+  if (version < 2) database_.execute(schema_2);
+  database_.execute(schema_3);
   change.commit();
   version_ = schema_version;
 }

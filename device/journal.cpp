@@ -10,7 +10,7 @@ namespace {
 
 View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
 
-constexpr const char* columns = "SELECT number, state, body, path, skip, sha256, at_unix, text FROM commands ";
+constexpr const char* columns = "SELECT number, state, body, path, skip, sha256, at_unix, text, ignored FROM commands ";
 
 e2e::Command command_from(View body) {
   auto message = e2e::decode_to_gateway(std::as_bytes(std::span(body)));
@@ -34,6 +34,7 @@ CommandRow read(const Query& query) {
   row.sha256 = query.bytes(5);
   row.at_unix = query.integer(6);
   row.text = query.bytes(7);
+  row.ignored = query.number(8);
   return row;
 }
 
@@ -171,6 +172,15 @@ void Journal::fail(std::uint64_t number, CommandRow::State state, std::string_vi
 
 void Journal::erase(std::uint64_t number) {
   database_.query("DELETE FROM commands WHERE number = ?").bind(number).run();
+}
+
+void Journal::ignored(std::uint64_t view, const Gid& gid, std::uint64_t seq) {
+  for (const auto& row : of(view, gid))
+    if (row.command.verb == e2e::Verb::remove)
+      database_.query("UPDATE commands SET ignored = max(ignored, ?) WHERE number = ?")
+          .bind(seq)
+          .bind(row.number)
+          .run();
 }
 
 void Journal::again(CommandRow row, View id) {

@@ -31,7 +31,8 @@ struct CommandRow {
   std::uint64_t skip = 0;  ///< octets of that file before the content
   Bytes sha256;            ///< of the content
   std::int64_t at_unix = 0;
-  std::string text;  ///< failed, unknown: a sentence
+  std::uint64_t ignored = 0;  ///< remove: number of the last news of its item that were not taken for its sake
+  std::string text;           ///< failed, unknown: a sentence
 
   bool live() const { return state == State::waiting || state == State::sent; }
   bool has_content() const { return command.verb == e2e::Verb::create || command.verb == e2e::Verb::send; }
@@ -63,6 +64,7 @@ class Journal {
   void fail(std::uint64_t number, CommandRow::State, std::string_view text);
   void again(CommandRow, View id);  ///< as a new command, behind all others
   void erase(std::uint64_t number);
+  void ignored(std::uint64_t view, const Gid&, std::uint64_t seq);  ///< noted with the item's live removals
   /// An item got another gid: its commands that were never sent name it by that.
   void rename_item(std::uint64_t view, const Gid& from, const Gid& to);
 

@@ -85,12 +85,13 @@ void Shelf::settle_move(Ended& ended, const e2e::CommandResult& result) {
   group_->rows.push_back(std::move(*row));
 }
 
-/// Its file is gone from here. If the store kept the item (it was changed meanwhile, or may not be removed), the whole
-/// of it is taken from there again.
+/// Its file is gone from here. If the store kept the item (it was changed meanwhile, or may not be removed) or has it
+/// again (another device moved it, and the store knows it by the same name), the whole of it is taken from there.
 void Shelf::settle_remove(Ended& ended, const e2e::CommandResult& result) {
   const auto& said = ended.command.command;
   ended.forget = result.fault == 0 || kind_of(result.fault) == FaultKind::not_found;
-  ended.compare = !ended.forget && !index_->item(said.view, said.gid);
+  const bool back = ended.command.ignored > result.seq;
+  ended.compare = (!ended.forget || back) && !index_->item(said.view, said.gid);
 }
 
 void Shelf::settle_create(Ended& ended, const e2e::CommandResult& result) {
@@ -98,6 +99,7 @@ void Shelf::settle_create(Ended& ended, const e2e::CommandResult& result) {
   ended.forget = result.fault == 0;
   auto row = index_->item(said.view, said.gid);
   if (result.fault != 0 || !row) return;
+  const auto place = row->folder;
   if (row->origin == Origin::local) row->origin = Origin::confirmed;
   if (result.gid != no_gid && result.gid != said.gid) {
     if (index_->item(said.view, result.gid)) {  // it came as an item before this result, and adopted another file
@@ -115,6 +117,7 @@ void Shelf::settle_create(Ended& ended, const e2e::CommandResult& result) {
     } else if (need(files_.info(path_of(*row)))) {
       rename_item(*row, result.gid);
     }
+    row->folder = place;  // moved meanwhile: the next look finds that out
   }
   group_->rows.push_back(std::move(*row));
 }
@@ -138,11 +141,13 @@ void Shelf::end_command(const Ended& ended) {
     journal_->fail(command.number, ended.kept_as, text);
     applied_.notes.push_back("Not done: " + in_words(command, folder_name()) + ". " + text);
   }
-  if (ended.compare) {
-    index_->want_compare(command.command.view, true);
-    if (!compares_.contains(command.command.view) && asked_.insert(command.command.view).second)
-      applied_.answers.emplace_back(e2e::CompareAsk{command.command.view});
-  }
+  if (ended.compare) want_compare(command.command.view);
+}
+
+/// Within a transaction: the wish survives until a compare is complete.
+void Shelf::want_compare(std::uint64_t view) {
+  index_->want_compare(view, true);
+  if (!compares_.contains(view) && asked_.insert(view).second) applied_.answers.emplace_back(e2e::CompareAsk{view});
 }
 
 /// The store has an item of this device's under another gid.

@@ -140,6 +140,7 @@ class Shelf {
   void settle_create(Ended&, const e2e::CommandResult&);
   void settle_send(Ended&, const e2e::CommandResult&);
   void end_command(const Ended&);
+  void want_compare(std::uint64_t view);
   void rename_commands(std::uint64_t view, const Gid& from, const Gid& to);
   // where.cpp: finding files whose names a user may have changed
   std::string path_of(const ItemRow&) const;

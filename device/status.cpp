@@ -73,7 +73,7 @@ Result<Status> read_status(sim::World& world, const std::string& state, bool run
       }
       status.views.push_back(std::move(out));
     }
-    if (index.version() >= 2) {  // an older one is brought up by the next run
+    if (index.version() >= 3) {  // an older one is brought up by the next run
       Journal journal(index.database());
       status.waiting = journal.live();
       status.failed = journal.count(CommandRow::State::failed) + journal.count(CommandRow::State::unknown);

@@ -99,6 +99,7 @@ class Commands {
   void look_up(std::shared_ptr<Run>);
   void folders(const std::shared_ptr<Run>&, std::vector<store::FolderRow>);
   void item(const std::shared_ptr<Run>&, std::vector<store::FolderRow>);
+  bool elsewhere(const std::shared_ptr<Run>&, const store::ItemRow&);
   void created_here(const std::shared_ptr<Run>&);
   void ready(std::shared_ptr<Run>);
   void act(std::shared_ptr<Run>);

@@ -113,6 +113,7 @@ void Commands::item(const std::shared_ptr<Run>& run, std::vector<store::FolderRo
     if (!items) return again(run, items.error());
     if (items->empty() || items->front().seq_gone != 0) return created_here(run);
     const auto& row = items->front();
+    if (elsewhere(run, row)) return;
     run->order->item = row.id;
     run->order->backend = row.backend;
     for (const auto& folder : rows)
@@ -120,6 +121,27 @@ void Commands::item(const std::shared_ptr<Run>& run, std::vector<store::FolderRo
     ready(run);
   };
   wiring_.log.items(run->view, {run->order->command.gid}, if_alive(std::move(found)));
+}
+
+/// Another device of the user's was quicker and moved it. True: the command has ended with that.
+bool Commands::elsewhere(const std::shared_ptr<Run>& run, const store::ItemRow& row) {
+  const auto& command = run->order->command;
+  const auto in = [&](const e2e::Gid& folder) { return std::ranges::find(row.folders, folder) != row.folders.end(); };
+  if (command.folder == no_gid || in(command.folder)) return false;
+  if (command.verb == e2e::Verb::remove) {
+    // A removal must not take what somebody else has just put away.
+    finish(run,
+           Fault{FaultKind::conflict, "command", "It was moved to another folder meanwhile and stays there.", {}, {}});
+    return true;
+  }
+  if (command.verb != e2e::Verb::move) return false;
+  if (!in(command.to)) {
+    finish(run, gone("The item is no longer in that folder."));
+    return true;
+  }
+  run->seq = row.seq();
+  finish(run, std::nullopt);
+  return true;
 }
 
 /// No item has this gid: is it what a device chose for one that it created?
@@ -167,7 +189,8 @@ void Commands::acted(std::shared_ptr<Run> run, Result<void> done) {
   const auto& order = *run->order;
   switch (judge(order.command.verb, order.repeated, done.error().kind)) {
     case Verdict::done:
-      return effect(std::move(run));
+      // Not there: gone, or moved by somebody, under the same id perhaps. The next page tells which.
+      return finish(std::move(run), std::nullopt);
     case Verdict::failed:
       return finish(std::move(run), std::move(done.error()));
     case Verdict::again:

@@ -147,6 +147,7 @@ struct DiskFixture {
   std::unique_ptr<CuttingWorld> cutter;
   std::unique_ptr<Shelf> shelf;
   std::vector<Arrival> arrivals;
+  std::function<void(const Arrival&)> on_arrival;  ///< a mail program that is quicker than our transaction
   const Places places{"/state", "/mail", "/pim"};
 };
 

@@ -164,6 +164,52 @@ TEST(Commands, RemoveOfWhatIsGoneIsDone) {
   EXPECT_EQ(bed.insist(again).fault, 0U);
 }
 
+/// Another device of the user's moved item 1 to "old"; the store and the log know.
+e2e::Command after_a_move(CommandBed& bed, e2e::Verb verb) {
+  auto other = bed.command(e2e::Verb::move, "1");
+  other.folder = bed.folder_gid("in");
+  other.to = bed.folder_gid("old");
+  EXPECT_EQ(bed.insist(other).fault, 0U);
+  auto command = bed.command(verb, "100");
+  command.folder = bed.folder_gid("in");
+  return command;
+}
+
+TEST(Commands, RemovalLosesAgainstAMoveThatCameFirst) {
+  CommandBed bed;
+  EXPECT_EQ(bed.insist(after_a_move(bed, e2e::Verb::remove)).fault, code(FaultKind::conflict));
+  EXPECT_TRUE(bed.box.mails.contains("100"));
+  bed.gid_of("100");  // is still in the log
+}
+
+TEST(Commands, RemovalLosesAgainstAMoveThatTheLogDoesNotKnowYet) {
+  CommandBed bed;
+  auto command = bed.command(e2e::Verb::remove, "1");
+  command.folder = bed.folder_gid("in");
+  bed.box.mails.erase("1");
+  EXPECT_EQ(bed.insist(command).fault, 0U);
+  EXPECT_EQ(bed.gid_of("1"), command.gid) << "a page must tell whether it is gone";
+  // A store that calls it by the same id elsewhere: nothing of it is lost.
+  EXPECT_TRUE(bed.apply(bed.view_id, "old", {store::item("1", "old", 10)}, "b"));
+  EXPECT_TRUE(bed.apply(bed.view_id, "in", {Removed{"1", {}}}, "b"));
+  bed.wait(60s);
+  EXPECT_EQ(bed.gid_of("1"), command.gid);
+}
+
+TEST(Commands, AMoveToWhereItIsAlreadyIsDoneAndOneFromWhereItIsNotFails) {
+  CommandBed bed;
+  auto same = after_a_move(bed, e2e::Verb::move);
+  same.to = bed.folder_gid("old");
+  const auto result = bed.insist(same);
+  EXPECT_EQ(result.fault, 0U);
+  EXPECT_EQ(result.seq, bed.head(bed.view_id).head);
+  auto elsewhere = bed.command(e2e::Verb::move, "100");
+  elsewhere.folder = bed.folder_gid("in");
+  elsewhere.to = bed.folder_gid("out");
+  EXPECT_EQ(bed.insist(elsewhere).fault, code(FaultKind::not_found));
+  EXPECT_EQ(bed.count("move"), 1);
+}
+
 TEST(Commands, CreateKeepsTheGidThatTheDeviceChose) {
   CommandBed bed;
   const auto command = bed.creating("hello");

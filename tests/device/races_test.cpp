@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// A person, the store and another device are at the same item in the same moment: nothing stays as only one of them
+// has it.
+#include "tests/device/upward_fixture.hpp"
+
+namespace tidegate::device {
+namespace {
+
+std::string base(std::uint64_t number) { return mail_base(gid_of(number), mail(static_cast<int>(number)).size()); }
+
+TEST(Races, AMailMovedBeforeItsRowIsWrittenIsAMove) {
+  Upward disk(1, 2);
+  disk.on_arrival = [&](const Arrival& arrival) { disk.rename(arrival.path, "/mail/.Work/cur/" + base(3) + ":2,"); };
+  disk.log.add(3, mail(3));
+  disk.catch_up(disk.log);
+  disk.on_arrival = nullptr;
+  disk.converge();
+  EXPECT_EQ(disk.log.entries.at(3).folder, gid_of(1002));
+}
+
+TEST(Races, AMailTakenAwayBeforeItsRowIsWrittenIsRemoved) {
+  Upward disk(2, 2);
+  disk.on_arrival = [&](const Arrival& arrival) { ASSERT_TRUE(disk.host.files().remove(arrival.path)); };
+  disk.log.add(3, mail(3));
+  disk.catch_up(disk.log);
+  disk.on_arrival = nullptr;
+  disk.converge();
+  EXPECT_NE(disk.log.entries.at(3).seq_gone, 0U);
+}
+
+TEST(Races, AMailMovedBeforeTheResultOfItsCreationIsAMove) {
+  for (const bool another : {false, true}) {
+    Upward disk(3, 2);
+    disk.store.another_gid = another;
+    disk.write("/mail/cur/7.new:2,S", mail(7));
+    disk.settle();
+    for (const auto& found : disk.mails("cur"))
+      if (*disk.host.files().read(found) == mail(7)) disk.rename(found, "/mail/.Work" + found.substr(5));
+    ASSERT_TRUE(disk.send());
+    disk.converge();
+    EXPECT_EQ(disk.log.entries.at(5000).folder, gid_of(1002)) << another;
+  }
+}
+
+/// Another device moved it; the store calls it by the same name there, and tells of that before the removal's result.
+TEST(Races, AnItemThatCameBackWhileItsRemovalWasUnderWayIsTakenAgain) {
+  for (const bool content : {true, false}) {
+    Upward disk(4, 2);
+    ASSERT_TRUE(disk.host.files().remove(disk.path(1)));
+    disk.settle();
+    disk.store.mute = true;
+    ASSERT_TRUE(disk.send());
+    auto& back = disk.log.entries.at(1);
+    back.seq_gone = 0;
+    back.seq_meta = ++disk.log.head;
+    if (content)
+      disk.tell(disk.log.item(back));
+    else
+      disk.tell(e2e::Meta{1, 0, back.seq(), back.gid, {back.folder}, 0, {}});
+    disk.tell(disk.log.mark(disk.log.head));
+    EXPECT_FALSE(disk.asked_compare) << "most often the removal comes after that";
+    disk.host.kill([&] { disk.end(); });
+    disk.start();
+    disk.store.mute = false;
+    ASSERT_TRUE(disk.send());
+    EXPECT_EQ(disk.waiting(), 0U);
+    EXPECT_TRUE(disk.asked_compare);
+  }
+}
+
+TEST(Races, NewsBeforeTheRemovalAreNoReasonToCompare) {
+  Upward disk(5, 2);
+  ASSERT_TRUE(disk.host.files().remove(disk.path(1)));
+  disk.settle();
+  disk.log.flags(1, flagged);
+  disk.catch_up(disk.log);
+  disk.converge();
+  EXPECT_FALSE(disk.asked_compare);
+}
+
+TEST(Races, NewsOfAnItemThatIsNotHereAskForACompareOnce) {
+  Upward disk(6, 2);
+  disk.tell(e2e::Meta{1, 0, ++disk.log.head, gid_of(77), {gid_of(1001)}, seen, {}});
+  disk.tell(disk.log.mark(disk.log.head));
+  EXPECT_TRUE(disk.asked_compare);
+  disk.asked_compare = false;
+  disk.tell(e2e::Meta{1, 0, ++disk.log.head, gid_of(77), {gid_of(1001)}, 0, {}});
+  disk.tell(disk.log.mark(disk.log.head));
+  EXPECT_FALSE(disk.asked_compare);
+}
+
+}  // namespace
+}  // namespace tidegate::device

@@ -113,7 +113,6 @@ class Upward(unittest.TestCase):
                     [""] * len(before) + ["S"])
         self.settle()
 
-    @unittest.skipUnless(os.environ.get("TIDEGATE_SOAK"), "finds a defect that is open: docs/roadmap.md; TIDEGATE_SOAK=1 runs it")
     def test_kills_during_changes_both_ways(self):
         dice = random.Random(int(os.environ.get("TIDEGATE_SEED", "1")))
         for number in range(30):

@@ -1,35 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """What scripts/demo.sh shows. Usage: demo.py [--imap] [--once]"""
-import email
-import email.header
 import hashlib
 import os
 import signal
 import sys
-import threading
 import time
+import unicodedata
 
 import stage as st
 
 USER = "alice@example.com"
 
 
-def subject_of(octets):
-    try:
-        return str(email.header.make_header(email.header.decode_header(email.message_from_bytes(octets)["Subject"] or "")))
-    except (UnicodeError, LookupError, ValueError):
-        return "(a subject that cannot be decoded)"
+def columns(text):
+    """How many a terminal takes for it."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def fit(text, width):
+    """Cut or padded to that many columns."""
     text = "".join(c if c.isprintable() else "?" for c in text or "")
-    return text if len(text) <= width else text[: width - 1] + "…"
+    if columns(text) > width:
+        while columns(text) >= width:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - columns(text))
 
 
 class Demo:
     def __init__(self, imap):
         self.imap = imap
-        self.dropped = {}  # Message-ID or hash → (subject, instant)
         self.wrong = []
         self.stage = st.Stage()
 
@@ -52,7 +52,11 @@ class Demo:
         self.device = st.Device(stage, USER, "device")
         print("  " + "\n  ".join(self.device.pair(stage.code(USER), password).stdout.strip().splitlines()), flush=True)
         self.device.start()
-        self.device.until("current")
+        _, before = self.device.until("current")
+        # The gateway writes into the mailbox that a device was paired: from here on, what comes is what was dropped.
+        notice = next((heard for heard in before if heard["event"] == "item"), None) or self.device.until("item")[0]
+        self.head()
+        self.show(notice, None)
 
     def deliver(self, octets):
         at = time.time()
@@ -66,11 +70,13 @@ class Demo:
 
     def show(self, event, dropped):
         ms = f"{event['at_unix_ms'] - dropped * 1000:7.1f} ms" if dropped else "       –"
-        print(f"  {fit(event['folder'], 8):8}  {fit(event['subject'], 38):38}  {fit(event['from'], 26):26}  "
+        print(f"  {fit(event['folder'], 8)}  {fit(event['subject'], 38)}  {fit(event['from'], 26)}  "
               f"{event['size']:>8,}  {ms}", flush=True)
 
-    def run_samples(self):
+    def head(self):
         print(f"\n  {'folder':8}  {'subject':38}  {'from':26}  {'octets':>8}   since the drop")
+
+    def run_samples(self):
         for name, octets in st.samples():
             at = self.deliver(octets)
             event, _ = self.device.until("item")

@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/sim/thread_pool.hpp"
+
 namespace tidegate::sim {
 namespace {
 
@@ -192,6 +194,29 @@ TEST_F(Real, APoolsEndFinishesWhatRunsAndDropsWhatWaits) {
   go.set_value();
   ender.join();
   EXPECT_EQ(done, 1);
+}
+
+TEST_F(Real, APoolsThreadsEndWhenThereIsNothingToDoAndComeBack) {
+  ThreadPool pool("test", 4, 4, 1ms);
+  for (int round = 0; round < 20; ++round) {
+    std::latch all(4);
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(pool.submit([&] { all.arrive_and_wait(); }));
+    while (pool.threads() > 0) std::this_thread::yield();
+  }
+}
+
+TEST_F(Real, APoolTakesEverythingWhileItsThreadsComeAndGo) {
+  std::atomic<int> done = 0;
+  {
+    ThreadPool pool("test", 3, 1'000'000, 0ms);
+    for (int i = 0; i < 20'000; ++i) ASSERT_TRUE(pool.submit([&] { ++done; }));
+    while (done < 20'000) std::this_thread::yield();
+    for (int i = 0; i < 100; ++i) {
+      while (pool.threads() > 0) std::this_thread::yield();
+      ASSERT_TRUE(pool.submit([&] { ++done; }));
+    }
+  }
+  EXPECT_GE(done, 20'099) << "the last one may have been dropped";
 }
 
 struct PosixFiles : testing::Test {

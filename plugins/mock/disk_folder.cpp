@@ -31,49 +31,56 @@ DiskFolder::DiskFolder(std::string path, Kind kind, std::string epoch)
 
 // --- the index
 
-void DiskFolder::note(const Bytes& name, Entry& entry) {
-  if (entry.number) journal_.erase(entry.number);
-  if (const auto old = removed_.find(name); old != removed_.end()) {
+void DiskFolder::note(Items::value_type& item) {
+  if (item.second.number) journal_.erase(item.second.number);
+  if (const auto old = removed_.find(item.first); old != removed_.end()) {
     journal_.erase(old->second);
     removed_.erase(old);
   }
-  entry.number = ++last_;
-  journal_.emplace(entry.number, Noted{entry.number, name, false});
+  item.second.number = ++last_;
+  journal_.emplace(last_, Change{&item.first, false});
 }
 
 void DiskFolder::forget(const Bytes& name) {
   const auto at = items_.find(name);
   journal_.erase(at->second.number);
-  order_.erase({at->second.second(), name});
-  items_.erase(at);
+  order_.erase(&*at);
   ++last_;
-  journal_.emplace(last_, Noted{last_, name, true});
-  removed_[name] = last_;
+  const auto kept = removed_.insert_or_assign(name, last_).first;
+  journal_.emplace(last_, Change{&kept->first, true});
+  items_.erase(at);
   if (removed_.size() <= tombstones_max) return;
-  const auto oldest = std::ranges::find_if(journal_, [](const auto& noted) { return noted.second.gone; });
+  const auto oldest = std::ranges::find_if(journal_, [](const auto& change) { return change.second.gone; });
   floor_ = oldest->first;
-  removed_.erase(oldest->second.name);
+  const auto forgotten = removed_.find(*oldest->second.name);
   journal_.erase(oldest);
+  removed_.erase(forgotten);
 }
 
-DiskFolder::Entry* DiskFolder::find(View name) {
+DiskFolder::Items::value_type* DiskFolder::find(View name) {
   const auto at = items_.find(Bytes(name));
-  return at == items_.end() ? nullptr : &at->second;
+  return at == items_.end() ? nullptr : &*at;
+}
+
+std::string DiskFolder::file_of(const Items::value_type& item) const {
+  if (kind_ != Kind::mail) return item.first;
+  return (item.second.fresh ? "new/" : "cur/") + item.first + item.second.tail;
 }
 
 std::vector<Noted> DiskFolder::after(std::uint64_t number, std::size_t limit) const {
   std::vector<Noted> found;
   for (auto at = journal_.upper_bound(number); at != journal_.end() && found.size() < limit; ++at)
-    found.push_back(at->second);
+    found.push_back({at->first, *at->second.name, at->second.gone});
   return found;
 }
 
 std::vector<Noted> DiskFolder::older(const Place* below, std::size_t limit) const {
   std::vector<Noted> found;
-  auto at = below ? order_.lower_bound({below->received.time_since_epoch().count(), below->name}) : order_.end();
+  auto at = below ? order_.lower_bound(NewestLast::Wanted(below->received.time_since_epoch().count(), below->name))
+                  : order_.end();
   while (at != order_.begin() && found.size() < limit) {
     --at;
-    found.push_back({items_.at(at->second).number, at->second, false});
+    found.push_back({(*at)->second.number, (*at)->first, false});
   }
   return found;
 }
@@ -85,8 +92,9 @@ std::optional<Place> DiskFolder::place(View name) const {
 }
 
 std::optional<Upsert> DiskFolder::upsert(View name, std::uint32_t inline_up_to) {
-  auto* entry = find(name);
-  if (!entry) return {};
+  auto* found = find(name);
+  if (!found) return {};
+  const auto* entry = &found->second;
   Upsert item{};
   item.kind = entry->kind;
   item.size = entry->size;
@@ -94,8 +102,8 @@ std::optional<Upsert> DiskFolder::upsert(View name, std::uint32_t inline_up_to) 
   item.flags = entry->flags;
   const bool whole = entry->size <= inline_up_to;
   if (kind_ != Kind::mail) {
-    item.content_rev = entry->content_rev;
-    item.fingerprint = entry->fingerprint;
+    item.content_rev = entry->pim->content_rev;
+    item.fingerprint = entry->pim->fingerprint;
     if (!whole) return item;
   } else {
     item.content_rev = std::to_string(entry->rev);
@@ -105,8 +113,8 @@ std::optional<Upsert> DiskFolder::upsert(View name, std::uint32_t inline_up_to) 
   if (!content) return {};
   auto text = head(**content, whole ? std::max<std::uint64_t>(head_octets, inline_up_to) : head_octets);
   if (!text) return {};
-  entry = find(name);  // open() may have scanned again
-  if (!entry) return {};
+  found = find(name);  // open() may have scanned again
+  if (!found) return {};
   if (kind_ == Kind::mail) item.fingerprint = mail_fingerprint(*text, item.received, item.size);
   // What comes along must be what the revision names: only if nothing was written meanwhile.
   if (whole && text->size() == item.size && (kind_ == Kind::mail || hex(digest(*text)) == item.content_rev))
@@ -120,7 +128,7 @@ Result<std::unique_ptr<Content>> DiskFolder::open(View name) {
   for (int attempt = 0;; ++attempt) {
     const auto* entry = find(name);
     if (!entry) return no_item(name);
-    auto content = open_content(full(entry->file));
+    auto content = open_content(full(file_of(*entry)));
     if (content || content.error().kind != FaultKind::not_found) return content;
     // Renamed by somebody (flags) since the last scan.
     if (attempt == 2) return no_item(name);
@@ -150,9 +158,9 @@ Result<void> DiskFolder::replace(View name, View if_content_rev, Source& source)
   if (kind_ == Kind::mail) return fault(FaultKind::unsupported, {}, "the octets of a mail never change");
   const auto* entry = find(name);
   if (!entry) return no_item(name);
-  if (entry->content_rev != if_content_rev)
+  if (entry->second.pim->content_rev != if_content_rev)
     return fault(FaultKind::conflict, {}, "the item was changed meanwhile; read it again and merge");
-  const auto file = full(entry->file);
+  const auto file = full(file_of(*entry));
   auto temporary = write(Bytes(name), source, {});
   if (!temporary) return std::unexpected(temporary.error());
   if (::rename(temporary->c_str(), file.c_str()) != 0) return failed(file, "store an item", errno);
@@ -164,7 +172,7 @@ Result<void> DiskFolder::rename_to(const Bytes& name, const std::string& file) {
   for (int attempt = 0;; ++attempt) {
     const auto* entry = find(name);
     if (!entry) return no_item(name);
-    if (::rename(full(entry->file).c_str(), full(file).c_str()) == 0) break;
+    if (::rename(full(file_of(*entry)).c_str(), full(file).c_str()) == 0) break;
     if (errno != ENOENT || attempt == 2) return failed(full(file), "rename an item", errno);
     stamps_[0] = stamps_[1] = {};
     if (auto done = refresh(); !done) return done;
@@ -177,20 +185,20 @@ Result<void> DiskFolder::set_flags(View name, std::uint32_t add, std::uint32_t c
   if (kind_ != Kind::mail) return fault(FaultKind::unsupported, {}, "calendars and contacts have no flags");
   const auto* entry = find(name);
   if (!entry) return no_item(name);
-  const auto flags = (entry->flags | add) & ~clear;
-  if (flags == entry->flags) return {};
-  return rename_to(Bytes(name), "cur/" + Bytes(name) + suffix(flags, entry->other));
+  const auto flags = (entry->second.flags | add) & ~clear;
+  if (flags == entry->second.flags) return {};
+  return rename_to(Bytes(name), "cur/" + Bytes(name) + suffix(flags, parse_name(entry->second.tail).other));
 }
 
 Result<void> DiskFolder::remove(View name, View if_content_rev) {
   for (int attempt = 0;; ++attempt) {
     const auto* entry = find(name);
     if (!entry) return no_item(name);
-    const auto rev = kind_ == Kind::mail ? std::to_string(entry->rev) : entry->content_rev;
+    const auto rev = kind_ == Kind::mail ? std::to_string(entry->second.rev) : entry->second.pim->content_rev;
     if (!if_content_rev.empty() && rev != if_content_rev)
       return fault(FaultKind::conflict, {}, "the item was changed meanwhile; it was not removed");
-    if (::unlink(full(entry->file).c_str()) == 0) break;
-    if (errno != ENOENT || attempt == 2) return failed(full(entry->file), "remove an item", errno);
+    if (::unlink(full(file_of(*entry)).c_str()) == 0) break;
+    if (errno != ENOENT || attempt == 2) return failed(full(file_of(*entry)), "remove an item", errno);
     stamps_[0] = stamps_[1] = {};
     if (auto done = refresh(); !done) return done;
   }
@@ -205,8 +213,9 @@ Result<Bytes> DiskFolder::take(ItemFolder& other, View name) {
   const auto* entry = from->find(name);
   if (!entry) return find(name) ? Result<Bytes>(name) : no_item(name);
   if (find(name)) return fault(FaultKind::exists, {}, "the other folder has an item of that name already");
-  const auto file = kind_ == Kind::mail ? "cur/" + Bytes(name) + suffix(entry->flags, entry->other) : Bytes(name);
-  if (::rename(from->full(entry->file).c_str(), full(file).c_str()) != 0)
+  auto file = Bytes(name);
+  if (kind_ == Kind::mail) file = "cur/" + file + suffix(entry->second.flags, parse_name(entry->second.tail).other);
+  if (::rename(from->full(from->file_of(*entry)).c_str(), full(file).c_str()) != 0)
     return failed(full(file), "move an item", errno);
   for (auto* folder : {from, this}) {
     folder->stamps_[0] = folder->stamps_[1] = {};

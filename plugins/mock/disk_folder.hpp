@@ -4,6 +4,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -40,22 +41,37 @@ class DiskFolder final : public ItemFolder {
   static constexpr std::size_t tombstones_max = 20'000;
 
  private:
+  struct Pim {  ///< of its octets
+    Bytes content_rev;
+    Fingerprint fingerprint{};
+  };
+  /// Many thousand users have folders here: nothing is kept twice.
   struct Entry {
-    std::uint64_t number = 0, size = 0, inode = 0, scan = 0;
+    std::uint64_t number = 0, size = 0, inode = 0;
     std::int64_t mtime_ns = 0;
-    std::string file;   ///< below path_: "cur/base:2,S", or the file's name
-    std::string other;  ///< flag letters that mean nothing to us
-    std::uint32_t flags = 0;
+    std::string tail;          ///< mail: what follows the name, ":2,S"
+    std::unique_ptr<Pim> pim;  ///< not mail
+    std::uint32_t scan = 0, flags = 0;
     std::uint32_t rev = 1;  ///< mail: moves only if a file was seen half written
     Kind kind = Kind::mail;
-    Bytes content_rev;        ///< not mail: of its octets
-    Fingerprint fingerprint;  ///< not mail
+    bool fresh = false;    ///< mail: in new/, else in cur/
+    bool settled = false;  ///< its mtime is old enough to tell the next change from this one
     std::int64_t second() const {
       return std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds(mtime_ns)).count();
     }
-    bool settled = false;  ///< its mtime is old enough to tell the next change from this one
   };
   using Items = std::unordered_map<Bytes, Entry>;
+  struct NewestLast {  ///< by received, seconds; then by name
+    using is_transparent = void;
+    using Wanted = std::pair<std::int64_t, View>;
+    static Wanted of(const Items::value_type* item) { return {item->second.second(), item->first}; }
+    static const Wanted& of(const Wanted& wanted) { return wanted; }
+    bool operator()(const auto& a, const auto& b) const { return of(a) < of(b); }
+  };
+  struct Change {
+    const Bytes* name;  ///< in items_ or removed_
+    bool gone;
+  };
   struct Stamp {
     std::int64_t mtime_ns = -1, seen_ns = 0;
   };
@@ -68,9 +84,10 @@ class DiskFolder final : public ItemFolder {
   Result<void> meet_file(int directory, const char* file);
   bool unchanged();
   void drop_unseen();
-  void note(const Bytes& name, Entry&);
+  void note(Items::value_type&);
   void forget(const Bytes& name);
-  Entry* find(View name);
+  Items::value_type* find(View name);
+  std::string file_of(const Items::value_type&) const;  ///< below path_
   Result<void> rename_to(const Bytes& name, const std::string& file);
   Result<std::string> write(const std::string& name, Source&, std::optional<std::chrono::sys_seconds> received) const;
   std::string full(const std::string& below) const { return path_ + "/" + below; }
@@ -79,10 +96,11 @@ class DiskFolder final : public ItemFolder {
   Kind kind_;
   std::string epoch_;
   Items items_;
-  std::map<std::uint64_t, Noted> journal_;            // the latest change of each item and removal
+  std::map<std::uint64_t, Change> journal_;           // the latest change of each item and removal
   std::unordered_map<Bytes, std::uint64_t> removed_;  // name → its number in the journal
-  std::set<std::pair<std::int64_t, Bytes>> order_;    // by received, seconds
-  std::uint64_t last_ = 0, floor_ = 0, scan_ = 0;
+  std::set<const Items::value_type*, NewestLast> order_;
+  std::uint64_t last_ = 0, floor_ = 0;
+  std::uint32_t scan_ = 0;
   std::size_t unsettled_ = 0;
   Stamp stamps_[2];  // of new/ and cur/
 };

@@ -82,36 +82,35 @@ Result<void> DiskFolder::scan_mail() {
 Result<void> DiskFolder::meet_mail(int directory, const std::string& below, const char* file) {
   auto parsed = parse_name(file);
   if (parsed.base.empty()) return {};
-  const auto at = items_.find(parsed.base);
-  const bool known = at != items_.end();
-  if (known && at->second.scan == scan_)
+  auto* item = find(parsed.base);
+  const bool known = item != nullptr;
+  if (known && item->second.scan == scan_)
     return {};  // in new/ and in cur/: being moved, or copied; the first one counts
-  auto path = below + "/" + file;
-  if (!known || !at->second.settled) {
+  if (!known || !item->second.settled) {
     struct stat about{};
     if (::fstatat(directory, file, &about, 0) != 0 || !S_ISREG(about.st_mode)) return {};
-    Entry entry = known ? at->second : Entry{};
+    if (!known) item = &*items_.try_emplace(parsed.base).first;
+    auto& entry = item->second;
     const auto size = static_cast<std::uint64_t>(about.st_size);
     const bool same = known && entry.size == size && entry.inode == about.st_ino && entry.mtime_ns == mtime_ns(about);
-    if (known) order_.erase({entry.second(), parsed.base});
+    if (known) order_.erase(item);
     if (known && !same) ++entry.rev;
     entry.size = size;
     entry.inode = about.st_ino;
     entry.mtime_ns = mtime_ns(about);
     const auto age = disk_now_ns() - entry.mtime_ns;
     entry.settled = age > writing_ns || age < -writing_ns;  // stamps of the future don't wait for it
-    order_.emplace(entry.second(), parsed.base);
-    auto& kept = items_[parsed.base] = std::move(entry);
-    if (known && !same) note(parsed.base, kept);
+    order_.insert(item);
+    if (known && !same) note(*item);
   }
-  auto& entry = items_[parsed.base];
+  auto& entry = item->second;
   if (!entry.settled) ++unsettled_;
   entry.scan = scan_;
-  const bool moved = entry.flags != parsed.flags || entry.other != parsed.other;
-  entry.file = std::move(path);
+  const bool moved = entry.flags != parsed.flags || parse_name(entry.tail).other != parsed.other;
+  entry.fresh = below == boxes[0];
+  entry.tail = std::string_view(file).substr(parsed.base.size());
   entry.flags = parsed.flags;
-  entry.other = std::move(parsed.other);
-  if (!known || moved) note(parsed.base, entry);
+  if (!known || moved) note(*item);
   return {};
 }
 
@@ -131,39 +130,39 @@ Result<void> DiskFolder::meet_file(int directory, const char* file) {
   if (::fstatat(directory, file, &about, 0) != 0 || !S_ISREG(about.st_mode)) return {};
   const auto size = static_cast<std::uint64_t>(about.st_size);
   if (size > longest_file) return {};
-  const auto at = items_.find(name);
-  const bool known = at != items_.end();
-  if (known) at->second.scan = scan_;
-  if (known && at->second.settled && at->second.size == size && at->second.inode == about.st_ino &&
-      at->second.mtime_ns == mtime_ns(about))
+  auto* item = find(name);
+  const bool known = item != nullptr;
+  if (known) item->second.scan = scan_;
+  if (known && item->second.settled && item->second.size == size && item->second.inode == about.st_ino &&
+      item->second.mtime_ns == mtime_ns(about))
     return {};
   auto content = open_content(full(name));
   if (!content) return {};  // gone between listing and opening: the next walk tells
   auto text = head(**content, longest_file);
   if (!text) return std::unexpected(text.error());
 
-  Entry entry = known ? at->second : Entry{};
   auto rev = hex(digest(*text));
-  if (known) order_.erase({entry.second(), name});
-  const bool changed = !known || entry.content_rev != rev;
+  if (!known) item = &*items_.try_emplace(name).first;
+  if (known) order_.erase(item);
+  auto& entry = item->second;
+  if (!entry.pim) entry.pim = std::make_unique<Pim>();
+  const bool changed = !known || entry.pim->content_rev != rev;
   entry.scan = scan_;
-  entry.file = name;
   entry.size = text->size();
   entry.inode = about.st_ino;
   entry.mtime_ns = mtime_ns(about);
   entry.settled = disk_now_ns() - entry.mtime_ns > coarse_ns;
-  entry.content_rev = std::move(rev);
-  entry.fingerprint = pim_fingerprint(*text);
+  entry.pim->content_rev = std::move(rev);
+  entry.pim->fingerprint = pim_fingerprint(*text);
   entry.kind = kind_ == Kind::contact ? Kind::contact : calendar_kind(*text);
-  order_.emplace(entry.second(), name);
-  auto& kept = items_[name] = std::move(entry);
-  if (changed) note(name, kept);
+  order_.insert(item);
+  if (changed) note(*item);
   return {};
 }
 
 void DiskFolder::drop_unseen() {
   // Mail is given two walks (scan_mail), a directory of files one.
-  const std::uint64_t walks = kind_ == Kind::mail ? 2 : 1;
+  const std::uint32_t walks = kind_ == Kind::mail ? 2 : 1;
   std::vector<Bytes> gone;
   for (const auto& [name, entry] : items_)
     if (entry.scan + walks <= scan_) gone.push_back(name);

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include <boost/program_options.hpp>
+#include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -30,6 +31,8 @@ void harden() {
   ::prctl(PR_SET_DUMPABLE, 0);  // keys live in this memory: no core dumps, no ptrace by others
   rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  // One arena for each thread, as glibc has it, costs far more memory than waiting for a lock costs time here.
+  ::mallopt(M_ARENA_MAX, 2);
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;  // one descriptor an idling IMAP session

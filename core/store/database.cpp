@@ -138,6 +138,8 @@ void Database::rollback() {
   if (sqlite3_get_autocommit(raw_) == 0) sqlite3_exec(raw_, "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
+void Database::release_memory() { sqlite3_db_release_memory(raw_); }
+
 Result<void> Database::sync_wal() {
   // The connection must have seen the database once before it has a WAL at all.
   {

@@ -56,6 +56,7 @@ class Database {
   void rollback();
   /// Makes durable whatever any connection has committed: syncs the WAL by this connection's own handle.
   Result<void> sync_wal();
+  void release_memory();  ///< of pages that are not needed just now
 
  private:
   friend class Query;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <malloc.h>
+
 namespace tidegate::store {
 
 namespace {
@@ -10,6 +12,7 @@ namespace {
 constexpr std::size_t most_changes = 1000;     ///< a group
 constexpr std::size_t most_waiting = 100'000;  ///< jobs; beyond that they are refused
 constexpr std::chrono::milliseconds sync_within{20};
+constexpr std::chrono::seconds rest_after{30};
 constexpr int checkpoint_every = 4000;  ///< pages of 4 KiB
 /// A checkpoint beside a busy writer never reaches the WAL's end, and the WAL never begins anew; from here on the
 /// writer does the last stretch itself.
@@ -57,6 +60,8 @@ Writer::~Writer() {
 }
 
 void Writer::add(Job job) {
+  added_at_ = world_.reactor().now();
+  if (!rest_timer_) rest_later();
   Answers refused;
   bool start = false;
   {
@@ -189,6 +194,22 @@ void Writer::answer(Answers answers, bool dirty) {
   });
 }
 
+void Writer::rest_later() {
+  rest_timer_ = world_.reactor().at(added_at_ + rest_after, [this] {
+    rest_timer_.reset();
+    if (world_.reactor().now() - added_at_ < rest_after) return rest_later();
+    (void)writing_->submit([this] { rest(); });  // too busy: no rest
+  });
+}
+
+/// Nothing to write for a while. The cache that a busy hour filled goes back to the system: its pages are allocated one
+/// by one, so the allocator must be told, too.
+void Writer::rest() {
+  const std::scoped_lock lock(write_mutex_);
+  write_->release_memory();
+  ::malloc_trim(0);
+}
+
 void Writer::sync_soon() {
   if (sync_timer_) return;
   sync_timer_ = world_.reactor().after(sync_within, [this] {
@@ -254,6 +275,7 @@ void Writer::finish(std::move_only_function<void(Database&)> last) {
     ending_ = true;
   }
   sync_timer_.reset();
+  rest_timer_.reset();
   writing_.reset();
   syncing_.reset();
   moving_.reset();

@@ -57,6 +57,8 @@ class Writer {
   void sync_soon();
   void submit_sync();
   void sync();
+  void rest_later();
+  void rest();
   void consider_checkpoint();
   void checkpoint();
 
@@ -77,7 +79,8 @@ class Writer {
 
   int wal_pages_ = 0;
   int checkpointed_at_ = 0;
-  std::unique_ptr<Timer> sync_timer_;  // reactor thread
+  std::unique_ptr<Timer> sync_timer_, rest_timer_;  // reactor thread
+  sim::Instant added_at_{};                         // reactor thread
   std::unique_ptr<sim::Pool> writing_, syncing_, moving_;
 };
 

@@ -59,6 +59,8 @@ class Device final : public device::ConnectionEvents {
 
   Load& load_;
   std::unique_ptr<device::RelayConnection> connection_;
+  std::unique_ptr<Timer> again_;
+  int refused_ = 0;
   std::uint64_t number_ = 0;
   bool enrolled_ = false, idle_ = false, over_ = false;
 };
@@ -175,6 +177,11 @@ void Device::send(wire::FrameType type, Bytes body) {
 }
 
 void Device::lost(Fault why) {
+  // The relay paces newcomers; a device comes again.
+  if (!idle_ && ++refused_ < 20) {
+    again_ = load_.world().reactor().after(std::chrono::seconds(1), [this] { enrolled_ ? bound() : enrol(); });
+    return;
+  }
   over_ = true;
   load_.fail(user + ": " + why.text);
 }

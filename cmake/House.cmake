@@ -50,14 +50,18 @@ function(tidegate_room name)
   target_link_libraries(tidegate_${name} PUBLIC tidegate_house ${ARG_LINK})
 endfunction()
 
-# tidegate_program(NAME LINK …): an installed program from main.cpp beside this CMakeLists.txt.
+# tidegate_program(NAME LINK …): an installed program from main.cpp beside this CMakeLists.txt. DAEMON: it lives long, its
+# main.cpp includes core/sim/allocator.hpp.
 function(tidegate_program name)
-  cmake_parse_arguments(ARG "" "MAIN" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "DAEMON" "MAIN" "LINK" ${ARGN})
   if(NOT ARG_MAIN)
     set(ARG_MAIN main.cpp)
   endif()
   add_executable(${name} ${ARG_MAIN})
   target_link_libraries(${name} PRIVATE tidegate_house ${ARG_LINK})
+  if(ARG_DAEMON AND NOT TIDEGATE_SANITIZE)
+    target_link_libraries(${name} PRIVATE ${JEMALLOC_LIBRARY})
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()

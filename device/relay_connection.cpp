@@ -26,6 +26,7 @@ RelayConnection::RelayConnection(sim::World& world, const sim::Endpoint& endpoin
       events_(events),
       decoder_(websocket::Sender::server, message_limit),
       frames_(frame_limit) {
+  endpoint_.relay = true;
   auto& reactor = world_.reactor();
   last_heard_ = reactor.now();
   dialing_ =

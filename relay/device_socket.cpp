@@ -16,12 +16,14 @@ constexpr std::size_t urgent_waiting = 64 * 1024;
 constexpr std::size_t pongs_waiting = 4096;  ///< a peer that pings and does not read gets no more
 }  // namespace
 
+struct DeviceSocket::Reading {
+  http::websocket::Decoder decoder{http::websocket::Sender::client, message_limit};
+  wire::FrameReader frames{frame_limit};
+  bool idle() const { return decoder.idle() && frames.held() == 0; }
+};
+
 DeviceSocket::DeviceSocket(Hub& hub, std::unique_ptr<sim::Stream> stream)
-    : hub_(hub),
-      stream_(std::move(stream)),
-      decoder_(http::websocket::Sender::client, message_limit),
-      frames_(frame_limit),
-      heard_(hub.reactor.now()) {}
+    : hub_(hub), stream_(std::move(stream)), heard_(hub.reactor.now()) {}
 
 DeviceSocket::~DeviceSocket() { hub_.forget(*this); }
 
@@ -109,16 +111,22 @@ void DeviceSocket::readable() {
 /// False: it is over.
 bool DeviceSocket::feed(std::span<std::byte> octets) {
   if (state_ == State::open) {
-    if (const auto fine = decoder_.feed(octets, *this); !fine) refuse(decoder_.close_code(), fine.error().text);
+    if (!reading_) reading_ = std::make_unique<Reading>();
+    auto& decoder = reading_->decoder;
+    if (const auto fine = decoder.feed(octets, *this); !fine)
+      refuse(decoder.close_code(), fine.error().text);
+    else if (reading_->idle())
+      reading_.reset();
   }
   return state_ != State::over;
 }
 
 void DeviceSocket::data(Octets octets, bool) {
   if (state_ != State::open) return;
-  frames_.feed(octets);
+  auto& frames = reading_->frames;
+  frames.feed(octets);
   for (;;) {
-    auto frame = frames_.next();
+    auto frame = frames.next();
     if (!frame)
       return refuse(frame.error().kind == FaultKind::too_large ? Close::too_big : Close::protocol_error,
                     frame.error().text);

@@ -62,8 +62,8 @@ class DeviceSocket final : private sim::StreamEvents, private Flushable, private
   std::unique_ptr<sim::Stream> stream_;
   DeviceSocketEvents* events_ = nullptr;
   std::unique_ptr<Sender> sender_;
-  http::websocket::Decoder decoder_;
-  wire::FrameReader frames_;
+  struct Reading;
+  std::unique_ptr<Reading> reading_;  ///< only within a message: most devices are silent most of the time
   sim::Instant heard_;
   http::websocket::Close close_ = http::websocket::Close::normal;
   State state_ = State::open;

@@ -4,7 +4,6 @@
 #include <iostream>
 
 #include <boost/program_options.hpp>
-#include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -13,6 +12,7 @@
 #include "core/ctl/access.hpp"
 #include "core/gateway/control.hpp"
 #include "core/gateway/gateway.hpp"
+#include "core/sim/allocator.hpp"
 #include "core/tls/network.hpp"
 
 namespace {
@@ -31,8 +31,6 @@ void harden() {
   ::prctl(PR_SET_DUMPABLE, 0);  // keys live in this memory: no core dumps, no ptrace by others
   rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
-  // One arena for each thread, as glibc has it, costs far more memory than waiting for a lock costs time here.
-  ::mallopt(M_ARENA_MAX, 2);
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;  // one descriptor an idling IMAP session

@@ -72,6 +72,8 @@ class Decoder {
   Result<void> feed(std::span<std::byte>, FrameEvents&);
   Close close_code() const { return why_; }  ///< after a fault of feed()
   bool closed() const { return closed_; }    ///< a close frame has come
+  /// Between two messages: a new decoder would go on as well.
+  bool idle() const { return !in_frame_ && !in_message_ && head_had_ == 0 && !closed_; }
 
  private:
   std::unexpected<Fault> broken(Close, std::string_view text);

@@ -36,10 +36,12 @@ double Commands::dice() {
 }
 
 void Commands::resume(const std::string& user) {
-  auto& own = lane(user);
-  for (const auto& key : wiring_.journal.pending())
-    if (key.user == user && std::ranges::find(own.queue, key) == own.queue.end()) own.queue.push_back(key);
-  next(user);
+  for (const auto& key : wiring_.journal.pending()) {
+    if (key.user != user) continue;
+    auto& queue = lane(user).queue;
+    if (std::ranges::find(queue, key) == queue.end()) queue.push_back(key);
+  }
+  if (lanes_.contains(user)) next(user);  // most users have nothing waiting, and no lane
 }
 
 void Commands::take(const std::string& user, View device, e2e::Command command,

@@ -22,7 +22,8 @@ class Connection::Body final : public sim::StreamEvents,
   Body(sim::World& world, ConnectionEvents& events, std::string where)
       : world_(world), events_(&events), where_(std::move(where)) {}
 
-  void dial(const sim::Endpoint& endpoint, sim::Instant deadline) {
+  void dial(sim::Endpoint endpoint, sim::Instant deadline) {
+    endpoint.relay = true;
     dialing_ = world_.network().dial(endpoint, deadline, [this](Result<std::unique_ptr<sim::Stream>> stream) {
       const auto keep = shared_from_this();
       if (!events_) return;

@@ -62,6 +62,9 @@ struct Endpoint {
   std::string ca_file = {};    ///< PEM; empty: the system's store
   std::string pin = {};        ///< hex SHA-256 of the server's SubjectPublicKeyInfo that alone is accepted; empty: none
   std::string unix_path = {};  ///< non-empty: an AF_UNIX socket instead of host and port; tls is then ignored
+  /// The other end is a relay: offers only what a relay takes. A TLS server keeps what it was offered as long as the
+  /// connection lasts, 0.5 KiB of OpenSSL's defaults.
+  bool relay = false;
 };
 
 struct Listen {

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include <malloc.h>
-
 namespace tidegate::store {
 
 namespace {
@@ -202,12 +200,10 @@ void Writer::rest_later() {
   });
 }
 
-/// Nothing to write for a while. The cache that a busy hour filled goes back to the system: its pages are allocated one
-/// by one, so the allocator must be told, too.
+/// Nothing to write for a while: the cache that a busy hour filled goes back.
 void Writer::rest() {
   const std::scoped_lock lock(write_mutex_);
   write_->release_memory();
-  ::malloc_trim(0);
 }
 
 void Writer::sync_soon() {

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private squid on loopback that demands a login: no service, no privileges, everything in a directory of its own."""
+import glob
 import hashlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +25,8 @@ class Squid:
         self.allowed_port, self.host = allowed_port, host
         self.url = f"http://127.0.0.1:{self.port}"
         self.access = self.path("access.log")
+        # squid names its shared memory after its service, and leaves it behind when it is killed.
+        self.service = "tsq" + re.sub(r"\W|_", "", os.path.basename(self.folder)[4:]) + str(os.getpid())
         hashed = subprocess.run(["openssl", "passwd", "-apr1", "-stdin"], input=password, capture_output=True, text=True, check=True)
         self.write("basic", f"{user}:{hashed.stdout.strip()}\n")
         self.write("digest", f"{user}:{REALM}:{hashlib.md5(f'{user}:{REALM}:{password}'.encode()).hexdigest()}\n")
@@ -60,7 +64,7 @@ class Squid:
         self.write("squid.conf", self.configuration(schemes or ("digest", "basic")))
         who = {"user": self.uid.pw_uid, "group": self.uid.pw_gid, "extra_groups": []} if self.uid else {}
         with open(self.path("output"), "ab") as output:
-            self.child = subprocess.Popen(["/usr/sbin/squid", "-N", "-f", self.path("squid.conf")], cwd=self.folder,
+            self.child = subprocess.Popen(["/usr/sbin/squid", "-N", "-n", self.service, "-f", self.path("squid.conf")], cwd=self.folder,
                                           stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                                           env=st.environment(), **who)
 
@@ -96,4 +100,6 @@ class Squid:
 
     def close(self):
         self.kill()
+        for segment in glob.glob(f"/dev/shm/{self.service}-*"):
+            os.remove(segment)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -14,6 +14,7 @@ constexpr auto silence_limit = 8min;   // twice that
 constexpr auto session_limit = 24h;    // then a new handshake
 constexpr auto relay_tolerance = 30s;  // beyond what the relay promised
 constexpr std::size_t disk_queue = 64;
+constexpr std::chrono::milliseconds login_pause = 5min, login_pause_most = 60min;  // as the gateway's
 
 }  // namespace
 
@@ -105,8 +106,17 @@ void Device::Core::opened(Result<Loaded> loaded) {
                              : "This device is not paired: run `tidegate-device pair` first.",
                          {},
                          {}});
+  keep_way_out();
   start_watching();
   connect();
+}
+
+void Device::Core::keep_way_out() {
+  const auto way_out = merged(account_.way_out, settings_.way_out);
+  if (way_out == account_.way_out) return;
+  account_.way_out = way_out;
+  // Failing that, it holds for this run.
+  on_disk([account = account_](Shelf* shelf) { return store_account(*shelf, account); }, [](const Result<void>&) {});
 }
 
 void Device::Core::connect() {
@@ -114,6 +124,7 @@ void Device::Core::connect() {
   auto endpoint = parse_relay(account_.relay);
   if (!endpoint) return pairing_ ? pairing_over(std::unexpected(endpoint.error())) : stopped(endpoint.error());
   endpoint->ca_file = settings_.ca_file.empty() ? account_.ca_file : settings_.ca_file;
+  endpoint->route = route_of(account_.way_out, settings_.environment);
   disconnect();
   connection_ = std::make_unique<RelayConnection>(world_, *endpoint, *this);
 }
@@ -129,6 +140,7 @@ void Device::Core::disconnect() {
 }
 
 void Device::Core::connected() {
+  logins_refused_ = 0;
   Dialogue::Config config;
   const auto endpoint = parse_relay(account_.relay);
   config.identity = &*identity_;
@@ -181,6 +193,9 @@ void Device::Core::act(Action& action) {
 }
 
 void Device::Core::lost(Fault why) {
+  // Only a proxy refuses a login here. One that is tried often locks the account.
+  if (why.kind == FaultKind::auth)
+    why.retry_after = std::min(login_pause * (1 << std::min(logins_refused_++, 4U)), login_pause_most);
   // A certificate that does not fit may be mended by an administrator; but somebody must hear of it now.
   retry(std::move(why), false);
 }

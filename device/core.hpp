@@ -51,6 +51,7 @@ class Device::Core final : public ConnectionEvents {
   void act(Actions);
   void act(Action&);
   void retry(Fault, bool hopeless);
+  void keep_way_out();
   void stopped(Fault);
   void tick();
   void say_alive();
@@ -90,6 +91,7 @@ class Device::Core final : public ConnectionEvents {
 
   void tell(Event);
   void write_status();
+  std::string way_out_shown() const;
   std::int64_t unix_now() const;
 
   sim::World& world_;
@@ -107,6 +109,7 @@ class Device::Core final : public ConnectionEvents {
   std::optional<Dialogue> dialogue_;
   std::unique_ptr<Timer> retry_timer_, tick_timer_, disk_timer_;
   Backoff backoff_, disk_backoff_;
+  unsigned logins_refused_ = 0;  ///< by a proxy, one after the other
   bool running_ = false, stopping_ = false, applying_ = false, disk_bad_ = false, current_ = false, idle_told_ = false;
   bool said_wiped_ = false;
 

@@ -17,6 +17,7 @@
 #include "core/e2e/sync.hpp"
 #include "core/sim/world.hpp"
 #include "device/shelf.hpp"
+#include "device/way_out.hpp"
 
 namespace tidegate::device {
 
@@ -25,6 +26,8 @@ struct Settings {
   std::string maildir;  ///< empty: as chosen at pairing, else STATE/mail
   std::string vdir;     ///< empty: as chosen at pairing, else STATE/pim
   std::string ca_file;  ///< empty: as given at pairing
+  WayOut way_out;       ///< what is given of it is kept from now on
+  proxy::Environment environment = {};
   std::string name = "tidegate-device";
   std::uint64_t queue_limit = std::uint64_t{8} << 20;  ///< octets waiting for the disk before reading stops
   e2e::Settings wanted;                                ///< folders, days back …

@@ -134,6 +134,8 @@ Account account_of(Index& index) {
                                              : Standing::none;
   account.relay = index.note("relay");
   account.ca_file = index.note("ca_file");
+  account.way_out = {index.note("proxy"), index.note("proxy_user"), index.note("proxy_password_file"),
+                     index.note("no_proxy")};
   account.user = index.note("user");
   account.handle = index.note("handle");
   account.guid = index.note("guid");
@@ -158,6 +160,10 @@ Result<void> store_account(Shelf& shelf, const Account& account) {
                                                                    : "");
     index.note("relay", account.relay);
     index.note("ca_file", account.ca_file);
+    index.note("proxy", account.way_out.address);
+    index.note("proxy_user", account.way_out.user);
+    index.note("proxy_password_file", account.way_out.password_file);
+    index.note("no_proxy", account.way_out.no_proxy);
     index.note("user", account.user);
     index.note("handle", account.handle);
     index.note("guid", account.guid);

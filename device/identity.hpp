@@ -8,6 +8,7 @@
 #include "core/e2e/noise.hpp"
 #include "core/sim/world.hpp"
 #include "device/shelf.hpp"
+#include "device/way_out.hpp"
 
 namespace tidegate::device {
 
@@ -23,6 +24,7 @@ struct Account {
   Standing standing = Standing::none;
   std::string relay;  ///< as typed: https://host[:port]
   std::string ca_file;
+  WayOut way_out;
   std::string user;
   std::string handle;  ///< of the code it pairs or paired with
   Bytes guid;          ///< 16, the gateway's

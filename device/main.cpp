@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #include "core/config/secret.hpp"
-#include "core/tls/network.hpp"
+#include "core/proxy/network.hpp"
 #include "device/device.hpp"
 #include "device/display.hpp"
 #include "device/names.hpp"
@@ -33,7 +33,7 @@ namespace {
 constexpr int wrong_usage = 2;
 constexpr const char* usage =
     "tidegate-device pair [--relay URL --user ADDRESS] [CODE or tidegate: link]\n"
-    "tidegate-device run [--once-idle] [--events text|json]\n"
+    "tidegate-device run [--once-idle] [--events text|json] [--proxy URL ...]\n"
     "tidegate-device status [--json]\n"
     "tidegate-device send [-t] [-i] [--] [RECIPIENT ...] < message      (as sendmail)\n"
     "tidegate-device queue [--json] [--drop ID | --again ID]\n"
@@ -62,6 +62,11 @@ options::options_description described() {
       "maildir", word(), "where mail goes; chosen once (default STATE/mail)")(
       "vdir", word(), "where calendars and contacts go; chosen once (default STATE/pim)")(
       "ca", word(), "PEM file of the authority that signed the relay's certificate (default: the system's)")(
+      "proxy", word(),
+      "pair, run: HTTP proxy on the way to the relay, http://host:port; none; or environment (default: https_proxy "
+      "there); kept")("proxy-user", word(), "pair, run: user at the proxy; kept")(
+      "proxy-password-file", word(), "pair, run: file with that user's password; its path is kept")(
+      "no-proxy", word(), "pair, run: hosts that are reached without the proxy; kept")(
       "relay", word(), "pair: address of the relay, https://host[:port]")("user", word(),
                                                                           "pair: the account's address")(
       "password-file", word(), "pair: file with the account's password at the relay (default: asked for)")(
@@ -87,6 +92,9 @@ Settings settings_of(const Command& command) {
   settings.maildir = absolute(command.text("maildir"));
   settings.vdir = absolute(command.text("vdir"));
   settings.ca_file = absolute(command.text("ca"));
+  settings.way_out = {command.text("proxy"), command.text("proxy-user"), absolute(command.text("proxy-password-file")),
+                      command.text("no-proxy")};
+  settings.environment = proxy::environment();
   settings.name = command.text("name").empty() ? host_name() : command.text("name");
   return settings;
 }
@@ -112,9 +120,13 @@ int pair(const Command& command) {
     request.password = std::move(*asked);
   }
   auto settings = settings_of(command);
+  if (auto wrong = check(settings.way_out); !wrong.empty()) {
+    std::cerr << "tidegate-device: " << wrong << "\n";
+    return wrong_usage;
+  }
   auto lock = StateLock::take(settings.state);
   if (!lock) return fail(lock.error());
-  auto world = tls::real_world();
+  auto world = proxy::real_world();
   Silent nobody;
   std::optional<Result<Pairing>> result;
   {
@@ -167,9 +179,13 @@ int run(const Command& command) {
     return wrong_usage;
   }
   auto settings = settings_of(command);
+  if (auto wrong = check(settings.way_out); !wrong.empty()) {
+    std::cerr << "tidegate-device: " << wrong << "\n";
+    return wrong_usage;
+  }
   auto lock = StateLock::take(settings.state);
   if (!lock) return fail(lock.error());
-  auto world = tls::real_world();
+  auto world = proxy::real_world();
   Printer printer(format == "json", command.values.count("once-idle") != 0);
   Device device(*world, settings, printer);
   bool ending = false;
@@ -186,8 +202,8 @@ int run(const Command& command) {
 
 int status(const Command& command) {
   const auto state = settings_of(command).state;
-  auto world = tls::real_world();
-  auto read = read_status(*world, state, StateLock::held(state));
+  auto world = proxy::real_world();
+  auto read = read_status(*world, state, StateLock::held(state), proxy::environment());
   if (!read) return fail(read.error());
   fmt::print("{}", command.values.count("json") != 0 ? to_json(*read) + "\n" : to_text(*read));
   return 0;
@@ -195,7 +211,7 @@ int status(const Command& command) {
 
 /// Work on device.db beside a running device, which then looks at once.
 int decide(const std::string& state, const std::function<Result<void>(sim::World&, Index&)>& work) {
-  auto world = tls::real_world();
+  auto world = proxy::real_world();
   if (auto read = read_status(*world, state, false); !read) return fail(read.error());
   try {
     Index index(state + "/device.db", world->sqlite_vfs());
@@ -240,7 +256,7 @@ int hold(const Command& command) {
 /// Durably in the outbox when it returns 0, whether a device runs or not.
 int send(const SendArguments& arguments) {
   const auto state = arguments.state.empty() ? default_state() : absolute(arguments.state);
-  auto world = tls::real_world();
+  auto world = proxy::real_world();
   auto status = read_status(*world, state, false);
   if (!status) return fail(status.error());
   std::string input((std::istreambuf_iterator<char>(std::cin)), {});

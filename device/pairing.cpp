@@ -85,6 +85,7 @@ void Device::Core::enrol(Loaded loaded) {
   account_.relay = pairing_->relay;
   account_.user = pairing_->user;
   account_.ca_file = settings_.ca_file;
+  account_.way_out = merged(account_.way_out, settings_.way_out);
   account_.handle = intent_->code.handle;
   connect();
 }

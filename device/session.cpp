@@ -238,10 +238,15 @@ void Device::Core::wiped() {
       });
 }
 
+std::string Device::Core::way_out_shown() const {
+  const auto endpoint = parse_relay(account_.relay);
+  return endpoint ? shown(account_.way_out, settings_.environment, *endpoint) : std::string();
+}
+
 void Device::Core::write_status() {
   const std::string text = "connected_unix=" + std::to_string(connected_unix_) +
                            "\nproven_unix=" + std::to_string(proven_unix_) + "\ncurrent=" + (current_ ? "1" : "0") +
-                           "\nlast_error=" + last_error_ + "\n";
+                           "\nproxy=" + way_out_shown() + "\nlast_error=" + last_error_ + "\n";
   if (text == status_written_ || !shelf_) return;
   status_written_ = text;
   // Only for `tidegate-device status`: not synced, and a failure is of no account.

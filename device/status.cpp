@@ -46,7 +46,8 @@ std::string_view word(Standing standing) {
 
 }  // namespace
 
-Result<Status> read_status(sim::World& world, const std::string& state, bool running) {
+Result<Status> read_status(sim::World& world, const std::string& state, bool running,
+                           const proxy::Environment& environment) {
   try {
     auto& files = world.files();
     auto identity = need(load_identity(files, state));
@@ -59,6 +60,8 @@ Result<Status> read_status(sim::World& world, const std::string& state, bool run
     status.places = need(chosen_places(files, state, {}, {}));
     Index index(state + "/device.db", world.sqlite_vfs(), true);
     status.account = account_of(index);
+    if (auto endpoint = parse_relay(status.account.relay))
+      status.way_out = shown(status.account.way_out, environment, *endpoint);
     if (status.account.gateway_key.size() == sizeof(e2e::Key32)) {
       e2e::Key32 key;
       std::memcpy(key.data(), status.account.gateway_key.data(), key.size());
@@ -85,6 +88,8 @@ Result<Status> read_status(sim::World& world, const std::string& state, bool run
       status.proven_unix = number(field(text, "proven_unix"));
       status.current = running && field(text, "current") == "1";
       status.last_error = field(text, "last_error");
+      // The running one's environment counts, not that of whoever asks.
+      if (auto way_out = field(text, "proxy"); running && !way_out.empty()) status.way_out = std::move(way_out);
     }
     return status;
   } catch (const Trouble& trouble) {
@@ -95,6 +100,7 @@ Result<Status> read_status(sim::World& world, const std::string& state, bool run
 std::string to_text(const Status& s) {
   std::string out = fmt::format("account     {} at {} ({})\n", s.account.user.empty() ? "none" : s.account.user,
                                 s.account.relay.empty() ? "no relay" : s.account.relay, word(s.account.standing));
+  if (!s.way_out.empty() && s.way_out != "none") out += fmt::format("proxy       {}\n", s.way_out);
   if (!s.account.gateway_name.empty()) out += fmt::format("gateway     {}\n", s.account.gateway_name);
   out += fmt::format("fingerprint this device {}\n", s.own_fingerprint);
   if (!s.gateway_fingerprint.empty()) out += fmt::format("            gateway     {}\n", s.gateway_fingerprint);
@@ -124,9 +130,9 @@ std::string to_json(const Status& s) {
     views += fmt::format(R"({}{{"name":{},"items":{},"live":{},"jobs_left":{}}})", views.empty() ? "" : ",",
                          json_text(view.name), view.items, view.live, view.jobs_left);
   return fmt::format(
-      R"({{"user":{},"relay":{},"state":{},"gateway":{},"fingerprint":{},"gateway_fingerprint":{},"maildir":{},"vdir":{},)"
+      R"({{"user":{},"relay":{},"proxy":{},"state":{},"gateway":{},"fingerprint":{},"gateway_fingerprint":{},"maildir":{},"vdir":{},)"
       R"("running":{},"current":{},"connected_unix":{},"proven_unix":{},"last_error":{},"waiting":{},"failed":{},"held":{},"views":[{}]}})",
-      json_text(s.account.user), json_text(s.account.relay), json_text(word(s.account.standing)),
+      json_text(s.account.user), json_text(s.account.relay), json_text(s.way_out), json_text(word(s.account.standing)),
       json_text(s.account.gateway_name), json_text(s.own_fingerprint), json_text(s.gateway_fingerprint),
       json_text(s.places.maildir), json_text(s.places.vdir), s.running, s.current, s.connected_unix, s.proven_unix,
       json_text(s.last_error), s.waiting, s.failed, s.held, views);

@@ -17,6 +17,7 @@ struct Status {
   bool current = false;
   std::int64_t connected_unix = 0, proven_unix = 0;
   std::string last_error;
+  std::string way_out;  ///< the proxy on the way to the relay, as the running device says, or as it would be
   std::uint64_t waiting = 0, failed = 0,
                 held = 0;  ///< commands without answer; those a person should see; items on hold
   struct View {
@@ -28,7 +29,8 @@ struct Status {
 };
 
 /// Fault not_found: nothing was paired there.
-Result<Status> read_status(sim::World&, const std::string& state, bool running);
+Result<Status> read_status(sim::World&, const std::string& state, bool running,
+                           const proxy::Environment& environment = {});
 std::string to_text(const Status&);
 std::string to_json(const Status&);
 

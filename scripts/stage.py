@@ -28,6 +28,12 @@ class StageError(Exception):
     pass
 
 
+def environment(**more):
+    """This process's, without proxies: what is on the stage is reached directly unless a test says otherwise."""
+    plain = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return {**plain, **more}
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -47,12 +53,12 @@ def make_authority(folder, name="ca"):
     return pem
 
 
-def make_certificate(folder, name="relay", authority="ca", host="localhost", days=30):
+def make_certificate(folder, name="relay", authority="ca", host="localhost", days=30, address="127.0.0.1"):
     base, ca = os.path.join(folder, name), os.path.join(folder, authority)
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=" + host,
             "-keyout", base + ".key", "-out", base + ".csr")
     with open(base + ".ext", "w") as extensions:
-        extensions.write(f"subjectAltName=DNS:{host},IP:127.0.0.1\n")
+        extensions.write(f"subjectAltName=DNS:{host},IP:{address}\n")
     openssl("x509", "-req", "-in", base + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key", "-CAcreateserial",
             "-days", str(days), "-extfile", base + ".ext", "-out", base + ".pem")
     return base + ".pem", base + ".key"
@@ -73,11 +79,11 @@ def wait_for(what, condition, deadline=DEADLINE):
 class Process:
     """One program of ours; its output goes to a file, or line by line to a reader."""
 
-    def __init__(self, name, words, folder, reader=None):
+    def __init__(self, name, words, folder, reader=None, env=None):
         self.name, self.words, self.log = name, words, os.path.join(folder, name + ".log")
         self.sink = open(self.log, "ab")
         self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if reader else self.sink,
-                                      stderr=self.sink, start_new_session=True)
+                                      stderr=self.sink, start_new_session=True, env=environment(**(env or {})))
         if reader:
             threading.Thread(target=self._read, args=(reader,), daemon=True).start()
 
@@ -117,15 +123,15 @@ class Device:
         self.events = queue.Queue()
         self.process = None
 
-    def pair(self, code, password, check=True):
+    def pair(self, code, password, check=True, more=(), env=None):
         password_file = self.stage.write(self.name + ".password", password)
         return self.stage.run_tool("tidegate-device", "pair", "--relay", self.stage.relay_url, "--user", self.user,
-                                   "--ca", self.stage.ca, "--state", self.state, "--password-file", password_file, code,
-                                   check=check)
+                                   "--ca", self.stage.ca, "--state", self.state, "--password-file", password_file, *more,
+                                   code, check=check, env=env)
 
-    def start(self):
-        self.process = self.stage.start(self.name, "tidegate-device", "run", "--state", self.state, "--events", "json",
-                                        reader=self._event)
+    def start(self, *more, env=None):
+        self.process = self.stage.start(self.name, "tidegate-device", "run", "--state", self.state, "--events", "json", *more,
+                                        reader=self._event, env=env)
 
     def _event(self, line):
         try:
@@ -179,7 +185,8 @@ class Stage:
         self.ca = make_authority(self.folder)
         self.certificate, self.key = make_certificate(self.folder)
         self.relay_port = free_port()
-        self.relay_url = f"https://localhost:{self.relay_port}"
+        self.relay_url, self.relay_host = f"https://localhost:{self.relay_port}", "127.0.0.1"
+        self.prefix = {}  # program → words before it, if it is to run elsewhere (nsenter)
         self.relay = self.gateway = None
         self.control = os.path.join(self.folder, "control.sock")
 
@@ -196,14 +203,17 @@ class Stage:
     def program(self, name):
         return os.path.join(BUILD, "bin", name)
 
-    def start(self, name, program, *words, reader=None):
-        process = Process(name, [self.program(program), *words], self.folder, reader)
+    def command(self, program, *words):
+        return [*self.prefix.get(program, []), self.program(program), *words]
+
+    def start(self, name, program, *words, reader=None, env=None):
+        process = Process(name, self.command(program, *words), self.folder, reader, env)
         self.processes.append(process)
         return process
 
-    def run_tool(self, program, *words, check=True):
-        done = subprocess.run([self.program(program), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=DEADLINE * 2)
+    def run_tool(self, program, *words, check=True, env=None):
+        done = subprocess.run(self.command(program, *words), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=DEADLINE * 2, env=environment(**(env or {})))
         if check and done.returncode != 0:
             raise StageError(f"{program} {words[0]}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -223,7 +233,7 @@ class Stage:
             if not process.alive():
                 raise StageError(f"{process.name} ended:\n{process.tail()}")
             with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
+                return probe.connect_ex((self.relay_host, port)) == 0
         wait_for(f"{process.name} to listen", reachable)
 
     def add_licence(self, name="demo", seats=20):
@@ -242,8 +252,8 @@ class Stage:
         lines += ["[site:demo]", f"users = {users}"] + [f"{part} = store" for part in parts.split()]
         self.gateway_ini = self.write("tidegated.ini", "\n".join(lines) + "\n")
 
-    def start_gateway(self):
-        self.gateway = self.start("gateway", "tidegated", "--config", self.gateway_ini)
+    def start_gateway(self, env=None):
+        self.gateway = self.start("gateway", "tidegated", "--config", self.gateway_ini, env=env)
 
         def answers():
             if not self.gateway.alive():

@@ -212,6 +212,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
   reply.columns({{"gateway", "Gateway"},
                  {"guid", "Identity"},
                  {"relay", "Relay"},
+                 {"proxy", "Proxy"},
                  {"link", "Channel"},
                  {"since", "Open since"},
                  {"heard", "Last heard"},
@@ -227,6 +228,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
       {{"gateway", gateway.config().gateway.name},
        {"guid", hex(gateway.directory().identity().guid)},
        {"relay", gateway.config().gateway.relay},
+       {"proxy", link.way_out},
        {"link", gateway.directory().identity().license_id.empty() ? std::string("not registered: tidegatectl register")
                                                                   : std::string(link::to_string(link.state))},
        {"since", moment(link.since)},

@@ -127,6 +127,8 @@ Result<void> Gateway::make_link() {
 }
 
 void Gateway::start() {
+  if (const auto way_out = link_->status().way_out; way_out != "none")
+    note_(2, "the way to the relay leads through the proxy " + way_out);
   for (const auto& user : directory_->users()) start_user(user.user);
   if (auto started = link_->start(); !started) note_(3, started.error().text);
   if (!recovery_confirmed())

@@ -12,8 +12,9 @@
 #include "core/ctl/access.hpp"
 #include "core/gateway/control.hpp"
 #include "core/gateway/gateway.hpp"
+#include "core/proxy/network.hpp"
+#include "core/proxy/route.hpp"
 #include "core/sim/allocator.hpp"
-#include "core/tls/network.hpp"
 
 namespace {
 using namespace tidegate;
@@ -47,7 +48,8 @@ int run(gateway::Config config) {
     logger->log(static_cast<spdlog::level::level_enum>(level), line);
   };
   sim::RealWorld world;
-  world.use(tls::make_network(world.reactor()));
+  world.use(proxy::make_network(world.reactor()));
+  config.link.environment = proxy::environment();
   plugin::Plugins plugins(config.gateway.plugins,
                           [note](int level, std::string_view line) { note(level, std::string(line)); });
   auto control = config.gateway.control;

@@ -118,7 +118,10 @@ void Lane::done() {
 void Lane::broken(const Fault& fault) {
   connection_.reset();
   // An idle connection may go at any time; the next batch dials.
-  if (posting_ && !pausing_) again(refusal_of(fault));
+  if (!posting_ || pausing_) return;
+  const auto refusal = refusal_of(fault);
+  if (refusal.trouble == Trouble::refused) return events_.lane_refused(refusal);
+  again(refusal);
 }
 
 void Lane::again(const Refusal& refusal) {

@@ -26,6 +26,7 @@ class LaneEvents {
 //  posting  --200---------> resting | posting
 //  posting  --broken, 5xx, silence--> pausing   the same batch again, first at once, then with back-off
 //  pausing  --due---------> posting
+//  posting  --the proxy's 407--> lane_refused
 //  posting  --401 403 404 409 410 400 413, or a minute of failures--> lane_refused
 class Lane final : public ConnectionEvents {
  public:

@@ -10,12 +10,7 @@ namespace tidegate::link {
 Result<std::unique_ptr<Lanes>> Lanes::make(sim::World& world, const Settings& settings, const Offer& offer,
                                            std::uint64_t session, LaneEvents& events) {
   std::unique_ptr<Lanes> lanes(new Lanes(world));
-  sim::Endpoint endpoint{.host = offer.data.host,
-                         .port = offer.data.port,
-                         .tls = true,
-                         .ca_file = settings.ca_file.string(),
-                         .pin = settings.pin,
-                         .unix_path = {}};
+  const auto endpoint = endpoint_of(settings, offer.data);
   for (std::uint32_t number = 0; number < settings.lanes; ++number) {
     auto head = data_head(offer, number, session);
     if (!head) return std::unexpected(std::move(head.error()));

@@ -70,6 +70,7 @@ std::string_view to_string(LinkState) noexcept;
 struct Status {
   LinkState state = LinkState::stopped;
   std::string relay;
+  std::string way_out;  ///< the proxy on the way: "http://host:port (proxy in [link])", or "none"
   bool interception_allowed = false;
   std::uint64_t session = 0;           ///< generation of the RTS session, 0: none
   std::optional<sim::WallTime> since;  ///< open since

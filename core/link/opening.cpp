@@ -169,6 +169,12 @@ Refusal refusal_of(const Url& at, const http::ResponseHead& head, View said) {
   return refusal;
 }
 
-Refusal refusal_of(const Fault& fault) { return {fault, Trouble::passing}; }
+Refusal refusal_of(const Fault& fault) {
+  // Only a proxy says so to a dial. A login that is tried often locks the account.
+  if (fault.kind != FaultKind::auth) return {fault, Trouble::passing};
+  Refusal refusal{fault, Trouble::refused};
+  refusal.fault.text += " Then run `tidegatectl resume`.";
+  return refusal;
+}
 
 }  // namespace tidegate::link

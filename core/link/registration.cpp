@@ -24,14 +24,8 @@ class Registration final : public Registering, ConnectionEvents {
     }
     relay_ = *std::move(relay);
     const auto deadline = world_.reactor().now() + settings.connect_within;
-    connection_ = std::make_unique<Connection>(world_,
-                                               sim::Endpoint{.host = relay_.host,
-                                                             .port = relay_.port,
-                                                             .tls = true,
-                                                             .ca_file = settings.ca_file.string(),
-                                                             .pin = settings.pin,
-                                                             .unix_path = {}},
-                                               deadline, static_cast<ConnectionEvents&>(*this));
+    connection_ = std::make_unique<Connection>(world_, endpoint_of(settings, relay_), deadline,
+                                               static_cast<ConnectionEvents&>(*this));
     // argon2id and its queue at the relay take their time.
     timer_ = world_.reactor().at(deadline + 3 * settings.answer_within, [this] {
       later(fault(FaultKind::unavailable, relay_.authority(),

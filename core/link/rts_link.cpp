@@ -71,6 +71,7 @@ RtsLink::RtsLink(sim::World& world, Settings settings, Url relay, const store::I
       sessions_(settings_.window),
       self_(std::make_shared<RtsLink*>(this)) {
   status_.relay = relay_.authority();
+  status_.way_out = proxy_shown(settings_, relay_);
   status_.interception_allowed = settings_.interception == Interception::allow;
 }
 
@@ -138,16 +139,10 @@ void RtsLink::arm() {
 }
 
 void RtsLink::ask() {
-  sim::Endpoint endpoint{.host = relay_.host,
-                         .port = relay_.port,
-                         .tls = true,
-                         .ca_file = settings_.ca_file.string(),
-                         .pin = settings_.pin,
-                         .unix_path = {}};
   command_ = std::make_unique<CommandChannel>(
       world_,
-      CommandChannel::Setup{relay_, std::move(endpoint), Opener{identity_, instance_, status_.interception_allowed},
-                            settings_.connect_within},
+      CommandChannel::Setup{relay_, endpoint_of(settings_, relay_),
+                            Opener{identity_, instance_, status_.interception_allowed}, settings_.connect_within},
       *this);
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/link/settings.hpp"
 
+#include "core/config/secret.hpp"
+#include "core/proxy/address.hpp"
+
 namespace tidegate::link {
 namespace {
 using namespace std::chrono_literals;
@@ -13,7 +16,19 @@ std::string check_pin(std::string_view pin) {
 std::string check_all(const Settings& settings) {
   if (settings.interception == Interception::allow && settings.ca_file.empty())
     return "tls_interception = allow needs ca_file, the certificate of the proxy that opens TLS";
+  if (!settings.proxy_password_file.empty() && settings.proxy_user.empty())
+    return "proxy_password_file needs proxy_user";
   return {};
+}
+
+proxy::Wish wish_of(const Settings& settings) {
+  return {
+      settings.way_out,
+      settings.proxy_user,
+      settings.no_proxy,
+      [file = settings.proxy_password_file.string()] { return config::read_secret("link", "proxy_password", file); },
+      "proxy in [link]",
+      "proxy_user and proxy_password_file in [link]"};
 }
 }  // namespace
 
@@ -32,6 +47,17 @@ const config::Table<Settings>& table() {
            "What if a proxy on the way opens TLS: refuse, or allow (needs ca_file here and the relay operator's "
            "consent). Payload stays sealed either way.",
            {{"refuse", Interception::refuse}, {"allow", Interception::allow}}),
+       config::text("proxy", &Settings::way_out, "",
+                    "HTTP proxy on the way to the relay: http://host:port; none: there is none; default: what "
+                    "https_proxy in the environment says.",
+                    proxy::check_setting),
+       config::text("proxy_user", &Settings::proxy_user, "",
+                    "User at the proxy (DOMAIN\\user for NTLM); Basic, Digest and NTLM are spoken."),
+       config::secret_file("proxy_password_file", &Settings::proxy_password_file, "",
+                           "File with that user's password; default: the systemd credential link.proxy_password."),
+       config::text("no_proxy", &Settings::no_proxy, "",
+                    "Hosts that are reached without the proxy: names (and all below them), addresses, networks "
+                    "(10.0.0.0/8), or *; default, where proxy is not set: what no_proxy in the environment says."),
        config::integer("lanes", &Settings::lanes, "4",
                        "Connections that carry data to the relay; one of them is kept for small control frames.", 2,
                        20),
@@ -49,6 +75,19 @@ const config::Table<Settings>& table() {
                     std::uint64_t{16} << 20)},
       check_all};
   return table;
+}
+
+sim::Endpoint endpoint_of(const Settings& settings, const Url& url) {
+  return {.host = url.host,
+          .port = url.port,
+          .tls = true,
+          .ca_file = settings.ca_file.string(),
+          .pin = settings.pin,
+          .route = proxy::route(wish_of(settings), settings.environment)};
+}
+
+std::string proxy_shown(const Settings& settings, const Url& url) {
+  return proxy::shown(wish_of(settings), settings.environment, url.host, url.port);
 }
 
 }  // namespace tidegate::link

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "core/config/settings.hpp"
+#include "core/link/url.hpp"
+#include "core/proxy/route.hpp"
 
 namespace tidegate::link {
 
@@ -21,6 +23,11 @@ struct Settings {
   std::filesystem::path ca_file;
   std::string pin;
   Interception interception = Interception::refuse;
+  std::string way_out;  ///< proxy =; empty: as the environment says
+  std::string proxy_user;
+  std::filesystem::path proxy_password_file;
+  std::string no_proxy;
+  proxy::Environment environment;  ///< from main(); not in the table
   std::uint32_t lanes = 4;
   std::chrono::milliseconds connect_within{15'000};
   std::chrono::milliseconds answer_within{20'000};
@@ -30,5 +37,10 @@ struct Settings {
 };
 
 const config::Table<Settings>& table();
+
+/// Where to dial for that address of the relay's, with what is demanded there and the way to it.
+sim::Endpoint endpoint_of(const Settings&, const Url&);
+/// For status: the proxy on the way to it, "none", or what is wrong.
+std::string proxy_shown(const Settings&, const Url&);
 
 }  // namespace tidegate::link

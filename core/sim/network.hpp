@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -54,6 +55,17 @@ class Stream {
   virtual int peer_uid() const { return -1; }
 };
 
+/// An HTTP proxy on the way out of a network.
+struct Proxy {
+  std::string host = {};
+  std::uint16_t port = 0;
+  std::string user = {}, password = {};  ///< an empty user: none is offered
+  std::string named_by = {};             ///< the setting that names it, for sentences
+  std::string credentials_by = {};       ///< the settings that would give user and password, for sentences
+};
+/// Asked at each dial for the way to that host; nullopt: directly. Reactor thread; may read a small local file.
+using Route = std::function<Result<std::optional<Proxy>>(const std::string& host, std::uint16_t port)>;
+
 /// Where to connect and what to demand of the other end.
 struct Endpoint {
   std::string host = {};
@@ -65,6 +77,7 @@ struct Endpoint {
   /// The other end is a relay: offers only what a relay takes. A TLS server keeps what it was offered as long as the
   /// connection lasts, 0.5 KiB of OpenSSL's defaults.
   bool relay = false;
+  Route route = {};  ///< empty: directly; only the network of core/proxy asks it
 };
 
 struct Listen {

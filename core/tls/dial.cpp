@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 
+#include "core/tls/resolve.hpp"
 #include "core/tls/socket_stream.hpp"
 
 namespace tidegate::tls {
@@ -19,25 +20,22 @@ Attempt::Attempt(sim::Reactor& reactor, const sim::Endpoint& endpoint, sim::Inst
       done_(std::move(done)) {}
 
 void Attempt::begin(sim::Pool& resolvers) {
-  auto self = shared_from_this();
+  expect_until_deadline();
+  resolve_on(reactor_, resolvers, endpoint_, [weak = weak_from_this()](auto found) {
+    if (const auto attempt = weak.lock()) attempt->resolved(std::move(found));
+  });
+}
+
+void Attempt::begin_on(Fd fd) {
+  fd_ = std::move(fd);
+  expect_until_deadline();
+  reactor_.post([weak = weak_from_this()] {
+    if (const auto attempt = weak.lock(); attempt && !attempt->over_) attempt->established();
+  });
+}
+
+void Attempt::expect_until_deadline() {
   deadline_timer_ = reactor_.at(deadline_, [this] { finish(std::unexpected(timed_out(place_of(endpoint_), stage_))); });
-  // Digits and paths need no name server.
-  if (auto numeric = resolve(endpoint_, true); numeric || !endpoint_.unix_path.empty()) {
-    reactor_.post([self, numeric = std::move(numeric)]() mutable { self->resolved(std::move(numeric)); });
-    return;
-  }
-  // The attempt itself stays on this thread: its timers and descriptors must not die on a resolver's.
-  auto work = [weak = weak_from_this(), endpoint = endpoint_, &reactor = reactor_] {
-    auto found = resolve(endpoint);
-    reactor.post([weak, found = std::move(found)]() mutable {
-      if (const auto attempt = weak.lock()) attempt->resolved(std::move(found));
-    });
-  };
-  if (!resolvers.submit(std::move(work)))
-    reactor_.post([self] {
-      self->finish(fault(FaultKind::unavailable, place_of(self->endpoint_),
-                         "Too many names wait for the name servers: check that they answer."));
-    });
 }
 
 void Attempt::cancel() {
@@ -100,6 +98,10 @@ void Attempt::connected() {
     return next_address();
   }
   address_timer_.reset();
+  established();
+}
+
+void Attempt::established() {
   if (!endpoint_.tls || !endpoint_.unix_path.empty())
     return finish(std::make_unique<SocketStream>(reactor_, std::move(fd_), nullptr));
   auto ssl = client_ssl(endpoint_, fd_.get());

@@ -15,12 +15,15 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
   Attempt(sim::Reactor&, const sim::Endpoint&, sim::Instant deadline, const NetworkLimits&, sim::Network::Dialed);
   void begin(sim::Pool& resolvers);
-  void cancel();  ///< the callback never runs after this
+  void begin_on(Fd connected);  ///< only what follows the connection
+  void cancel();                ///< the callback never runs after this
 
  private:
   void resolved(Result<std::vector<Address>>);
   void next_address();
   void connected();
+  void established();
+  void expect_until_deadline();
   void shake();
   void finish(Result<std::unique_ptr<sim::Stream>>);
   void wait(bool write, void (Attempt::*then)());

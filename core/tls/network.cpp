@@ -50,6 +50,13 @@ std::unique_ptr<sim::Network> make_network(sim::Reactor& reactor, const NetworkL
   return std::make_unique<RealNetwork>(reactor, limits);
 }
 
+std::unique_ptr<sim::Dialing> dial_on(sim::Reactor& reactor, Fd fd, const sim::Endpoint& endpoint,
+                                      sim::Instant deadline, sim::Network::Dialed done) {
+  auto attempt = std::make_shared<Attempt>(reactor, endpoint, deadline, NetworkLimits{}, std::move(done));
+  attempt->begin_on(std::move(fd));
+  return std::make_unique<Hold>(std::move(attempt));
+}
+
 std::unique_ptr<sim::RealWorld> real_world(const NetworkLimits& limits) {
   auto world = std::make_unique<sim::RealWorld>();
   world->use(make_network(world->reactor(), limits));

@@ -7,6 +7,7 @@
 
 #include "core/sim/network.hpp"
 #include "core/sim/real_world.hpp"
+#include "core/tls/socket.hpp"
 
 namespace tidegate::tls {
 
@@ -19,6 +20,11 @@ struct NetworkLimits {
 
 /// Belongs to the reactor's thread; must not outlive the reactor. Its streams may outlive it.
 std::unique_ptr<sim::Network> make_network(sim::Reactor&, const NetworkLimits& = {});
+
+/// What follows the connection in dial(): TLS as the endpoint demands it, on a socket that leads there already (through
+/// a proxy). The same rules and faults.
+[[nodiscard]] std::unique_ptr<sim::Dialing> dial_on(sim::Reactor&, Fd, const sim::Endpoint&, sim::Instant deadline,
+                                                    sim::Network::Dialed);
 
 /// A RealWorld with this network: what main() wants.
 std::unique_ptr<sim::RealWorld> real_world(const NetworkLimits& = {});

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrong input of people and machines: each gets a sentence that says what to do; nothing crashes, hangs or is lost."""
+import hashlib
 import os
 import shutil
 import socket
 import ssl
+import subprocess
 import time
 import unittest
 
@@ -173,6 +175,24 @@ class Refusals(unittest.TestCase):
         self.stage.start_gateway()
         self.stage.wait_open()
         self.works("after-second-gateway")
+
+    def test_only_the_pinned_key_is_taken_for_the_relay(self):
+        text = subprocess.run(["openssl", "x509", "-in", self.stage.certificate, "-noout", "-pubkey"], capture_output=True, check=True)
+        key = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=text.stdout, capture_output=True, check=True)
+        right = hashlib.sha256(key.stdout).hexdigest()
+
+        def restart(**link):
+            self.stage.gateway.end()
+            self.stage.write_gateway_ini({"plugin": "mock", "root": self.stage.mock_root()}, link=link)
+            self.stage.start_gateway()
+        self.addCleanup(self.stage.wait_open)
+        self.addCleanup(restart)
+        restart(pin="0" * 64)
+        st.wait_for("the gateway to say it", lambda: "is not the pinned one" in self.stage.ctl_rows("status")[0]["fault"])
+        self.assertIn(right, self.stage.ctl_rows("status")[0]["fault"])
+        self.assertNotEqual(self.stage.ctl_rows("status")[0]["link"], "open")
+        restart(pin=right.upper())
+        self.stage.wait_open()
 
     def test_a_device_restored_from_its_backup_is_found_and_compared(self):
         device = self.stage.pair_device(name="restored")

@@ -2,6 +2,7 @@
 #include "core/gateway/control.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <ctime>
 #include <map>
 
@@ -253,6 +254,36 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
   reply.ok();
 }
 
+void on_hold_list(Gateway& gateway, const Request&, Reply reply) {
+  gateway.holds([reply = std::make_shared<Reply>(std::move(reply))](Result<std::vector<store::HoldRow>> holds) {
+    if (!holds) return reply->fail(holds.error());
+    reply->columns({{"hold", "Hold"}, {"user", "User"}, {"count", "How many"}, {"what", "What"}, {"since", "Since"}});
+    for (const auto& hold : *holds)
+      reply->row({{"hold", static_cast<std::int64_t>(hold.number)},
+                  {"user", hold.user},
+                  {"count", static_cast<std::int64_t>(hold.count)},
+                  {"what", hold.what},
+                  {"since", moment(hold.since)}});
+    reply->ok();
+  });
+}
+
+void decide_hold(Gateway& gateway, const Request& request, Reply reply, bool release) {
+  const auto number = request.demand("number");
+  if (!number) return reply.fail(number.error());
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(number->data(), number->data() + number->size(), value);
+  if (error != std::errc() || end != number->data() + number->size())
+    return reply.fail({FaultKind::invalid, *number, "a hold has a number: tidegatectl hold list shows it", {}, {}});
+  gateway.decide_hold(value, release, plain(std::move(reply)));
+}
+void on_hold_release(Gateway& gateway, const Request& request, Reply reply) {
+  decide_hold(gateway, request, std::move(reply), true);
+}
+void on_hold_discard(Gateway& gateway, const Request& request, Reply reply) {
+  decide_hold(gateway, request, std::move(reply), false);
+}
+
 void on_queue(Gateway& gateway, const Request&, Reply reply) {
   auto link = gateway.link_status();
   reply.columns({{"queued", "Octets waiting"},
@@ -302,6 +333,9 @@ void serve_commands(ctl::CtlServer& server, Gateway& gateway, std::function<void
   on("device list", on_device_list);
   on("device revoke", on_device_revoke);
   on("status", on_status);
+  on("hold list", on_hold_list);
+  on("hold release", on_hold_release);
+  on("hold discard", on_hold_discard);
   on("queue", on_queue);
   on("recovery-key", on_recovery_key);
   server.on("user remove", [&gateway](const Request& request, Reply reply) {

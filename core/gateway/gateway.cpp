@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace tidegate::gateway {
 namespace {
 
@@ -47,10 +49,12 @@ Result<std::unique_ptr<Gateway>> Gateway::make(sim::World& world, Config config,
 Result<void> Gateway::open_state() {
   const auto& settings = config_.gateway;
   if (auto there = world_.files().make_directories(settings.state); !there) return there;
-  auto log =
-      store::Log::open(world_, {.path = settings.state / "state.db", .page_cache_mib = settings.page_cache >> 20});
+  auto log = store::Log::open(world_, {.path = settings.state / "state.db",
+                                       .page_cache_mib = settings.page_cache >> 20,
+                                       .hold_share = static_cast<unsigned>(settings.hold_share)});
   if (!log) return std::unexpected(log.error());
   log_ = std::move(*log);
+  log_->on_held([this](const store::HoldRow& hold) { held(hold); });
   auto directory = store::Directory::open(world_, *log_);
   if (!directory) return std::unexpected(directory.error());
   directory_ = std::move(*directory);
@@ -130,6 +134,10 @@ void Gateway::start() {
   if (const auto way_out = link_->status().way_out; way_out != "none")
     note_(2, "the way to the relay leads through the proxy " + way_out);
   for (const auto& user : directory_->users()) start_user(user.user);
+  log_->holds([this](Result<std::vector<store::HoldRow>> rows) {  // of earlier lives
+    if (rows)
+      for (const auto& hold : *rows) held(hold);
+  });
   if (auto started = link_->start(); !started) note_(3, started.error().text);
   if (!recovery_confirmed())
     note_(3, "the recovery key has not been written down yet: tidegatectl recovery-key shows it");
@@ -175,6 +183,14 @@ void Gateway::alarm(const std::string& user, const std::string& text) {
        text});
   if (alarms_.size() > alarms_kept) alarms_.pop_front();
   if (!user.empty() && sessions_) sessions_->alarm(user, text);
+}
+
+void Gateway::held(const store::HoldRow& hold) {
+  alarm(
+      hold.user,
+      fmt::format("{} {} disappeared from the server at once and stay on the devices for now. If that was meant: "
+                  "tidegatectl hold release {}; if the server is at fault, mend it, they leave the hold by themselves.",
+                  hold.count, hold.what, hold.number));
 }
 
 link::Status Gateway::link_status() const { return link_->status(); }

@@ -48,6 +48,12 @@ const config::Table<Settings>& table() {
                     "Contents up to this size are fetched along with the change that tells of them.", 0, 16 << 20),
        config::duration("poll_folders", &Settings::poll_folders, "60s",
                         "Folders that a back-end does not watch are asked this often.", 1s, 24h),
+       config::integer(
+           "hold_share", &Settings::hold_share, "50",
+           "If more than so many percent of a folder (and more than 20 messages) disappear from a server at "
+           "once, they stay on the devices until tidegatectl hold says whether that was meant. 0: never "
+           "asks.",
+           0, 100),
        config::duration("alive", &Settings::alive, "4m",
                         "Each end of a device session says that it is alive this often.", 1s, 1h),
        config::choice(

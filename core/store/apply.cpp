@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/store/effects.hpp"
+#include "core/store/guard.hpp"
 
 namespace tidegate::store {
 
@@ -30,7 +31,7 @@ View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data())
 class PageApply {
  public:
   PageApply(Database& database, const EditContext& context, const ApplyPage& page)
-      : database_(database), edit_(database, context, page.view), page_(page) {}
+      : database_(database), context_(context), edit_(database, context, page.view), page_(page) {}
 
   Result<Outcome> run();
 
@@ -60,6 +61,7 @@ class PageApply {
   Bytes folder_set(const Upsert&);
 
   Database& database_;
+  const EditContext& context_;
   ViewEdit edit_;
   const ApplyPage& page_;
   Outcome outcome_;
@@ -321,6 +323,9 @@ void PageApply::listed_tree() {
                 page_.view, backend_, generation_);
     while (query.row()) missing.push_back(query.bytes(0));
   }
+  const auto belief = believe_tree(database_, page_.view, backend_, missing, context_);
+  outcome_.tree_held = belief == Belief::not_any_more;
+  if (belief != Belief::yes) return;
   for (const auto& id : missing) folder_gone(id);
 }
 

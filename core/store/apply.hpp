@@ -12,6 +12,7 @@ struct Outcome {
   Applied applied;                      ///< without contents
   std::vector<std::size_t> page_index;  ///< of each change: where its content lies in the page
   bool limbo_grew = false;
+  bool tree_held = false;  ///< a hold for the tree is new
 };
 
 /// Faults: conflict (the anchor is another by now), not_found (no such view). Leaves the page as it is, so that a

@@ -111,6 +111,16 @@ struct Chosen {
   Bytes id;
 };
 
+/// What disappeared and waits for somebody's word (law 10).
+struct HoldRow {
+  std::uint64_t number = 0;
+  ViewId view = 0;
+  std::string user;
+  std::string what;  ///< "items of INBOX", "folders"
+  std::uint64_t count = 0;
+  std::int64_t since = 0;  ///< Unix seconds
+};
+
 struct BackfillQuery {
   Gid folder{};
   std::uint64_t snapshot = 0;
@@ -133,6 +143,7 @@ struct Settings {
   std::chrono::milliseconds group_window{20};
   std::chrono::hours device_keep{24 * 90};
   std::uint64_t tombstones_max = 1'000'000;
+  unsigned hold_share = 50;  ///< percent of a folder that may disappear at once before somebody is asked; 0: never asks
   std::chrono::milliseconds limbo{3000};  ///< how long a removal waits for the other half of a move; 0: not at all
 };
 
@@ -166,6 +177,14 @@ class Log {
   virtual void effect(Effect, Done<Effected>) = 0;
   /// Who hears of commits that no apply() answers for: removals that waited to see whether they were moves.
   virtual void on_settled(std::function<void(ViewId, std::uint64_t head)>) = 0;
+
+  // --- what the guard holds back
+  virtual void on_held(std::function<void(const HoldRow&)>) {}  ///< a hold that is new or grew
+  virtual void holds(Done<std::vector<HoldRow>> done) { done(std::vector<HoldRow>{}); }
+  /// Release: it was meant, and is removed. Else nothing is removed. Fault not_found.
+  virtual void decide_hold(std::uint64_t number, bool, Done<void> done) {
+    done(fault(FaultKind::not_found, "hold " + std::to_string(number), "There is no such hold."));
+  }
 
   // --- the reading side (push)
   virtual void folders(ViewId, Done<std::vector<FolderRow>>) = 0;

@@ -3,6 +3,7 @@
 
 #include "core/store/apply.hpp"
 #include "core/store/effects.hpp"
+#include "core/store/guard.hpp"
 #include "core/store/queries.hpp"
 #include "core/store/schema.hpp"
 #include "core/store/tombstones.hpp"
@@ -90,7 +91,8 @@ SqliteLog::~SqliteLog() {
 }
 
 EditContext SqliteLog::context() const {
-  return {start_.state_key, start_.counter, milliseconds_of(world_.reactor().now()), settings_.limbo.count()};
+  return {start_.state_key, start_.counter,       milliseconds_of(world_.reactor().now()),
+          wall_seconds(),   settings_.hold_share, settings_.limbo.count()};
 }
 
 std::int64_t SqliteLog::wall_seconds() const {
@@ -176,6 +178,7 @@ void SqliteLog::apply(ApplyPage page, Done<Applied> done) {
   job.done = [this, shared, done = std::move(done)](Result<void> result) mutable {
     if (!result) return done(std::unexpected(std::move(result.error())));
     if (shared->outcome.limbo_grew && !limbo_timer_) arm_limbo(settings_.limbo);
+    if (shared->outcome.tree_held) tell_tree(shared->page.view);
     done(with_contents(std::move(shared->outcome), shared->page.page));
   };
   writer_->add(std::move(job));
@@ -220,6 +223,7 @@ void SqliteLog::release() {
   if (std::exchange(releasing_, true)) return;
   struct Released {
     std::vector<std::pair<ViewId, std::uint64_t>> views;
+    std::vector<HoldRow> held;
     std::int64_t next_ms = -1;
   };
   auto shared = std::make_shared<Released>();
@@ -228,6 +232,7 @@ void SqliteLog::release() {
   job.work = [this, shared](Database& database) -> Result<void> {
     const auto now = context();
     shared->views.clear();
+    shared->held = hold_losses(database, now);
     const bool more = release_limbo(database, now, release_at_once, shared->views);
     Query query(database, "SELECT min(due_ms) FROM limbo WHERE hold = 0");
     if (query.row() && !query.null(0))
@@ -238,9 +243,33 @@ void SqliteLog::release() {
     releasing_ = false;
     if (!result) return arm_limbo(settings_.limbo);  // a full disk: again later
     if (shared->next_ms >= 0 && !limbo_timer_) arm_limbo(std::chrono::milliseconds(shared->next_ms));
-    const auto heard = settled_;
-    if (!heard) return;
-    for (const auto& [view, head] : shared->views) heard(view, head);
+    if (const auto heard = held_)
+      for (const auto& held : shared->held) heard(held);
+    if (const auto heard = settled_)
+      for (const auto& [view, head] : shared->views) heard(view, head);
+  };
+  writer_->add(std::move(job));
+}
+
+void SqliteLog::tell_tree(ViewId view) {
+  holds([view, heard = held_](Result<std::vector<HoldRow>> rows) {
+    if (!rows || !heard) return;
+    for (const auto& row : *rows)
+      if (row.view == view && row.what == held_folders) heard(row);
+  });
+}
+
+void SqliteLog::holds(Done<std::vector<HoldRow>> done) {
+  readers_->read<std::vector<HoldRow>>([](Database& database) { return find_holds(database); }, std::move(done));
+}
+
+void SqliteLog::decide_hold(std::uint64_t number, bool release, Done<void> done) {
+  Writer::Job job;
+  job.alone = job.durable = true;
+  job.work = [number, release](Database& database) { return store::decide_hold(database, number, release); };
+  job.done = [this, release, done = std::move(done)](Result<void> result) mutable {
+    if (result && release && !limbo_timer_) arm_limbo({});
+    done(std::move(result));
   };
   writer_->add(std::move(job));
 }

@@ -35,6 +35,10 @@ class SqliteLog final : public Log {
   void effect(Effect, Done<Effected>) override;
   void on_settled(std::function<void(ViewId, std::uint64_t)> heard) override { settled_ = std::move(heard); }
 
+  void on_held(std::function<void(const HoldRow&)> heard) override { held_ = std::move(heard); }
+  void holds(Done<std::vector<HoldRow>>) override;
+  void decide_hold(std::uint64_t number, bool release, Done<void>) override;
+
   void folders(ViewId, Done<std::vector<FolderRow>>) override;
   void changes(ViewId, std::uint64_t above, std::size_t limit, Done<std::vector<ItemRow>>) override;
   void backfill(ViewId, BackfillQuery, std::size_t limit, Done<std::vector<ItemRow>>) override;
@@ -56,6 +60,7 @@ class SqliteLog final : public Log {
   std::int64_t wall_seconds() const;
   void arm_limbo(std::chrono::nanoseconds);
   void release();
+  void tell_tree(ViewId);
   void arm_tidy();
   void tidy();
 
@@ -63,6 +68,7 @@ class SqliteLog final : public Log {
   const Settings settings_;
   const Start start_;
   std::function<void(ViewId, std::uint64_t)> settled_;
+  std::function<void(const HoldRow&)> held_;
   std::unique_ptr<Timer> limbo_timer_, tidy_timer_;
   bool releasing_ = false;
   std::unique_ptr<Readers> readers_;

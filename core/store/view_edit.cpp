@@ -101,7 +101,7 @@ std::optional<Item> ViewEdit::in_limbo(std::int64_t backend, View fingerprint) {
   Query query(database_,
               TIDEGATE_ITEM_COLUMNS
               "WHERE no = (SELECT l.item FROM limbo l JOIN items i ON i.no = l.item "
-              "WHERE l.view = ? AND l.fingerprint = ? AND l.hold = 0 AND i.backend = ? LIMIT 1)",
+              "WHERE l.view = ? AND l.fingerprint = ? AND i.backend = ? LIMIT 1)",
               view_, blob(fingerprint), backend);
   return load(query);
 }

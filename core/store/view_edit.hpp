@@ -16,7 +16,9 @@ namespace tidegate::store {
 struct EditContext {
   Bytes state_key;  ///< 32 octets
   std::uint64_t start = 0;
-  std::int64_t now_ms = 0;    ///< monotonic, of this process
+  std::int64_t now_ms = 0;  ///< monotonic, of this process
+  std::int64_t wall_seconds = 0;
+  unsigned hold_share = 0;    ///< Settings::hold_share
   std::int64_t limbo_ms = 0;  ///< how long a removal waits for the other half of a move
 };
 

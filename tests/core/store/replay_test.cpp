@@ -98,6 +98,9 @@ struct Trial {
   int anchors = 0;
 
   explicit Trial(std::uint64_t seed) : bed(seed), dice(seed), view(bed.view()) {
+    bed.close();  // what it removes at random is meant
+    bed.settings.hold_share = 0;
+    bed.open();
     EXPECT_TRUE(bed.apply(view, "", {folder("in", Role::inbox), folder("old"), Listed{""}}, "tree"));
   }
 

@@ -137,7 +137,7 @@ void Commands::look(const std::shared_ptr<Run>& run, store::ItemRow row) {
     if (!read) return std::move(read.error());
     return std::nullopt;
   };
-  wiring_.accounts.act(run->key.user, row.backend, std::move(reading),
+  wiring_.accounts.act(run->key.user, run->order->backend, std::move(reading),
                        if_alive([this, run, row = std::move(row)](Result<void> there) {
                          if (there) return elsewhere(run, row);
                          const auto& why = there.error();

@@ -4,6 +4,8 @@
 #pragma once
 #include <map>
 
+#include <gtest/gtest.h>
+
 #include "core/account/account.hpp"
 #include "core/sim/world.hpp"
 
@@ -144,7 +146,8 @@ class Actors final : public account::Accounts {
   void stop(const std::string&) override {}
   void read(const std::string&, store::ViewId, const store::ItemRow&, std::uint64_t, std::size_t, bool,
             account::Done<Piece>) override {}
-  void act(const std::string&, const std::string&, StoreVerb verb, account::Done<void> done) override {
+  void act(const std::string&, const std::string& backend, StoreVerb verb, account::Done<void> done) override {
+    EXPECT_EQ(backend, "mail");
     (void)pool_->submit([this, verb = std::move(verb), done = std::move(done)]() mutable {
       ScriptedSession session(box_);
       auto fault = verb(Call{}, session);

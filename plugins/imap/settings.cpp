@@ -32,7 +32,8 @@ constexpr std::array table = {
             "user may see (they are served better as mailboxes of their own)"},
     Setting{"login", "full", "full: log in as ann@example.com; local: as ann"},
     Setting{"connect_timeout", "30s", "longest time for connection, TLS and login"},
-    Setting{"idle_lifetime", "9m", "a waiting connection says IDLE again after this time (routers forget silent ones)"},
+    Setting{"idle_lifetime", "9m",
+            "a waiting connection says IDLE again before this time is over (routers forget silent ones)"},
     Setting{"compress", "no",
             "yes: where the server can, what goes over the network is compressed (COMPRESS=DEFLATE); for slow lines: a "
             "waiting connection takes about 75 KiB more"},

@@ -63,6 +63,8 @@ write_config() {
   else
     internal=$(id -un) login=$(id -un)
   fi
+  local plugins=
+  [[ ! -e /usr/lib/dovecot/modules/lib30_imap_zlib_plugin.so ]] || plugins="zlib imap_zlib"  # COMPRESS=DEFLATE
   cat >"$dir/dovecot.conf" <<CONF
 protocols = imap lmtp
 listen = 127.0.0.1
@@ -87,7 +89,7 @@ ssl = yes
 ssl_cert = <$dir/server.pem
 ssl_key = <$dir/server.key
 ssl_min_protocol = TLSv1.2
-imap_hibernate_timeout = ${DOVECOT_HIBERNATE:-0}
+imap_hibernate_timeout = ${DOVECOT_HIBERNATE:-0}s
 passdb {
   driver = passwd-file
   args = $dir/masters
@@ -165,6 +167,9 @@ service stats {
   chroot =
 }
 lmtp_rcpt_check_quota = no
+protocol imap {
+  mail_plugins = $plugins
+}
 protocol lmtp {
   postmaster_address = postmaster@localhost
 }

@@ -103,7 +103,7 @@ void Agent::ring(sim::Instant now) {
 
 sim::Instant Agent::round_after(sim::Instant now) const {
   const auto& settings = room_.house.settings;
-  const auto period = heard_by_watch_ ? room_.sweep : std::chrono::milliseconds(settings.poll_folders);
+  const auto period = heard_by_watch_ || hears_all_ ? room_.sweep : std::chrono::milliseconds(settings.poll_folders);
   const auto factor = 0.9 + 0.2 * room_.house.dice();  // not all users at once
   return now + std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(period.count()) * factor));
 }
@@ -282,6 +282,7 @@ void Agent::list() {
 void Agent::took(Reply reply) {
   session_ = std::move(reply.session);
   if (reply.can) {
+    hears(false);
     caps_known_ = true;
     course_.parks(reply.can->parks && !room_.watched());
     second_allowed_ = reply.can->sessions_per_user >= 2;
@@ -292,6 +293,7 @@ void Agent::took(Reply reply) {
   if (reply.parking) {
     course_.parked();
     listen(*reply.parking);
+    hears(reply.parking->everything);
     return go();
   }
   if (reply.page) {
@@ -314,6 +316,16 @@ void Agent::listen(const Parking& parking) {
       go();
     });
   }
+  plan();
+}
+
+/// A session that hears of every scope needs no polling beside it.
+void Agent::hears(bool everything) {
+  if (everything == hears_all_) return;
+  hears_all_ = everything;
+  const auto next = round_after(room_.house.world.reactor().now());
+  next_round_ = everything ? next : std::min(next_round_, next);
+  if (everything) course_.round();  // what changed before it listened
   plan();
 }
 
@@ -397,6 +409,7 @@ void Agent::trouble(Reply& reply) {
     fd_.reset();
     wake_by_ = sim::Instant::max();
     dispose(std::move(session_));
+    hears(false);
     plan();
   }
   go();

@@ -82,6 +82,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void trouble_here(const Bytes& scope, bool live, Fault);  ///< not the back-end's fault, but nothing goes on
   void expired(Bytes scope);
   void listen(const Parking&);
+  void hears(bool everything);
   void well();
   void unwell(const Fault&, bool unreachable);
   void keep_only_ours(Page&) const;
@@ -103,7 +104,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   const std::string user_;
   const ViewId view_;
   const std::uint32_t kinds_;  ///< bits by Kind
-  bool stopped_ = false, heard_by_watch_ = false, caps_known_ = false, second_allowed_ = true;
+  bool stopped_ = false, heard_by_watch_ = false, hears_all_ = false, caps_known_ = false, second_allowed_ = true;
   Course course_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<FdWait> fd_;

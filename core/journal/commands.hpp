@@ -6,6 +6,7 @@
 //   take ──content complete──► received ──turn──► carrying out ──verb done──► effect on the log ──► done ──stored──► ∅
 //   carrying out ──back-end cannot now──► resting ──back-off──► carrying out
 //   carrying out ──never──► done, with the fault
+//   carrying out ──the item is not where the log has it──► resting ──a page told, or three times──► carrying out
 //   after a restart: received → its turn; started → its turn, with the note: the verb settles what became of it
 #pragma once
 #include <deque>
@@ -82,6 +83,7 @@ class Commands {
     account::Backoff backoff;
     std::unique_ptr<Timer> rest;
     std::string why;
+    int waited = 0;  ///< how often the first command has waited for the log
   };
   struct Run;  ///< one command being carried out
 
@@ -99,7 +101,9 @@ class Commands {
   void look_up(std::shared_ptr<Run>);
   void folders(const std::shared_ptr<Run>&, std::vector<store::FolderRow>);
   void item(const std::shared_ptr<Run>&, std::vector<store::FolderRow>);
-  bool elsewhere(const std::shared_ptr<Run>&, const store::ItemRow&);
+  void elsewhere(const std::shared_ptr<Run>&, const store::ItemRow&);
+  void look(const std::shared_ptr<Run>&, store::ItemRow);
+  bool log_is_behind(const std::shared_ptr<Run>&, const Fault&);
   void created_here(const std::shared_ptr<Run>&);
   void ready(std::shared_ptr<Run>);
   void act(std::shared_ptr<Run>);
@@ -107,6 +111,7 @@ class Commands {
   void effect(std::shared_ptr<Run>);
   void finish(std::shared_ptr<Run>, std::optional<Fault>);
   void again(const std::shared_ptr<Run>&, const Fault&);
+  void rest(const std::shared_ptr<Run>&, std::chrono::milliseconds pause);
   void free_lane(const std::string& user);
   void feed_thirsty();
   double dice();

@@ -11,6 +11,7 @@ namespace tidegate::journal {
 namespace {
 
 constexpr e2e::Gid no_gid{};
+constexpr int waits_most = 3;
 
 Fault gone(const char* what) { return {FaultKind::not_found, "command", what, {}, {}}; }
 
@@ -112,35 +113,68 @@ void Commands::item(const std::shared_ptr<Run>& run, std::vector<store::FolderRo
   auto found = [this, run, rows = std::move(rows)](Result<std::vector<store::ItemRow>> items) {
     if (!items) return again(run, items.error());
     if (items->empty() || items->front().seq_gone != 0) return created_here(run);
-    const auto& row = items->front();
-    if (elsewhere(run, row)) return;
+    auto& row = items->front();
     run->order->item = row.id;
+    run->order->from_log = true;
     run->order->backend = row.backend;
     for (const auto& folder : rows)
       if (std::ranges::find(row.folders, folder.gid) != row.folders.end()) run->order->scopes.push_back(folder.scope);
+    const auto& command = run->order->command;
+    const bool misplaced =
+        command.folder != no_gid && std::ranges::find(row.folders, command.folder) == row.folders.end();
+    if (misplaced && (command.verb == e2e::Verb::remove || command.verb == e2e::Verb::move))
+      return look(run, std::move(row));
     ready(run);
   };
   wiring_.log.items(run->view, {run->order->command.gid}, if_alive(std::move(found)));
 }
 
-/// Another device of the user's was quicker and moved it. True: the command has ended with that.
-bool Commands::elsewhere(const std::shared_ptr<Run>& run, const store::ItemRow& row) {
+/// The log has it in another folder than the command. Somebody may have been quicker; or the log is behind: a move
+/// whose new id the back-end could not tell. The store says which.
+void Commands::look(const std::shared_ptr<Run>& run, store::ItemRow row) {
+  auto reading = [id = row.id](const Call& call, Session& session) -> std::optional<Fault> {
+    auto read = session.read(call, id, {0, 1}, [](Octets) { return false; });
+    if (!read) return std::move(read.error());
+    return std::nullopt;
+  };
+  wiring_.accounts.act(run->key.user, run->order->backend, std::move(reading),
+                       if_alive([this, run, row = std::move(row)](Result<void> there) {
+                         if (there) return elsewhere(run, row);
+                         const auto& why = there.error();
+                         if (log_is_behind(run, why)) return;
+                         if (judge(run->order->command.verb, false, why.kind) == Verdict::again) return again(run, why);
+                         elsewhere(run, row);
+                       }));
+}
+
+/// Another device of the user's was quicker and moved it: the command ends with that.
+void Commands::elsewhere(const std::shared_ptr<Run>& run, const store::ItemRow& row) {
   const auto& command = run->order->command;
-  const auto in = [&](const e2e::Gid& folder) { return std::ranges::find(row.folders, folder) != row.folders.end(); };
-  if (command.folder == no_gid || in(command.folder)) return false;
-  if (command.verb == e2e::Verb::remove) {
-    // A removal must not take what somebody else has just put away.
-    finish(run,
-           Fault{FaultKind::conflict, "command", "It was moved to another folder meanwhile and stays there.", {}, {}});
-    return true;
-  }
-  if (command.verb != e2e::Verb::move) return false;
-  if (!in(command.to)) {
-    finish(run, gone("The item is no longer in that folder."));
-    return true;
-  }
+  // A removal must not take what somebody else has just put away.
+  if (command.verb == e2e::Verb::remove)
+    return finish(
+        run,
+        Fault{FaultKind::conflict, "command", "It was moved to another folder meanwhile and stays there.", {}, {}});
+  if (std::ranges::find(row.folders, command.to) == row.folders.end())
+    return finish(run, gone("The item is no longer in that folder."));
   run->seq = row.seq();
   finish(run, std::nullopt);
+}
+
+/// The store has no such item and the log does: a page is asked for, and tells where it is or that it is gone. Not for
+/// ever: some stores never say. True: the command waits.
+bool Commands::log_is_behind(const std::shared_ptr<Run>& run, const Fault& why) {
+  auto& own = lane(run->key.user);
+  if (why.kind != FaultKind::not_found || own.waited == waits_most) return false;
+  const std::chrono::milliseconds pause = wiring_.settings.retry_first * (1 << own.waited++);
+  own.why = why.text;
+  wiring_.accounts.hint(run->key.user, run->order->backend, run->order->scopes);
+  // Nothing was done: the next attempt is a first one, whatever this one noted.
+  if (run->noted->empty() && run->order->note.empty()) {
+    rest(run, pause);
+  } else {
+    wiring_.journal.started(run->key, {}, if_alive([this, run, pause](Result<void>) { rest(run, pause); }));
+  }
   return true;
 }
 
@@ -187,6 +221,7 @@ void Commands::act(std::shared_ptr<Run> run) {
 void Commands::acted(std::shared_ptr<Run> run, Result<void> done) {
   if (done) return effect(std::move(run));
   const auto& order = *run->order;
+  if (order.from_log && log_is_behind(run, done.error())) return;
   switch (judge(order.command.verb, order.repeated, done.error().kind)) {
     case Verdict::done:
       // Not there: gone, or moved by somebody, under the same id perhaps. The next page tells which.
@@ -254,6 +289,7 @@ void Commands::finish(std::shared_ptr<Run> run, std::optional<Fault> why) {
                              auto& own = lane(run->key.user);
                              own.backoff.succeeded();
                              own.why.clear();
+                             own.waited = 0;
                              own.queue.pop_front();
                              in_memory_ -= run->order->command.size;
                              free_lane(run->key.user);
@@ -277,19 +313,21 @@ void Commands::again(const std::shared_ptr<Run>& run, const Fault& why) {
   own.why = why.text;
   const auto pause = own.backoff.after(why, dice());
   wiring_.note(3, user + ": a change of a device waits: " + why.text);
-  auto rest = if_alive([this, run, user, pause](Result<void>) {
-    in_memory_ -= run->order->command.size;
-    auto& resting = lane(user);
-    resting.busy = false;
-    resting.rest = wiring_.world.reactor().after(pause, [this, user] {
-      lane(user).rest.reset();
-      next(user);
-    });
-    feed_thirsty();
-  });
   // What its verb noted before it failed is on disk already; the next attempt must be given it.
-  if (run->noted->empty()) return rest(Result<void>());
-  wiring_.journal.started(run->key, *run->noted, std::move(rest));
+  if (run->noted->empty()) return rest(run, pause);
+  wiring_.journal.started(run->key, *run->noted, if_alive([this, run, pause](Result<void>) { rest(run, pause); }));
+}
+
+void Commands::rest(const std::shared_ptr<Run>& run, std::chrono::milliseconds pause) {
+  const auto user = run->key.user;
+  in_memory_ -= run->order->command.size;
+  auto& resting = lane(user);
+  resting.busy = false;
+  resting.rest = wiring_.world.reactor().after(pause, [this, user] {
+    lane(user).rest.reset();
+    next(user);
+  });
+  feed_thirsty();
 }
 
 }  // namespace tidegate::journal

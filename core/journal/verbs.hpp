@@ -15,6 +15,7 @@ struct Order {
   std::string user;
   std::string backend;
   Bytes item;                 ///< the back-end's id; empty where the command names none
+  bool from_log = false;      ///< `item` is what the log has: it may have moved since
   Folder folder{}, to{};      ///< of the back-end; id empty where none
   std::vector<Bytes> scopes;  ///< that the command may change
   Bytes content;

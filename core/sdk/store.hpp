@@ -206,6 +206,8 @@ struct Hint {
 struct Parking {
   int fd = -1;                ///< stays the session's; the core only waits until it is readable
   Clock::time_point wake_by;  ///< unpark at that time at the latest
+  /// From this park on unpark() names every scope that changes, not only the inbox: no polling beside it, a sweep only.
+  bool everything = false;
 };
 
 /// One mailbox as seen by one actor. Used by one thread at a time, any worker thread; never on a reactor thread; verbs

@@ -65,20 +65,28 @@ Result<void> ImapBackend::submit(const Call& call, const Mailbox& box, const Env
 }
 
 Result<std::unique_ptr<Session>> ImapBackend::open(const Call& call, const Mailbox& box) {
-  const std::string& whose = box.mailbox.empty() ? box.user : box.mailbox;
-  const std::string& actor = box.actor.empty() ? whose : box.actor;
+  const std::string& owner = whose(box);
+  const std::string& actor = box.actor.empty() ? owner : box.actor;
+  if (const auto pause = habits_.login_pause(owner, host_.now()); pause.count() > 0) {
+    Fault later{FaultKind::throttled,
+                settings_.host,
+                "The mail server closes connections right after the login; it is tried again later.",
+                {},
+                pause};
+    return std::unexpected(std::move(later));
+  }
   const Call connect{std::min(call.deadline, host_.now() + settings_.connect_timeout), call.stop, call.trace};
   auto connection = logged_in(connect, actor, false,
                               [&](const Credentials& who) { return Connection::open(settings_, who, connect); });
   if (!connection) return std::unexpected(connection.error());
-  auto root = actor == whose ? Root{} : shared_root(**connection, whose);
+  auto root = actor == owner ? Root{} : shared_root(**connection, owner);
   if (!root) return std::unexpected(root.error());
   return std::make_unique<ImapSession>(*this, box, std::move(*root), std::move(*connection));
 }
 
 // Where the actor sees the other's folders: below the prefix of the other users' namespace (RFC 2342 §5). What he may
 // do there is the server's to say (ACL).
-Result<Root> ImapBackend::shared_root(const Connection& connection, const std::string& whose) const {
+Result<Root> ImapBackend::shared_root(const Connection& connection, const std::string& owner) const {
   const auto& others = connection.namespaces().others;
   if (others.empty()) {
     return fault(FaultKind::unsupported, settings_.host,
@@ -86,7 +94,7 @@ Result<Root> ImapBackend::shared_root(const Connection& connection, const std::s
   }
   Root root;
   root.delimiter = others.front().delimiter == 0 ? '/' : others.front().delimiter;
-  const auto name = modified_utf7_from_utf8(settings_.local_part_login ? whose.substr(0, whose.find('@')) : whose);
+  const auto name = modified_utf7_from_utf8(settings_.local_part_login ? owner.substr(0, owner.find('@')) : owner);
   if (!name || name->find(root.delimiter) != std::string::npos || name->find_first_of("%*") != std::string::npos)
     return fault(FaultKind::not_found, settings_.host, "This mailbox's name cannot be spoken in IMAP.");
   root.name = others.front().prefix + *name;

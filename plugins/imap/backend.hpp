@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // One [backend:…] section with plugin = imap: who logs in how.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <string>
 
 #include "core/sdk/store.hpp"
 #include "plugins/imap/connection.hpp"
+#include "plugins/imap/habits.hpp"
 #include "plugins/imap/roles.hpp"
 #include "plugins/imap/settings.hpp"
 #include "plugins/imap/token.hpp"
 
 namespace tidegate::imap {
 
+/// Whose mail it is.
+inline const std::string& whose(const Mailbox& box) { return box.mailbox.empty() ? box.user : box.mailbox; }
+
 class ImapBackend final : public Backend {
  public:
-  ImapBackend(Host& host, Settings settings) : host_(host), settings_(std::move(settings)) {}
+  ImapBackend(Host& host, Settings settings)
+      : host_(host),
+        settings_(std::move(settings)),
+        habits_(std::min(settings_.idle_lifetime, idle_most(settings_.host))) {}
   Result<std::unique_ptr<Session>> open(const Call&, const Mailbox&) override;
   std::unique_ptr<Watch> watch(Hints&) override { return nullptr; }  // sessions park
   /// Logs in as the administrative account itself (auth = authzid); otherwise reads the greeting by way of a login
@@ -24,6 +32,7 @@ class ImapBackend final : public Backend {
 
   Host& host() { return host_; }
   const Settings& settings() const { return settings_; }
+  Habits& habits() { return habits_; }
   /// How often anything was written through this back-end.
   std::uint64_t writes() const { return writes_; }
   void wrote() { ++writes_; }
@@ -35,9 +44,10 @@ class ImapBackend final : public Backend {
   /// Logs in by `login`; where a token that was used before is refused, once more with a new one.
   template <class Login>
   auto logged_in(const Call&, const std::string& user, bool smtp, Login);
-  Result<Root> shared_root(const Connection&, const std::string& whose) const;
+  Result<Root> shared_root(const Connection&, const std::string& owner) const;
   Host& host_;
   const Settings settings_;
+  Habits habits_;
   Tokens tokens_;
   std::atomic<std::uint64_t> writes_ = 0;
 };

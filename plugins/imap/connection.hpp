@@ -49,6 +49,7 @@ class Connection {
   [[nodiscard]] const std::string& server() const;                ///< what ID and greeting say of it, lower case
   [[nodiscard]] const Namespaces& namespaces() const;             ///< empty where it tells none
   [[nodiscard]] bool dead() const;
+  [[nodiscard]] bool dropped() const;  ///< dead because the server or the network ended it
   [[nodiscard]] int fd() const;
   Signals& signals();
 

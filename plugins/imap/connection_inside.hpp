@@ -20,6 +20,7 @@ struct Connection::Inside {
       : host(s.host),
         port(s.port),
         where(fmt::format("{}:{}", s.host, s.port)),
+        wants_compression(s.compress),
         driver(std::move(stream)),
         imap(mailimap_new(0, nullptr)) {}
   ~Inside() {
@@ -45,6 +46,7 @@ struct Connection::Inside {
   Result<Reply> authenticate(const Call&, std::string_view mechanism, std::string_view message,
                              std::string_view refusal);
   Result<void> introduce(const Call&);
+  Result<void> compress(const Call&);
   Result<void> write(std::string_view octets);
   Result<void> flush();
   Result<void> send_line(std::string_view line);
@@ -63,12 +65,13 @@ struct Connection::Inside {
   std::string host;
   std::uint16_t port;
   std::string where;
+  bool wants_compression;
   Driver driver;
   mailimap* imap;
   std::set<std::string, std::less<>> capabilities;
   Signals signals;
   Tag idle_tag = 0;
-  bool is_dead = false;
+  bool is_dead = false, was_dropped = false;
   std::map<Tag, Asked> asked;  // tags whose answer is rows or folders
   std::set<std::string, std::less<>> enabled;
   std::string server;

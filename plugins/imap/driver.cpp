@@ -53,19 +53,38 @@ ssize_t Driver::read(void* into, size_t size) {
 
 bool Driver::fill() {
   std::array<char, 16 * 1024> part;
-  auto got = stream_->read(std::as_writable_bytes(std::span(part)), *call_);
-  if (!got) {
-    fault_ = std::move(got.error());
-    return false;
+  for (;;) {
+    if (deflate_) {
+      const auto unpacked = deflate_->unpack(part);
+      if (!unpacked) {
+        fault_ = Fault{FaultKind::invalid,
+                       {},
+                       "What the mail server sent is not compressed as agreed; set compress = no.",
+                       "not a DEFLATE stream",
+                       {}};
+        return false;
+      }
+      if (*unpacked > 0) return sift({part.data(), *unpacked});
+    }
+    auto got = stream_->read(std::as_writable_bytes(std::span(part).first(sips_ ? 1 : part.size())), *call_);
+    if (!got) {
+      fault_ = std::move(got.error());
+      return false;
+    }
+    if (*got == 0) {
+      ended_ = true;
+      fault_ = Fault{
+          FaultKind::unavailable, {}, "The mail server closed the connection; it is opened again.", guard_.bye(), {}};
+      return false;
+    }
+    received_ += *got;
+    if (!deflate_) return sift({part.data(), *got});
+    deflate_->take({part.data(), *got});
   }
-  if (*got == 0) {
-    ended_ = true;
-    fault_ = Fault{
-        FaultKind::unavailable, {}, "The mail server closed the connection; it is opened again.", guard_.bye(), {}};
-    return false;
-  }
-  received_ += *got;
-  if (guard_.feed(std::string_view(part.data(), *got), &ready_)) return true;
+}
+
+bool Driver::sift(std::string_view octets) {
+  if (guard_.feed(octets, &ready_)) return true;
   fault_ = Fault{FaultKind::invalid,
                  {},
                  "The mail server's answer was refused because it breaks a limit; "
@@ -77,7 +96,10 @@ bool Driver::fill() {
 
 ssize_t Driver::write(const void* from, size_t size) {
   if (fault_) return -1;
-  auto done = stream_->write(Octets(static_cast<const std::byte*>(from), size), *call_);
+  std::string packed;
+  if (deflate_) packed = deflate_->pack({static_cast<const char*>(from), size});
+  const Octets octets(static_cast<const std::byte*>(from), size);
+  auto done = stream_->write(deflate_ ? std::as_bytes(std::span(packed)) : octets, *call_);
   if (!done) {
     fault_ = std::move(done.error());
     return -1;

@@ -9,6 +9,7 @@
 #include <libetpan/mailstream_types.h>
 
 #include "core/tls/blocking.hpp"
+#include "plugins/imap/deflate.hpp"
 #include "plugins/imap/guard.hpp"
 
 namespace tidegate::imap {
@@ -31,8 +32,14 @@ class Driver {
   [[nodiscard]] std::uint64_t received() const { return received_; }
   /// A look: where all that came was for the Guard's sieve, read() doesn't wait for more but ends as cancelled.
   void looking(bool yes) { looking_ = yes; }
+  /// From here on DEFLATE both ways (RFC 4978).
+  void compress() { deflate_ = std::make_unique<Deflate>(); }
+  /// An octet at a time: what follows the line that is read next stays where it is.
+  void sip(bool yes) { sips_ = yes; }
   void shrink() { ready_.shrink_to_fit(); }  ///< before parking
-  [[nodiscard]] bool pending() const { return !ready_.empty() || stream_->pending(); }
+  [[nodiscard]] bool pending() const {
+    return !ready_.empty() || stream_->pending() || (deflate_ && deflate_->pending());
+  }
 
  private:
   static ssize_t on_read(mailstream_low*, void*, size_t);
@@ -43,6 +50,7 @@ class Driver {
   static void on_cancel(mailstream_low*);
   ssize_t read(void* into, size_t size);
   bool fill();
+  bool sift(std::string_view octets);
   ssize_t write(const void* from, size_t size);
   static mailstream_low_driver driver_;
 
@@ -51,7 +59,8 @@ class Driver {
   Guard guard_;
   std::optional<Fault> fault_;
   std::uint64_t received_ = 0;
-  bool looking_ = false;
+  std::unique_ptr<Deflate> deflate_;  ///< none: octets as they are
+  bool looking_ = false, sips_ = false;
   bool ended_ = false;
   std::string ready_;  ///< passed the Guard, not yet read by libetpan
 };

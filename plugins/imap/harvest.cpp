@@ -195,8 +195,6 @@ bool note_line(std::string_view line, Signals& signals) {
   if (line.ends_with('}') && !line.starts_with("* OK")) return false;
   if (!line.starts_with("* ")) return true;
   line.remove_prefix(2);
-  // RFC 5465 §5.8: from here on the server tells nothing any more.
-  if (upper(line.substr(0, 40)).starts_with("OK [NOTIFICATIONOVERFLOW]")) signals.overflow = true;
   std::uint32_t number = 0;
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
   if (error != std::errc{}) return true;  // "* OK Still here", "* FLAGS …"

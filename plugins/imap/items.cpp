@@ -51,10 +51,30 @@ std::optional<ItemName> parse_item_id(View id) {
   return name;
 }
 
-Bytes write_note(const WriteNote& note) { return fmt::format("{}.{}", note.uidvalidity, note.uidnext); }
+Bytes write_note(const WriteNote& note) {
+  Bytes out = fmt::format("{}.{}", note.uidvalidity, note.uidnext);
+  if (!note.print) return out;
+  out += '.';
+  for (const std::byte octet : *note.print) out += fmt::format("{:02x}", std::to_integer<unsigned>(octet));
+  return out;
+}
 
 std::optional<WriteNote> parse_write_note(View text) {
   WriteNote note;
+  const auto first = text.find('.');
+  const auto second = first == View::npos ? first : text.find('.', first + 1);
+  if (second != View::npos) {
+    note.print.emplace();
+    const View hex = text.substr(second + 1);
+    if (hex.size() != 2 * note.print->size()) return std::nullopt;
+    for (std::size_t i = 0; i < note.print->size(); ++i) {
+      unsigned octet = 0;
+      const auto [end, error] = std::from_chars(hex.data() + 2 * i, hex.data() + 2 * i + 2, octet, 16);
+      if (error != std::errc{} || end != hex.data() + 2 * i + 2) return std::nullopt;
+      (*note.print)[i] = static_cast<std::byte>(octet);
+    }
+    text = text.substr(0, second);
+  }
   if (!dotted(text, note.uidvalidity, note.uidnext) || note.uidnext == 0) return std::nullopt;
   return note;
 }

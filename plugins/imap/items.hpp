@@ -22,10 +22,11 @@ struct ItemName {
 Bytes item_id(const ItemName&);  ///< folder NUL uidvalidity "." uid
 std::optional<ItemName> parse_item_id(View);
 
-/// "UIDVALIDITY.UIDNEXT", noted before a create or move.
+/// "UIDVALIDITY.UIDNEXT" of the target, noted before a create or move; a move adds "." and the fingerprint in hex.
 struct WriteNote {
   std::uint32_t uidvalidity = 0;
   std::uint64_t uidnext = 0;
+  std::optional<std::array<std::byte, 20>> print{};  ///< absent in notes of older versions
 };
 Bytes write_note(const WriteNote&);
 std::optional<WriteNote> parse_write_note(View);

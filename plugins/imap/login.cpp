@@ -161,7 +161,18 @@ Result<void> Connection::Inside::introduce(const Call& call) {
     auto reply = receive(call, tag, {});
     if (!reply) step = std::unexpected(reply.error());
   }
-  return step;
+  return step ? compress(call) : step;
+}
+
+// RFC 4978. What follows the OK is compressed already, perhaps in the same packet. A refusal changes nothing.
+Result<void> Connection::Inside::compress(const Call& call) {
+  if (!wants_compression || !capabilities.contains("COMPRESS=DEFLATE")) return {};
+  driver.sip(true);
+  auto reply = run(call, "COMPRESS DEFLATE");
+  driver.sip(false);
+  if (!reply) return std::unexpected(reply.error());
+  if (reply->verdict == Verdict::ok) driver.compress();
+  return {};
 }
 
 Result<void> Connection::Inside::login(const Call& call, const Credentials& who, bool plain_allowed) {

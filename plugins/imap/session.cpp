@@ -16,6 +16,8 @@ std::unexpected<Fault> cannot(std::string text) { return fault(FaultKind::unsupp
 // SEARCH answers come as one line: 50,000 numbers are half of the Guard's line limit.
 constexpr std::uint32_t search_chunk = 50'000;
 constexpr std::uint64_t fetch_chunk = 500;
+// A connection that lived so long was worth its login.
+constexpr std::chrono::seconds grown_up{60};
 
 }  // namespace
 
@@ -25,8 +27,16 @@ ImapSession::ImapSession(ImapBackend& backend, Mailbox box, Root root, std::uniq
       host_(backend.host()),
       box_(std::move(box)),
       root_(std::move(root)),
-      connection_(std::move(connection)) {
+      connection_(std::move(connection)),
+      born_(host_.now()) {
   if (!root_.name.empty()) inbox_ = root_.name;  // until the tree says better
+}
+
+// IMAP-26: who lets in and shows out again at once is not stormed.
+ImapSession::~ImapSession() {
+  const bool young = host_.now() - born_ < grown_up;
+  if (!young) backend_.habits().grew_old(whose(box_));
+  if (young && connection_->dropped()) backend_.habits().died_young(whose(box_), host_.now());
 }
 
 Capabilities ImapSession::capabilities() const {
@@ -72,11 +82,38 @@ Result<void> ImapSession::select(const Call& call, const std::string& folder) {
   prefetch_.reset();
   just_told_.clear();
   heard_below_ = 0;
-  auto reply = must(connection_->select(call, folder, connection_->has("CONDSTORE"), state_), Doing::select, folder);
-  if (!reply) return std::unexpected(reply.error());
+  auto reply = must(connection_->select(call, folder, condstore(), state_), Doing::select, folder);
+  if (!reply) return std::unexpected(opened_not(std::move(reply.error()), folder));
+  if (!condstore()) state_.modseq = 0;
+  backend_.habits().folder_opened(phantom_key(folder));
   selected_ = folder;
   fresh_ = true;
   return {};
+}
+
+bool ImapSession::condstore() const {
+  return connection_->has("CONDSTORE") && backend_.habits().believed(Promise::modseq);
+}
+
+std::string ImapSession::phantom_key(std::string_view folder) const {
+  std::string key = whose(box_);
+  key += '\0';
+  return key.append(folder);
+}
+
+// IMAP-25.
+Fault ImapSession::opened_not(Fault why, const std::string& folder) {
+  if (!connection_->dead() && folder != inbox_) backend_.habits().folder_refused(phantom_key(folder), host_.now());
+  return why;
+}
+
+// IMAP-03: to some servers without IDLE a NOOP is nothing; only SELECT makes them look.
+Result<void> ImapSession::hear(const Call& call) {
+  if (connection_->has("IDLE")) {
+    auto noop = command(call, "NOOP", Doing::reading, selected_);
+    return noop ? Result<void>() : std::unexpected(noop.error());
+  }
+  return select(call, std::exchange(selected_, {}));
 }
 
 Result<void> ImapSession::select_item(const Call& call, const ItemName& name, FaultKind renumbered) {
@@ -90,7 +127,7 @@ Result<void> ImapSession::select_item(const Call& call, const ItemName& name, Fa
   // Found by another session after our SELECT: a server tells of new messages between commands only (RFC 3501 §7),
   // and until then answers for this number as if there were no such message.
   if (stays && name.uid >= std::max(state_.uidnext, heard_below_)) {
-    if (auto noop = command(call, "NOOP", Doing::reading, name.folder); !noop) return std::unexpected(noop.error());
+    if (auto heard = hear(call); !heard) return heard;
     heard_below_ = std::uint64_t{name.uid} + 1;
   }
   return {};
@@ -99,11 +136,15 @@ Result<void> ImapSession::select_item(const Call& call, const ItemName& name, Fa
 Result<MailboxState> ImapSession::status(const Call& call, const std::string& folder) {
   const auto name = quoted(folder);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This folder's name cannot be spoken in IMAP.");
-  const bool modseq = connection_->has("CONDSTORE");
-  auto reply =
-      command(call, fmt::format("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY{})", *name, modseq ? " HIGHESTMODSEQ" : ""),
-              Doing::select, folder);
-  if (!reply) return std::unexpected(reply.error());
+  // IMAP-27: Courier answers from a cache that only CHECK clears.
+  if (!selected_.empty() && connection_->server().find("courier") != std::string::npos) {
+    if (auto checked = command(call, "CHECK", Doing::reading, selected_); !checked)
+      return std::unexpected(checked.error());
+  }
+  auto reply = command(
+      call, fmt::format("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY{})", *name, condstore() ? " HIGHESTMODSEQ" : ""),
+      Doing::select, folder);
+  if (!reply) return std::unexpected(opened_not(std::move(reply.error()), folder));
   std::optional<MailboxState> own;
   for (FolderStatus& said : reply->statuses) {
     if (canonical_mailbox(said.name) == folder) {
@@ -225,60 +266,6 @@ Result<Hits> ImapSession::search(const Call&, View, std::string_view, View) {
 }
 Result<std::vector<Person>> ImapSession::resolve(const Call&, std::string_view, std::uint32_t) {
   return cannot("IMAP has no directory of people.");
-}
-
-// --- waiting -------------------------------------------------------------------------------------------------------
-
-Result<Parking> ImapSession::park(const Call& call) {
-  if (connection_->idling()) {
-    const bool now = connection_->signals().any() || connection_->buffered();
-    return Parking{connection_->fd(), now ? host_.now() : idle_until_};
-  }
-  if (!connection_->has("IDLE")) return cannot("The mail server offers no IDLE; its folders are polled.");
-  const bool elsewhere = selected_ != inbox_;
-  if (auto selected = select(call, inbox_); !selected) return std::unexpected(selected.error());
-  Signals& signals = connection_->signals();
-  if (elsewhere && live_) {
-    // While another folder was selected nothing was heard of the inbox: compare with what was told last.
-    if (state_.uidnext != live_->uidnext && signals.arrived == 0) signals.arrived = 1;
-    signals.expunged = signals.expunged || signals.exists != live_->exists;
-    signals.flags = signals.flags || state_.modseq != live_->modseq;
-  }
-  if (auto idle = connection_->idle(call); !idle) return std::unexpected(idle.error());
-  plan_.reset();
-  fresh_ = false;
-  connection_->shrink();
-  idle_until_ = host_.now() + settings_.idle_lifetime;
-  // What has been said already would never make the descriptor readable again.
-  const bool now = signals.any() || connection_->buffered();
-  return Parking{connection_->fd(), now ? host_.now() : idle_until_};
-}
-
-Result<Hint> ImapSession::unpark(const Call& call) {
-  Hint hint;
-  if (!connection_->idling()) return hint;
-  if (auto looked = connection_->idle_look(call); !looked) return std::unexpected(looked.error());
-  Signals& signals = connection_->signals();
-  // "* OK Still here" every two minutes is no reason to talk: the connection stays as it is.
-  if (!signals.any() && host_.now() < idle_until_) return hint;
-  const std::uint32_t arrived = signals.arrived;
-  std::vector<std::string> more;
-  const bool fetch = arrived > 0 && arrived <= 8 && live_ && live_->uidvalidity == state_.uidvalidity;
-  if (fetch) more.push_back(fmt::format("UID FETCH {}:* {}", live_->uidnext, attributes(live_->inline_up_to)));
-  auto tags = connection_->idle_done(call, more);
-  if (!tags) return std::unexpected(tags.error());
-  if (fetch) {
-    signals.arrived = 0;  // what comes from here on is newer than this fetch, or counted by the flag check
-    Limits limits;
-    limits.literal = std::max<std::uint64_t>(limits.literal, std::uint64_t{live_->inline_up_to} + 1);
-    auto reply = must(connection_->receive(call, tags->front(), limits), Doing::reading, selected_);
-    if (!reply) return std::unexpected(reply.error());
-    prefetch_ = Prefetch{live_->uidnext, std::move(reply->rows)};
-    hint.scopes.push_back(inbox_);
-  } else if (signals.any()) {
-    hint.scopes.push_back(inbox_);
-  }
-  return hint;
 }
 
 }  // namespace tidegate::imap

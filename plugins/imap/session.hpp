@@ -22,6 +22,9 @@ class ImapBackend;
 class ImapSession final : public Session {
  public:
   ImapSession(ImapBackend&, Mailbox, Root, std::unique_ptr<Connection>);  ///< the back-end outlives it
+  ~ImapSession() override;
+  ImapSession(const ImapSession&) = delete;
+  ImapSession& operator=(const ImapSession&) = delete;
 
   Capabilities capabilities() const override;
   Result<Page> changes(const Call&, View scope, View anchor, const Want&) override;
@@ -51,12 +54,34 @@ class ImapSession final : public Session {
   Result<void> select(const Call&, const std::string& folder);
   Result<void> select_item(const Call&, const ItemName&, FaultKind renumbered = FaultKind::not_found);
   Result<MailboxState> status(const Call&, const std::string& folder);
+  Result<void> hear(const Call&);  // the server may tell of the selected folder what it has not told yet
+  bool condstore() const;
+  std::string phantom_key(std::string_view folder) const;
+  Fault opened_not(Fault, const std::string& folder);
   Result<UidSet> all_uids(const Call&);
   std::string attributes(std::uint32_t body_up_to) const;
   Result<std::vector<Row>> rows_of(const Call&, const UidSet&, std::uint32_t inline_up_to);
 
+  // session_parking.cpp
+  struct Known {             ///< a folder of the tree
+    std::uint32_t hash = 0;  ///< of its name: an idle session has to be small
+    bool told = false;       ///< the server told of a change that nobody has looked at yet
+    bool looked = false;     ///< it was looked at since the server has been asked to tell
+  };
+  Result<void> listen_everywhere(const Call&);
+  std::string notify_command() const;
+  void compare_inbox(Signals&) const;
+  void tell_elsewhere(Hint&);
+  Known* known(std::string_view folder);
+  void learn_tree(const std::vector<Folder>&);
+  bool told_of(const std::string& folder);
+  void looked_at(const std::string& folder, bool changed);
+  void lost(const Call&, const Fault&);
+  Parking parking();
+
   // session_changes.cpp
   struct Turn;  // one call of changes() on a folder
+  Result<Page> of_folder(const Call&, View scope, View anchor, const Want&);
   Result<Page> folders(const Call&, View anchor);
   Result<std::vector<Listing>> list(const Call&);
   std::optional<MailboxState> polled(const std::string& folder);
@@ -66,6 +91,10 @@ class ImapSession final : public Session {
   Result<void> take_flags(Turn&);
   Result<std::map<Uid, std::uint64_t>> changed_since(Turn&);
   Result<void> take_flags_by_digest(Turn&);
+  std::uint64_t settled_modseq(const std::string& folder, std::uint64_t shown);
+  bool tells_removals(const Turn&) const;
+  std::optional<UidSet> named_removals(const Turn&) const;
+  void tell_gone(Turn&, const UidSet& gone);
   Result<void> take_removals(Turn&);
   Result<void> take_backlog(Turn&);
   void give(Turn&, std::vector<Row>);
@@ -79,6 +108,7 @@ class ImapSession final : public Session {
                                         const std::array<std::byte, 20>& print);
   Result<std::optional<Written>> settle_move(const Call&, const ItemName&, const std::string& target, const WriteNote&,
                                              const Row* here);
+  Result<WriteNote> note_of(const Call&, const std::string& folder);
   Result<WriteNote> noted(const Call&, const std::string& folder, Attempt&);
   std::string top_prefix(char delimiter) const;
   Result<void> expunge(const Call&, const ItemName&);
@@ -100,6 +130,13 @@ class ImapSession final : public Session {
   std::map<Uid, std::uint64_t> just_told_;          ///< UID → MODSEQ of new items given since the last flag check
   std::map<std::string, Clock::time_point> swept_;  ///< without CONDSTORE: when a folder's flags were compared
 
+  const Clock::time_point born_;
+  struct Late {
+    std::uint64_t modseq = 0;
+    Clock::time_point since;
+  };
+  std::map<std::string, Late> late_;  ///< IMAP-06: a HIGHESTMODSEQ that no message has explained yet
+
   // The push path: what the last look at the inbox left, so that the next mail costs one round trip.
   struct Live {
     std::uint32_t uidvalidity = 0;
@@ -114,7 +151,12 @@ class ImapSession final : public Session {
     std::vector<Row> rows;
   };
   std::optional<Prefetch> prefetch_;
-  Clock::time_point idle_until_{};
+  Clock::time_point idle_since_{}, idle_until_{};
+
+  // RFC 5465: what the server tells of folders that are not selected.
+  enum class Notify : std::uint8_t { unasked, on, off } notify_ = Notify::unasked;
+  Clock::time_point notify_again_{};  ///< after an overflow
+  std::vector<Known> tree_;           ///< by hash; empty: not known
 
   // What one LIST … RETURN (STATUS …) said of all folders: a round of polling costs one round trip. Each is used once,
   // soon, and only while nothing was written through this back-end since.

@@ -10,27 +10,17 @@
 
 #include <fmt/format.h>
 
-#include "plugins/imap/session.hpp"
+#include "plugins/imap/backend.hpp"
+#include "plugins/imap/turn.hpp"
 
 namespace tidegate::imap {
 namespace {
 constexpr std::uint64_t at_once = 8;  // new messages fetched with their bodies in one command
-constexpr std::uint64_t removals_a_page = 5000;
 constexpr std::uint64_t known_a_check = 20'000;
 constexpr std::size_t most_buckets = 8192;
+constexpr std::chrono::minutes shown_late{2};
 
-Uid top(std::uint64_t uidnext) { return static_cast<Uid>(std::min<std::uint64_t>(uidnext - 1, UINT32_MAX)); }
 }  // namespace
-
-struct ImapSession::Turn {
-  const Call& call;
-  std::string folder;
-  const Want& want;
-  Anchor anchor;
-  Page page;
-  std::uint64_t limit = 500;
-  bool more = false;
-};
 
 Result<Page> ImapSession::changes(const Call& call, View scope, View anchor, const Want& want) {
   if (connection_->dead()) {
@@ -38,6 +28,19 @@ Result<Page> ImapSession::changes(const Call& call, View scope, View anchor, con
   }
   if (auto up = awake(call); !up) return std::unexpected(up.error());
   if (scope.empty()) return folders(call, anchor);
+  if (backend_.habits().folder_pause(phantom_key(scope), host_.now()).count() > 0) {
+    return fault(FaultKind::denied, settings_.host,
+                 "The mail server lists this folder and does not open it; it is tried again later.");
+  }
+  auto page = of_folder(call, scope, anchor, want);
+  // A refusal of one folder is no reason to give up the connection, whatever the server says for it.
+  if (!page && page.error().kind == FaultKind::unavailable && !connection_->dead() && scope != inbox_) {
+    page.error().kind = FaultKind::denied;
+  }
+  return page;
+}
+
+Result<Page> ImapSession::of_folder(const Call& call, View scope, View anchor, const Want& want) {
   Turn turn{call, std::string(scope), want, {}, {}, std::max<std::uint64_t>(want.limit, 1), false};
   if (!anchor.empty()) {
     auto decoded = decode_anchor(anchor);
@@ -69,6 +72,7 @@ Result<Page> ImapSession::changes(const Call& call, View scope, View anchor, con
 // A folder that isn't selected costs one STATUS while nothing happens in it.
 Result<bool> ImapSession::untouched(const Call& call, const std::string& folder, const Anchor& anchor) {
   if (selected_ == folder || anchor.listing || !anchor.todo.empty() || anchor.sweep_below != 0) return false;
+  if (told_of(folder)) return false;
   Result<MailboxState> now = MailboxState{};
   if (auto known = polled(folder)) {
     now = *known;
@@ -76,9 +80,10 @@ Result<bool> ImapSession::untouched(const Call& call, const std::string& folder,
     now = status(call, folder);
   }
   if (!now) return std::unexpected(now.error());
-  if (now->uidvalidity != anchor.uidvalidity || now->uidnext != anchor.uidnext || now->exists != anchor.count)
-    return false;
-  if (anchor.modseq != 0) return now->modseq == anchor.modseq;
+  const bool moved = now->uidvalidity != anchor.uidvalidity || now->uidnext != anchor.uidnext ||
+                     now->exists != anchor.count || (anchor.modseq != 0 && now->modseq != anchor.modseq);
+  looked_at(folder, moved && !late_.contains(folder));
+  if (moved || anchor.modseq != 0) return !moved;
   const auto swept = swept_.find(folder);
   return swept != swept_.end() && host_.now() - swept->second < settings_.flag_sweep;
 }
@@ -87,8 +92,7 @@ Result<void> ImapSession::begin(Turn& turn) {
   const bool stays = selected_ == turn.folder;
   if (auto selected = select(turn.call, turn.folder); !selected) return selected;
   if (stays && !prefetch_ && !connection_->signals().any()) {
-    if (auto noop = command(turn.call, "NOOP", Doing::reading, turn.folder); !noop)
-      return std::unexpected(noop.error());
+    if (auto heard = hear(turn.call); !heard) return heard;
   }
   if (state_.uidvalidity == 0) {
     return fault(FaultKind::unsupported, settings_.host,
@@ -119,6 +123,9 @@ Result<void> ImapSession::begin(Turn& turn) {
                  fmt::format("UIDNEXT {} after {}, HIGHESTMODSEQ {} after {}", state_.uidnext, a.uidnext, state_.modseq,
                              a.modseq));
   }
+  // IMAP-16: new mail moves HIGHESTMODSEQ (RFC 7162 §3.1); where it never does, flags are compared instead.
+  if (fresh_ && a.modseq != 0 && state_.uidnext > a.uidnext && state_.modseq == a.modseq)
+    backend_.habits().broke(Promise::modseq);
   state_.uidnext = std::max(state_.uidnext, a.uidnext);  // another session may know more than our SELECT said
   if ((a.modseq == 0) != (state_.modseq == 0)) {
     a.modseq = state_.modseq == 0 ? 0 : 1;  // CONDSTORE came or went: compare everything once
@@ -183,6 +190,7 @@ Result<void> ImapSession::take_new(Turn& turn) {
     state_.uidnext = std::max(state_.uidnext, std::uint64_t{rows.front().uid} + 1);
     just_told_.clear();
     for (const Row& row : rows) just_told_[row.uid] = row.modseq;
+    if (a.modseq != 0 && rows.front().modseq > a.modseq) backend_.habits().kept(Promise::modseq);
   }
   a.uidnext = std::max(a.uidnext, state_.uidnext);
   give(turn, std::move(rows));
@@ -195,21 +203,39 @@ Result<std::map<Uid, std::uint64_t>> ImapSession::changed_since(Turn& turn) {
   const Anchor& a = turn.anchor;
   UidSet rest = a.known;
   if (!a.exact) rest.add(1, top(a.uidnext));
+  // RFC 7162 §3.2.6, in the same breath. Between numbers, not up to "*": IMAP-11.
+  const std::string vanished = tells_removals(turn) ? " VANISHED" : "";
   if (a.sweep_below != 0) rest.subtract(static_cast<Uid>(a.sweep_below), UINT32_MAX);
   std::map<Uid, std::uint64_t> changed;
   while (!rest.empty()) {
     const UidSet part = a.exact ? rest.newest(known_a_check) : rest;
-    auto reply =
-        command(turn.call,
-                fmt::format("UID FETCH {}:{} (UID MODSEQ) (CHANGEDSINCE {})", part.lowest(), part.highest(), a.modseq),
-                Doing::reading, turn.folder);
+    auto reply = command(turn.call,
+                         fmt::format("UID FETCH {}:{} (UID MODSEQ) (CHANGEDSINCE {}{})", part.lowest(), part.highest(),
+                                     a.modseq, vanished),
+                         Doing::reading, turn.folder);
     if (!reply) return std::unexpected(reply.error());
+    turn.vanished.add(reply->vanished);
+    turn.malformed = turn.malformed || reply->malformed;
     for (const Row& row : reply->rows) {
       if (row.modseq > a.modseq && (a.exact ? part.contains(row.uid) : row.uid != 0)) changed[row.uid] = row.modseq;
     }
     rest.subtract(part.lowest(), UINT32_MAX);
   }
   return changed;
+}
+
+// IMAP-06: a server may count a change before it shows it. What SELECT said is believed when a message has shown it, or
+// when none has for a while (an expunged one never will).
+std::uint64_t ImapSession::settled_modseq(const std::string& folder, std::uint64_t shown) {
+  if (shown >= state_.modseq) {
+    late_.erase(folder);
+    return shown;
+  }
+  Late& late = late_[folder];
+  if (late.modseq != state_.modseq) late = {state_.modseq, host_.now()};
+  if (host_.now() - late.since < shown_late) return shown;
+  late_.erase(folder);
+  return state_.modseq;
 }
 
 Result<void> ImapSession::take_flags(Turn& turn) {
@@ -220,13 +246,14 @@ Result<void> ImapSession::take_flags(Turn& turn) {
   signals.flags = false;
   auto found = changed_since(turn);
   if (!found) return std::unexpected(found.error());
-  std::uint64_t highest = std::max(a.modseq, state_.modseq);  // the check comes after the SELECT that said so
+  std::uint64_t highest = a.modseq;
   UidSet changed;
   for (const auto& [uid, modseq] : *found) {
     highest = std::max(highest, modseq);
     const auto told = just_told_.find(uid);  // new mail's MODSEQ is above the anchor's too
     if (told == just_told_.end() || told->second != modseq) changed.add(uid);
   }
+  highest = settled_modseq(turn.folder, highest);
   const UidSet now = changed.newest(turn.limit);
   auto rows = rows_of(turn.call, now, 0);
   if (!rows) return std::unexpected(rows.error());
@@ -288,42 +315,6 @@ Result<void> ImapSession::take_flags_by_digest(Turn& turn) {
     give(turn, std::move(*rows));
   }
   swept_[turn.folder] = host_.now();
-  return {};
-}
-
-// Every message below UIDNEXT was told of, so equal numbers mean equal sets; swaps (IMAP-20) can't hide.
-Result<void> ImapSession::take_removals(Turn& turn) {
-  Anchor& a = turn.anchor;
-  Signals& signals = connection_->signals();
-  if (signals.arrived > 0) {
-    turn.more = true;
-    return {};
-  }
-  if (!signals.expunged && (signals.exists == a.count || !a.todo.empty())) return {};
-  if (!a.exact) {
-    signals.expunged = false;
-    if (signals.exists == a.count) return {};
-    a.todo.add(1, top(a.uidnext));
-    a.listing = a.exact = true;
-    a.known = {};
-    a.count = 0;
-    return {};
-  }
-  auto present = all_uids(turn.call);
-  if (!present) return std::unexpected(present.error());
-  UidSet gone = a.known;
-  gone.subtract(*present);
-  const UidSet now = gone.newest(removals_a_page);
-  for (const Uid uid : now.newest_first()) {
-    turn.page.changes.emplace_back(Removed{item_id({turn.folder, a.uidvalidity, uid}), turn.folder});
-  }
-  if (now.count() < gone.count()) turn.more = signals.expunged = true;
-  a.forget(now);
-  UidSet unheard = *present;  // a server may show a message late under an old number
-  unheard.subtract(a.known);
-  if (a.uidnext <= UINT32_MAX) unheard.subtract(static_cast<Uid>(a.uidnext), UINT32_MAX);
-  a.todo.add(unheard);
-  if (!a.todo.empty()) plan_ = std::move(*present);
   return {};
 }
 

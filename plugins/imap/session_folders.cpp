@@ -18,7 +18,7 @@ Result<std::vector<Listing>> ImapSession::list(const Call& call) {
   if (extended && connection_->has("SPECIAL-USE")) wanted = "SPECIAL-USE";  // RFC 6154 §4
   if (statuses) {
     wanted += fmt::format("{}STATUS (MESSAGES UIDNEXT UIDVALIDITY{})", wanted.empty() ? "" : " ",
-                          connection_->has("CONDSTORE") ? " HIGHESTMODSEQ" : "");
+                          condstore() ? " HIGHESTMODSEQ" : "");
   }
   const std::string after = wanted.empty() ? "" : " RETURN (" + wanted + ")";
   std::vector<std::string> patterns = {root_.name.empty() ? "*" : root_.name + root_.delimiter + '*'};
@@ -49,7 +49,15 @@ Result<std::vector<Listing>> ImapSession::list(const Call& call) {
     for (Listing& listing : reply->folders) {
       if (is_shown(listing.name, root_, connection_->namespaces(), settings_.shown)) out.push_back(std::move(listing));
     }
-    for (FolderStatus& said : reply->statuses) polled_[canonical_mailbox(said.name)] = said.state;
+    for (FolderStatus& said : reply->statuses) {
+      std::string folder = canonical_mailbox(said.name);
+      // A second one, or half of one, was told in between, unasked (RFC 5465).
+      if (said.state.uidvalidity == 0 || polled_.contains(folder)) {
+        connection_->signals().folders[said.name] = said.state;
+      } else {
+        polled_.emplace(std::move(folder), said.state);
+      }
+    }
   }
   return out;
 }
@@ -71,6 +79,7 @@ Result<Page> ImapSession::folders(const Call& call, View anchor) {
     return fault(FaultKind::not_found, settings_.host, "This mailbox is not there, or shows this user no folder.");
   const std::vector<Folder> tree = folder_tree(*listed, root_);
   if (!tree.empty() && tree.front().role == Role::inbox) inbox_ = tree.front().id;
+  learn_tree(tree);
   Page page;
   page.anchor = tree_digest(tree);
   if (page.anchor == anchor) return page;

@@ -74,14 +74,19 @@ Result<std::optional<Uid>> ImapSession::find_stored(const Call& call, const Writ
   return find_octets(call, note, item.size, wanted.done(), false);
 }
 
+// Where the next message will come in.
+Result<WriteNote> ImapSession::note_of(const Call& call, const std::string& folder) {
+  auto now = status(call, folder);
+  if (!now) return std::unexpected(now.error());
+  return WriteNote{now->uidvalidity, std::max<std::uint64_t>(now->uidnext, 1)};
+}
+
 // The note of this attempt: an earlier one's, or a new one, durable before anything is done.
 Result<WriteNote> ImapSession::noted(const Call& call, const std::string& folder, Attempt& attempt) {
   if (const auto note = parse_write_note(attempt.note)) return *note;
-  auto now = status(call, folder);
-  if (!now) return std::unexpected(now.error());
-  const WriteNote note{now->uidvalidity, std::max<std::uint64_t>(now->uidnext, 1)};
-  if (attempt.before) {
-    if (auto kept = attempt.before(write_note(note)); !kept) return std::unexpected(kept.error());
+  auto note = note_of(call, folder);
+  if (note && attempt.before) {
+    if (auto kept = attempt.before(write_note(*note)); !kept) return std::unexpected(kept.error());
   }
   return note;
 }
@@ -199,22 +204,27 @@ Result<Written> ImapSession::move(const Call& call, View item, View from, View t
   const std::string target(to);
   if (!quoted(target))
     return fault(FaultKind::not_found, settings_.host, "This folder's name cannot be spoken in IMAP.");
-  auto note = noted(call, target, attempt);
+  const auto earlier = parse_write_note(attempt.note);
+  Result<WriteNote> note = earlier ? *earlier : note_of(call, target);
   if (!note) return std::unexpected(note.error());
   if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
   auto here = command(call, fmt::format("UID FETCH {} {}", name->uid, attributes(0)), Doing::reading, name->folder);
   if (!here) return std::unexpected(here.error());
   const auto own = std::ranges::find(here->rows, name->uid, &Row::uid);
   const bool gone = own == here->rows.end();
-  if (!attempt.note.empty()) {
+  if (earlier) {
     auto settled = settle_move(call, *name, target, *note, gone ? nullptr : &*own);
     if (!settled) return std::unexpected(settled.error());
     if (*settled) return std::move(**settled);
   } else if (gone) {
     return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
   }
-  const bool atomic = connection_->has("MOVE");  // RFC 6851
   const std::array<std::byte, 20> print = fingerprint(*own);
+  if (!earlier && attempt.before) {  // only now: a note means that it may have been moved
+    note->print = print;
+    if (auto kept = attempt.before(write_note(*note)); !kept) return std::unexpected(kept.error());
+  }
+  const bool atomic = connection_->has("MOVE");  // RFC 6851
   auto done = command(call, fmt::format("UID {} {} {}", atomic ? "MOVE" : "COPY", name->uid, name_or_empty(target)),
                       Doing::writing, target);
   if (!done) return std::unexpected(done.error());
@@ -249,6 +259,12 @@ Result<std::optional<Uid>> ImapSession::find_print(const Call& call, const std::
 Result<std::optional<Written>> ImapSession::settle_move(const Call& call, const ItemName& name,
                                                         const std::string& target, const WriteNote& note,
                                                         const Row* here) {
+  if (here == nullptr && note.print) {
+    auto found = find_print(call, target, note, *note.print);
+    if (!found) return std::unexpected(found.error());
+    if (*found) return Written{item_id({target, note.uidvalidity, **found}), "1", {}, true};
+    return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
+  }
   if (here == nullptr) {
     // By UID only: without the original nobody can say which of several newcomers it is.
     auto now = status(call, target);

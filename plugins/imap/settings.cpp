@@ -32,7 +32,16 @@ constexpr std::array table = {
             "user may see (they are served better as mailboxes of their own)"},
     Setting{"login", "full", "full: log in as ann@example.com; local: as ann"},
     Setting{"connect_timeout", "30s", "longest time for connection, TLS and login"},
-    Setting{"idle_lifetime", "9m", "a waiting connection says IDLE again after this time (routers forget silent ones)"},
+    Setting{"idle_lifetime", "9m",
+            "a waiting connection says IDLE again before this time is over (routers forget silent ones)"},
+    Setting{"compress", "no",
+            "yes: where the server can, what goes over the network is compressed (COMPRESS=DEFLATE); for slow lines: a "
+            "waiting connection takes about 75 KiB more"},
+    Setting{
+        "notify", "yes",
+        "yes: where the server can (NOTIFY), the waiting connection hears of all folders at once; no: of the inbox, "
+        "and the others are polled. No is better where Dovecot hibernates idle connections (imap_hibernate_timeout): "
+        "it does so without NOTIFY only, and then tells of new mail sooner"},
     Setting{"flag_sweep", "10m", "where the server has no CONDSTORE: flags of a folder are compared this often"},
     Setting{"smtp_host", "", "name of the server that sends mail (RFC 6409); none: mail can't be sent here"},
     Setting{"smtp_port", "", "its port; default 465, 587 where smtp_tls is starttls, 25 where it is none"},
@@ -101,6 +110,8 @@ bool assign(Settings& s, const std::string& key, const std::string& value, Ports
   if (key == "password_dir") return (s.password_dir = value, true);
   if (key == "connect_timeout") return set_duration(s.connect_timeout, value);
   if (key == "idle_lifetime") return set_duration(s.idle_lifetime, value) && s.idle_lifetime < std::chrono::minutes(29);
+  if (key == "compress") return choose_yes(s.compress, value);
+  if (key == "notify") return choose_yes(s.notify, value);
   if (key == "flag_sweep") return set_duration(s.flag_sweep, value);
   if (key == "token_command") return (s.token_command = value, true);
   if (key == "token_lifetime") return set_duration(s.token_lifetime, value);

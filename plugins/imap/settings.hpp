@@ -43,6 +43,8 @@ struct Settings {
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds idle_lifetime{540'000};
   std::chrono::milliseconds flag_sweep{600'000};
+  bool compress = false;  ///< RFC 4978 where offered
+  bool notify = true;     ///< one connection listens to all folders (RFC 5465) where the server can
   SmtpSettings smtp;
 };
 

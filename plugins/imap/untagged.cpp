@@ -8,8 +8,14 @@
 namespace tidegate::imap {
 namespace {
 
-constexpr std::array words = {std::string_view("STATUS "),    std::string_view("VANISHED "), std::string_view("LIST "),
-                              std::string_view("NAMESPACE "), std::string_view("ENABLED"),   std::string_view("ID ")};
+constexpr std::string_view overflow = "OK [NOTIFICATIONOVERFLOW";
+constexpr std::array words = {std::string_view("STATUS "),
+                              std::string_view("VANISHED "),
+                              std::string_view("LIST "),
+                              std::string_view("NAMESPACE "),
+                              std::string_view("ENABLED"),
+                              std::string_view("ID "),
+                              overflow};
 constexpr std::array counts = {std::string_view(" EXISTS"), std::string_view(" EXPUNGE")};
 constexpr std::size_t id_most = 512;
 
@@ -241,6 +247,7 @@ std::optional<Untagged> parse_untagged(std::string_view response) {
   if (in.eat("NAMESPACE ")) return namespaces(in);
   if (in.eat("ENABLED")) return enabled(in);
   if (in.eat("ID ")) return ServerId{changed(in.rest().substr(0, id_most), lower)};
+  if (in.eat(overflow)) return Overflow{};
   Exists exists;
   if (!in.number(exists.count)) return std::nullopt;
   if (in.eat(" EXISTS")) return exists;

@@ -23,7 +23,9 @@ struct Enabled {
 struct ServerId {
   std::string text;  ///< RFC 2971, raw, lower case, cut
 };
-using Untagged = std::variant<Exists, Expunged, Vanished, Listing, FolderStatus, Namespaces, Enabled, ServerId>;
+struct Overflow {};  ///< NOTIFICATIONOVERFLOW (RFC 5465 §5.8): from here on the server tells nothing any more
+using Untagged =
+    std::variant<Exists, Expunged, Vanished, Listing, FolderStatus, Namespaces, Enabled, ServerId, Overflow>;
 
 /// A whole response with its literals in place ("* STATUS {3}CRLF…"), with or without its CRLF. nullopt: not one of
 /// these, or malformed.

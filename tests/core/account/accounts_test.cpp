@@ -282,6 +282,31 @@ TEST(Accounts, AParkedSessionWakesInTimeAndOneCallBringsThePage) {
   EXPECT_EQ(bed.backend.open_sessions(), 1);
 }
 
+// NOTIFY of IMAP. What changed before it listened is looked at once; then only what it names, and the sweep.
+TEST(Accounts, ASessionThatHearsOfEverythingIsNotPolledBeside) {
+  AccountBed bed;
+  bed.backend.watched = false;
+  bed.backend.parks = bed.backend.hears_everything = true;
+  const auto start = bed.world.now();
+  bed.backend.wake_by = start + 10min;
+  bed.serve();
+  bed.wait(5s);
+  EXPECT_EQ(bed.backend.count("changes old"), 2) << "once before it listened and once after";
+  bed.backend.add("old", "m1");
+  bed.wait(9min);
+  EXPECT_THAT(bed.ids(), ElementsAre());
+  bed.backend.unparked = {{"old"}, false};
+  bed.backend.wake_by = start + 1h;
+  bed.wait(60s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1"));
+  bed.backend.fail_next("changes", FaultKind::unavailable);  // the connection is lost at the next sweep
+  bed.backend.hears_everything = false;
+  bed.wait(15min);
+  bed.backend.add("old", "m2");
+  bed.wait(70s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1", "m2")) << "deaf for the other folders: they are polled";
+}
+
 TEST(Accounts, ASignOfLifeAsksNothing) {
   AccountBed bed;
   bed.backend.watched = false;

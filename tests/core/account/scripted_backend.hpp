@@ -18,7 +18,7 @@ namespace tidegate::account {
 class ScriptedBackend final : public Backend {
  public:
   // --- the script
-  bool watched = true, parks = false, ranged = true, gives_no_session = false;
+  bool watched = true, parks = false, hears_everything = false, ranged = true, gives_no_session = false;
   std::uint64_t most_a_read = UINT64_MAX;  ///< cuts ranges short, as some servers do
   std::uint32_t sessions_per_user = 2;
   int park_fd = -1;
@@ -180,7 +180,7 @@ class ScriptedBackend final : public Backend {
     Result<Parking> park(const Call&) override {
       const std::scoped_lock lock(b_.mutex_);
       if (auto fault = b_.note("park", "park")) return std::unexpected(*fault);
-      return Parking{b_.park_fd, b_.wake_by};
+      return Parking{b_.park_fd, b_.wake_by, b_.hears_everything};
     }
     Result<Hint> unpark(const Call&) override {
       const std::scoped_lock lock(b_.mutex_);

@@ -175,6 +175,75 @@ e2e::Command after_a_move(CommandBed& bed, e2e::Verb verb) {
   return command;
 }
 
+/// Item 1 was moved to "old" by a store that cannot tell its new id (IMAP without UIDPLUS): the log is behind.
+struct Unplaced : CommandBed {
+  Unplaced() {
+    box.tells_ids = false;
+    auto moving = command(e2e::Verb::move, "1");
+    moving.folder = folder_gid("in");
+    moving.to = folder_gid("old");
+    EXPECT_EQ(insist(moving).fault, 0U);
+    gid = moving.gid;
+  }
+  /// A command of the same second: nothing is said of it before the pages have come; then its result.
+  e2e::CommandResult before_and_after_the_pages(const e2e::Command& next) {
+    say(next);
+    wait(500ms);
+    EXPECT_FALSE(told.back().id == next.id && told.back().done) << "nobody can know yet";
+    EXPECT_THAT(actors->hinted, testing::Contains("in"));
+    EXPECT_TRUE(apply(view_id, "in", {Removed{"1", {}}}, "b"));
+    EXPECT_TRUE(apply(view_id, "old", {store::item("100", "old", 10)}, "b"));
+    return insist(next);
+  }
+  Gid gid{};
+};
+
+TEST(Commands, AMoveBackAfterAMoveWithoutANewIdIsDoneInTheStore) {
+  Unplaced bed;
+  auto back = bed.command(e2e::Verb::move);
+  back.gid = bed.gid;
+  back.folder = bed.folder_gid("old");
+  back.to = bed.folder_gid("in");
+  EXPECT_EQ(bed.before_and_after_the_pages(back).fault, 0U);
+  EXPECT_EQ(bed.box.mails["101"].folder, "in");
+}
+
+TEST(Commands, ARemovalAfterAMoveWithoutANewIdTakesTheMovedItem) {
+  Unplaced bed;
+  auto remove = bed.command(e2e::Verb::remove);
+  remove.gid = bed.gid;
+  remove.folder = bed.folder_gid("old");
+  EXPECT_EQ(bed.before_and_after_the_pages(remove).fault, 0U);
+  EXPECT_FALSE(bed.box.mails.contains("100"));
+}
+
+TEST(Commands, ARemovalByTheOldPlaceIsNotSaidToBeDone) {
+  Unplaced bed;
+  auto remove = bed.command(e2e::Verb::remove);
+  remove.gid = bed.gid;
+  remove.folder = bed.folder_gid("in");
+  EXPECT_EQ(bed.before_and_after_the_pages(remove).fault, code(FaultKind::conflict));
+  EXPECT_TRUE(bed.box.mails.contains("100"));
+}
+
+TEST(Commands, FlagsAfterAMoveWithoutANewIdReachTheItem) {
+  Unplaced bed;
+  auto flags = bed.command(e2e::Verb::set_flags);
+  flags.gid = bed.gid;
+  flags.flags_add = flagged;
+  EXPECT_EQ(bed.before_and_after_the_pages(flags).fault, 0U);
+  EXPECT_EQ(bed.box.mails["100"].flags, std::uint32_t{flagged});
+}
+
+TEST(Commands, ALogThatNeverCatchesUpIsNotWaitedForForEver) {
+  Unplaced bed;
+  auto flags = bed.command(e2e::Verb::set_flags);
+  flags.gid = bed.gid;
+  flags.flags_add = flagged;
+  EXPECT_EQ(bed.insist(flags).fault, code(FaultKind::not_found));
+  EXPECT_EQ(bed.count("set_flags"), 4);
+}
+
 TEST(Commands, RemovalLosesAgainstAMoveThatCameFirst) {
   CommandBed bed;
   EXPECT_EQ(bed.insist(after_a_move(bed, e2e::Verb::remove)).fault, code(FaultKind::conflict));

@@ -4,6 +4,8 @@
 #pragma once
 #include <map>
 
+#include <gtest/gtest.h>
+
 #include "core/account/account.hpp"
 #include "core/sim/world.hpp"
 
@@ -39,7 +41,9 @@ class ScriptedSession final : public Session {
   Capabilities capabilities() const override { return {}; }
   Result<Page> changes(const Call&, View, View, const Want&) override { return Page{}; }
   Result<std::uint64_t> read(const Call&, View item, Range, Sink sink) override {
-    const auto& content = box_.mails.at(std::string(item)).content;
+    const auto found = box_.mails.find(std::string(item));
+    if (found == box_.mails.end()) return fault(FaultKind::not_found, "box", "Gone.");
+    const auto& content = found->second.content;
     sink(std::as_bytes(std::span(content)));
     return content.size();
   }
@@ -90,7 +94,7 @@ class ScriptedSession final : public Session {
     const auto id = std::to_string(box_.next++);
     box_.mails[id] = mail;
     if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
-    return Written{id, "1", {}, true};
+    return Written{box_.tells_ids ? id : "", "1", {}, true};
   }
   Result<void> remove(const Call&, View item, View, View) override {
     if (auto fault = begin("remove")) return std::unexpected(*fault);
@@ -142,7 +146,8 @@ class Actors final : public account::Accounts {
   void stop(const std::string&) override {}
   void read(const std::string&, store::ViewId, const store::ItemRow&, std::uint64_t, std::size_t, bool,
             account::Done<Piece>) override {}
-  void act(const std::string&, const std::string&, StoreVerb verb, account::Done<void> done) override {
+  void act(const std::string&, const std::string& backend, StoreVerb verb, account::Done<void> done) override {
+    EXPECT_EQ(backend, "mail");
     (void)pool_->submit([this, verb = std::move(verb), done = std::move(done)]() mutable {
       ScriptedSession session(box_);
       auto fault = verb(Call{}, session);

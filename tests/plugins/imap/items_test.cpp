@@ -78,6 +78,13 @@ TEST(Items, writeNotes) {
   const auto note = parse_write_note(write_note({3, 4294967296ULL}));
   ASSERT_TRUE(note);
   EXPECT_EQ(note->uidnext, 4294967296ULL);
+  EXPECT_FALSE(note->print);
+  WriteNote moving{3, 4, {}};
+  moving.print.emplace();
+  moving.print->fill(std::byte{0xa7});
+  EXPECT_EQ(parse_write_note(write_note(moving))->print, moving.print);
+  EXPECT_EQ(parse_write_note(write_note(moving))->uidnext, 4U);
+  for (const char* bad : {"3.4.", "3.4.a7", "3.4.zz", ".", "3", "3.4.5.6"}) EXPECT_FALSE(parse_write_note(bad)) << bad;
   EXPECT_FALSE(parse_write_note("3.0"));
   EXPECT_FALSE(parse_write_note(""));
 }

@@ -76,6 +76,25 @@ TEST_F(Login, aServerThatRefusesThemIsServedAllTheSame) {
                                                   {"NAMESPACE", "* NAMESPACE nonsense\r\n$T OK well\r\n"}}));
 }
 
+// RFC 4978: asked for only where the setting wants it, alone, and after everything else.
+TEST_F(Login, compressionIsASettingAndARefusalChangesNothing) {
+  const Step space{"NAMESPACE", "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n$T OK done\r\n"};
+  const Step look{"LIST \"\" \"*\"", "* LIST () \"/\" INBOX\r\n$T OK done\r\n"};
+  start(logged_in("COMPRESS=DEFLATE NAMESPACE", {space, look}));
+  EXPECT_TRUE(session->changes(within(), "", "", {}));
+  finish();
+  start(
+      logged_in("COMPRESS=DEFLATE NAMESPACE", {space, {"COMPRESS DEFLATE", "$T NO [COMPRESSIONACTIVE] no\r\n"}, look}),
+      {{"compress", "yes"}});
+  EXPECT_TRUE(session->changes(within(), "", "", {}));
+  finish();
+}
+
+TEST_F(Login, whatIsNotCompressedAsAgreedIsRefused) {
+  start(logged_in("COMPRESS=DEFLATE", {{"COMPRESS DEFLATE", "$T OK now\r\n\x07nonsense"}}), {{"compress", "yes"}});
+  EXPECT_EQ(session->changes(within(), "", "", {}).error().kind, FaultKind::invalid);
+}
+
 struct WithToken : Login {
   void SetUp() override {
     counter = (ca.directory() / "runs").string();

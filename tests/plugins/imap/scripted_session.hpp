@@ -30,6 +30,7 @@ class ScriptedSession : public ::testing::Test {
     peer = std::make_unique<ScriptedImap>(std::move(scripts), std::move(files));
   }
   void configure(const Values& more = {}) {
+    session.reset();  // its back-end outlives it
     Values values = {{"host", "127.0.0.1"},
                      {"port", std::to_string(peer->port())},
                      {"tls", "none"},

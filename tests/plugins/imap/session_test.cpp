@@ -120,7 +120,7 @@ TEST_F(Scripted, imap01IdleIsRenewed) {
 
 TEST_F(Scripted, imap12And17HighestmodseqZeroIsNoCondstore) {
   auto session = open(logged_in(
-      "CONDSTORE",
+      "IDLE CONDSTORE",
       {
           {"SELECT",
            "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 2] ok\r\n* OK [NOMODSEQ] none\r\n$T OK done\r\n"},
@@ -180,15 +180,16 @@ TEST_F(Scripted, imap14GoingBackwardsIsRegressed) {
 
 // A second session that stayed in the folder is asked for what the first one found just now.
 TEST_F(Scripted, aMessageNewerThanTheSelectIsHeardOfBeforeItIsRead) {
-  auto session = open(logged_in(
-      "CONDSTORE", {
-                       {"SELECT \"INBOX\" (CONDSTORE)",
-                        "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 2] ok\r\n$T OK [READ-WRITE] done\r\n"},
-                       {"UID FETCH 1 (UID BODY.PEEK[])", "* 1 FETCH (UID 1 BODY[] {3}\r\none)\r\n$T OK done\r\n"},
-                       {"NOOP", "* 2 EXISTS\r\n$T OK done\r\n"},
-                       {"UID FETCH 2 (UID BODY.PEEK[])", "* 2 FETCH (UID 2 BODY[] {3}\r\ntwo)\r\n$T OK done\r\n"},
-                       {"UID FETCH 2 (UID BODY.PEEK[])", "* 2 FETCH (UID 2 BODY[] {3}\r\ntwo)\r\n$T OK done\r\n"},
-                   }));
+  auto session = open(
+      logged_in("IDLE CONDSTORE",
+                {
+                    {"SELECT \"INBOX\" (CONDSTORE)",
+                     "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 2] ok\r\n$T OK [READ-WRITE] done\r\n"},
+                    {"UID FETCH 1 (UID BODY.PEEK[])", "* 1 FETCH (UID 1 BODY[] {3}\r\none)\r\n$T OK done\r\n"},
+                    {"NOOP", "* 2 EXISTS\r\n$T OK done\r\n"},
+                    {"UID FETCH 2 (UID BODY.PEEK[])", "* 2 FETCH (UID 2 BODY[] {3}\r\ntwo)\r\n$T OK done\r\n"},
+                    {"UID FETCH 2 (UID BODY.PEEK[])", "* 2 FETCH (UID 2 BODY[] {3}\r\ntwo)\r\n$T OK done\r\n"},
+                }));
   ASSERT_TRUE(session);
   std::string got;
   for (const Uid uid : {1U, 2U, 2U}) {
@@ -257,6 +258,7 @@ TEST_F(Scripted, deadlineAndStopEndAWait) {
   ASSERT_TRUE(session);
   EXPECT_EQ((*session)->changes(within(std::chrono::milliseconds(50)), "INBOX", "", {}).error().kind,
             FaultKind::cancelled);
+  session->reset();
   auto other = open(logged_in("IDLE", {{"SELECT", ""}}));
   ASSERT_TRUE(other);
   std::stop_source stop;

@@ -133,6 +133,36 @@ TEST_F(Writing, aRepeatedMoveGoesOnWhereItDied) {
   finish();
 }
 
+// The original is gone: by the note's fingerprint it is seen whether it is what came to the target, or a stranger.
+TEST_F(Writing, aRepeatedMoveWithoutUidplusKnowsItsOwn) {
+  start(logged_in("MOVE", {{"STATUS \"Sent\"", status}, select_inbox, own_row, {"UID MOVE 9", "", true}}));
+  EXPECT_EQ(move().error().kind, FaultKind::unavailable);
+  const Bytes note = noted;
+  EXPECT_TRUE(note.starts_with("7.4.")) << note;
+  const Step gone{"UID FETCH 9", "$T OK done\r\n"};
+  start(logged_in("MOVE", {select_inbox,
+                           gone,
+                           {"SELECT \"Sent\"", selected(3, 7, 6)},
+                           {"UID FETCH 4:* (UID FLAGS", row(2, 4, "", "", 77) + row(3, 5) + "$T OK done\r\n"}}));
+  auto moved = move(note);
+  ASSERT_TRUE(moved) << moved.error().text << moved.error().cause;
+  EXPECT_EQ(moved->id, item_id({"Sent", 7, 5}));
+  finish();
+  start(logged_in("MOVE", {select_inbox,
+                           gone,
+                           {"SELECT \"Sent\"", selected(2, 7, 5)},
+                           {"UID FETCH 4:* (UID FLAGS", row(2, 4, "", "", 77) + "$T OK done\r\n"}}));
+  EXPECT_EQ(move(note).error().kind, FaultKind::not_found) << "somebody else's mail is not ours moved";
+  finish();
+}
+
+TEST_F(Writing, aMoveOfWhatIsGoneLeavesNoNote) {
+  start(logged_in("MOVE", {{"STATUS \"Sent\"", status}, select_inbox, {"UID FETCH 9", "$T OK done\r\n"}}));
+  EXPECT_EQ(move().error().kind, FaultKind::not_found);
+  EXPECT_EQ(noted, "");
+  finish();
+}
+
 TEST_F(Writing, somebodyElsesMarksSurviveOurExpunge) {
   start(logged_in("", {select_inbox,
                        {"UID STORE 9 +FLAGS.SILENT (\\Deleted)", "$T OK done\r\n"},

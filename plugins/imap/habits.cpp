@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/imap/habits.hpp"
+
+namespace tidegate::imap {
+namespace {
+
+using std::chrono::milliseconds;
+using Lock = std::scoped_lock<std::mutex>;
+
+constexpr unsigned broken_most = 3;
+
+std::size_t index(Promise what) { return static_cast<std::size_t>(what); }
+
+}  // namespace
+
+milliseconds Habits::idle_lifetime() const {
+  const Lock lock(mutex_);
+  return idle_.now();
+}
+void Habits::idle_survived(milliseconds idle) {
+  const Lock lock(mutex_);
+  idle_.survived(idle);
+}
+void Habits::idle_dropped(milliseconds idle, Clock::time_point at) {
+  const Lock lock(mutex_);
+  idle_.dropped(idle, at);
+}
+
+bool Habits::believed(Promise what) const {
+  const Lock lock(mutex_);
+  const Record& record = promises_[index(what)];
+  return record.kept || record.broken < broken_most;
+}
+void Habits::kept(Promise what) {
+  const Lock lock(mutex_);
+  promises_[index(what)].kept = true;
+}
+void Habits::broke(Promise what) {
+  const Lock lock(mutex_);
+  ++promises_[index(what)].broken;
+}
+
+milliseconds Habits::login_pause(std::string_view what, Clock::time_point now) const {
+  const Lock lock(mutex_);
+  return young_.left(what, now);
+}
+void Habits::died_young(std::string_view what, Clock::time_point now) {
+  const Lock lock(mutex_);
+  young_.failed(what, now);
+}
+void Habits::grew_old(std::string_view what) {
+  const Lock lock(mutex_);
+  young_.worked(what);
+}
+
+milliseconds Habits::folder_pause(std::string_view what, Clock::time_point now) const {
+  const Lock lock(mutex_);
+  return phantoms_.left(what, now);
+}
+void Habits::folder_refused(std::string_view what, Clock::time_point now) {
+  const Lock lock(mutex_);
+  phantoms_.failed(what, now);
+}
+void Habits::folder_opened(std::string_view what) {
+  const Lock lock(mutex_);
+  phantoms_.worked(what);
+}
+
+}  // namespace tidegate::imap

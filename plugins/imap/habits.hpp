@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a back-end's server turned out to do, whatever it promises. In memory, for all mailboxes of a back-end; any
+// thread.
+#pragma once
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+
+#include "plugins/imap/idle_life.hpp"
+#include "plugins/imap/shunned.hpp"
+
+namespace tidegate::imap {
+
+/// Extensions that some servers offer and don't keep.
+enum class Promise : std::uint8_t { notify, vanished, modseq };
+
+class Habits {
+ public:
+  explicit Habits(std::chrono::milliseconds idle_lifetime) : idle_(idle_lifetime) {}
+
+  // --- how long a connection may be silent
+  std::chrono::milliseconds idle_lifetime() const;
+  void idle_survived(std::chrono::milliseconds idle);
+  void idle_dropped(std::chrono::milliseconds idle, Clock::time_point at);
+
+  // --- promises: believed until broken three times without having been kept once
+  bool believed(Promise) const;
+  void kept(Promise);
+  void broke(Promise);
+
+  // --- connections that are closed right after the login (IMAP-26); what: the mailbox
+  std::chrono::milliseconds login_pause(std::string_view what, Clock::time_point now) const;
+  void died_young(std::string_view what, Clock::time_point now);
+  void grew_old(std::string_view what);
+
+  // --- folders that are listed and can't be opened (IMAP-25); what: mailbox NUL folder
+  std::chrono::milliseconds folder_pause(std::string_view what, Clock::time_point now) const;
+  void folder_refused(std::string_view what, Clock::time_point now);
+  void folder_opened(std::string_view what);
+
+ private:
+  struct Record {
+    bool kept = false;
+    unsigned broken = 0;
+  };
+
+  mutable std::mutex mutex_;
+  IdleLife idle_;
+  std::array<Record, 3> promises_{};
+  Shunned young_{3, std::chrono::seconds(5), std::chrono::minutes(5)};
+  Shunned phantoms_{2, std::chrono::minutes(5), std::chrono::hours(1)};
+};
+
+}  // namespace tidegate::imap

@@ -164,6 +164,7 @@ Result<Parking> ImapSession::park(const Call& call) {
   if (elsewhere) compare_inbox(connection_->signals());
   if (auto idle = connection_->idle(call); !idle) return std::unexpected(idle.error());
   plan_.reset();
+  polled_.clear();  // what is told from here on is newer
   fresh_ = false;
   connection_->shrink();
   // Before the time is over, and not for all connections at once.

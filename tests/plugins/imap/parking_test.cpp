@@ -93,6 +93,23 @@ TEST_F(Waiting, foldersThatComeAndGoHintTheTree) {
   finish();
 }
 
+// What one LIST said of all folders is older than what may be told from here on.
+TEST_F(Waiting, whatWasPolledBeforeIsNotBelievedAfterwards) {
+  const std::string of_sent = "* STATUS Sent (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 7 HIGHESTMODSEQ 5)\r\n";
+  start(logged_in("IDLE CONDSTORE LIST-EXTENDED LIST-STATUS",
+                  {{"LIST", "* LIST () \"/\" INBOX\r\n* LIST () \"/\" Sent\r\n" + of_sent + "$T OK done\r\n"},
+                   inbox,
+                   {"IDLE", "+ idling\r\n* 1 EXISTS\r\n"},
+                   {"DONE", "4 OK done\r\n"},
+                   {"STATUS \"Sent\"", of_sent + "$T OK done\r\n"}}));
+  Replica folders;
+  folders.follow(*session, "");
+  park(false);
+  EXPECT_EQ(unpark().scopes, std::vector<Bytes>{"INBOX"});
+  look_at("Sent", anchor(1, 5));
+  finish();
+}
+
 // Told while something else was asked: the descriptor will not become readable for it again.
 TEST_F(Waiting, whatWasToldInBetweenWakesAtOnce) {
   start(logged_in(capabilities,

@@ -67,7 +67,7 @@ TEST_F(PluginsTest, AMissingOneSaysWhereItWasLookedFor) {
 
 TEST_F(PluginsTest, AnotherAbiIsRefusedWithBothSidesNamed) {
   one_line(fault_of("plugin = " + bad("wrong_abi") + "\n"), FaultKind::unsupported,
-           "built for SDK ABI 999, this gateway speaks 1");
+           "built for SDK ABI 999, this gateway speaks " + std::to_string(sdk_abi));
   one_line(fault_of("plugin = " + bad("foreign") + "\n"), FaultKind::unsupported, "no Tidegate plugin");
 }
 

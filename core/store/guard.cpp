@@ -12,8 +12,9 @@ namespace {
 constexpr std::size_t gid_size = 16;
 enum Decision : std::int64_t { open, released };
 
-/// Of a hold: what it is about, in words. The tree's has none: it holds no items.
-constexpr const char* tree = "";
+/// What a hold is about: the items of a folder, or the tree of one back-end, which holds no items.
+std::string tree_of(std::int64_t backend) { return fmt::format("{}/{}", held_folders, backend); }
+bool of_tree(std::string_view reason) { return reason.starts_with(held_folders); }
 
 struct Place {
   std::string name;
@@ -60,7 +61,9 @@ bool emptied_by_nature(Role role) { return role == Role::trash || role == Role::
 }  // namespace
 
 std::vector<HoldRow> hold_losses(Database& database, const EditContext& context) {
-  database.run("DELETE FROM holds WHERE reason <> '' AND NOT EXISTS(SELECT 1 FROM limbo WHERE limbo.hold = holds.no)");
+  database.run(
+      "DELETE FROM holds WHERE reason LIKE 'items of %' AND NOT EXISTS(SELECT 1 FROM limbo WHERE limbo.hold = "
+      "holds.no)");
   struct Loss {
     ViewId view = 0;
     Bytes folders;
@@ -80,8 +83,8 @@ std::vector<HoldRow> hold_losses(Database& database, const EditContext& context)
     const auto place = place_of(database, loss.view, View(loss.folders).substr(0, gid_size));
     // A folder that was removed went by somebody's hand: the tree has a guard of its own.
     if (place.gone || emptied_by_nature(place.role) || !too_many(loss.count, place.items, context)) continue;
-    const auto no =
-        hold(database, loss.view, place.name.empty() ? "a folder" : place.name, loss.count, context.wall_seconds);
+    const auto no = hold(database, loss.view, "items of " + (place.name.empty() ? "a folder" : place.name), loss.count,
+                         context.wall_seconds);
     database.run(
         "UPDATE limbo SET hold = ? WHERE hold = 0 AND start <> 0 AND view = ? AND (SELECT folders FROM items WHERE no "
         "= limbo.item) = "
@@ -95,7 +98,8 @@ std::vector<HoldRow> hold_losses(Database& database, const EditContext& context)
 
 Belief believe_tree(Database& database, ViewId view, std::int64_t backend, const std::vector<Bytes>& missing,
                     const EditContext& context) {
-  const auto forget = [&] { database.run("DELETE FROM holds WHERE view = ? AND reason = ''", view); };
+  const auto reason = tree_of(backend);
+  const auto forget = [&] { database.run("DELETE FROM holds WHERE view = ? AND reason = ?", view, reason); };
   if (missing.empty()) return forget(), Belief::yes;
   std::int64_t there = 0;
   bool inbox = false;
@@ -109,13 +113,13 @@ Belief believe_tree(Database& database, ViewId view, std::int64_t backend, const
   if (context.hold_share == 0) return Belief::yes;
   if (!inbox && (count <= held_beyond_folders || !too_many(count, there, context))) return Belief::yes;
   {
-    Query query(database, "SELECT decision FROM holds WHERE view = ? AND reason = ''", view);
+    Query query(database, "SELECT decision FROM holds WHERE view = ? AND reason = ?", view, reason);
     if (query.row()) {
       if (query.integer(0) != released) return Belief::no;
       return forget(), Belief::yes;
     }
   }
-  hold(database, view, tree, count, context.wall_seconds);
+  hold(database, view, reason, count, context.wall_seconds);
   return Belief::not_any_more;
 }
 
@@ -125,13 +129,13 @@ std::vector<HoldRow> find_holds(Database& database) {
               "SELECT h.no, h.view, v.user, h.reason, h.count, h.since, (SELECT count(*) FROM limbo l WHERE l.hold = "
               "h.no) FROM holds h JOIN views v ON v.id = h.view WHERE h.decision = 0 ORDER BY h.no");
   while (query.row()) {
-    const bool of_tree = query.octets(3) == tree;
+    const bool tree = of_tree(query.octets(3));
     HoldRow row;
     row.number = static_cast<std::uint64_t>(query.integer(0));
     row.view = static_cast<ViewId>(query.integer(1));
     row.user = query.octets(2);
-    row.what = of_tree ? held_folders : "items of " + std::string(query.octets(3));
-    row.count = static_cast<std::uint64_t>(of_tree ? query.integer(4) : query.integer(6));
+    row.what = tree ? std::string_view(held_folders) : query.octets(3);
+    row.count = static_cast<std::uint64_t>(tree ? query.integer(4) : query.integer(6));
     row.since = query.integer(5);
     if (row.count != 0) found.push_back(std::move(row));
   }
@@ -139,15 +143,15 @@ std::vector<HoldRow> find_holds(Database& database) {
 }
 
 Result<void> decide_hold(Database& database, std::uint64_t number, bool release) {
-  bool of_tree = false;
+  bool tree = false;
   {
     Query query(database, "SELECT reason FROM holds WHERE no = ? AND decision = 0", number);
     if (!query.row())
       return fault(FaultKind::not_found, fmt::format("hold {}", number),
                    "there is no such hold: tidegatectl hold list shows all");
-    of_tree = query.octets(0) == tree;
+    tree = of_tree(query.octets(0));
   }
-  if (of_tree && release) {
+  if (tree && release) {
     database.run("UPDATE holds SET decision = 1 WHERE no = ?", number);
     return {};
   }

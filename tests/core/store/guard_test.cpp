@@ -176,6 +176,17 @@ TEST(Guard, AListWithoutTheInboxIsNotBelievedAndMendsItself) {
   EXPECT_EQ(gone_folders(bed), 0U);
 }
 
+TEST(Guard, AnotherBackendOfTheUserDoesNotAnswerForThisOne) {
+  GuardBed bed;
+  tree(bed, {}, "u");
+  const ApplyPage calendars{bed.ann, "dav", "", "", {{folder("cal"), Listed{""}}, "1", false}};
+  ASSERT_TRUE(answer_of<Applied>(bed.world, [&](auto done) { bed.log->apply(calendars, std::move(done)); }));
+  tree(bed, {}, "v");
+  bed.wait(10s);
+  EXPECT_EQ(bed.holds().size(), 1U);
+  EXPECT_EQ(bed.heard.size(), 1U);
+}
+
 TEST(Guard, AFolderThatWasRemovedGoesWithWhatIsInIt) {
   GuardBed bed(40, Role::none);
   tree(bed, {folder("old"), folder("a"), folder("b"), folder("c")}, "u");

@@ -290,6 +290,20 @@ class Stage:
         self.devices[name] = device
         return device
 
+    # --- all of it
+    def open_relay(self, seats=20, **relay):
+        """A relay with a licence, and a user's empty mailbox of the mock."""
+        self.write_relay_ini(**relay)
+        self.add_licence(seats=seats)
+        self.start_relay()
+        self.make_mock_user()
+
+    def serve_mock(self, **ini):
+        """A gateway on the mock's mailboxes, registered."""
+        self.write_gateway_ini({"plugin": "mock", "root": self.mock_root()}, **ini)
+        self.start_gateway()
+        self.register()
+
     # --- stores
     def mock_root(self):
         return self.path("store")

@@ -62,14 +62,8 @@ class HalfOpen(unittest.TestCase):
         stage.prefix = {"tidegate-relay": relay.enter, "tidegated": gateway.enter}
         stage.certificate, stage.key = st.make_certificate(stage.folder, "there", host=relay.address, address=relay.address)
         stage.relay_url, stage.relay_host = f"https://{relay.address}:{stage.relay_port}", relay.address
-        stage.write_relay_ini(listen=f"{relay.address}:{stage.relay_port}", heartbeat="500ms", argon2_memory="1 MiB", argon2_passes=1)
-        stage.add_licence()
-        stage.start_relay()
-        stage.make_mock_user()
-        stage.write_gateway_ini({"plugin": "mock", "root": stage.mock_root()},
-                                link={"retry_most": "1s", "connect_within": "2s", "answer_within": "2s"})
-        stage.start_gateway()
-        stage.register()
+        stage.open_relay(listen=f"{relay.address}:{stage.relay_port}", heartbeat="500ms", argon2_memory="1 MiB", argon2_passes=1)
+        stage.serve_mock(link={"retry_most": "1s", "connect_within": "2s", "answer_within": "2s"})
         self.assertEqual(self.gateways(stage), "1")
         forward(False)
         # Not by TCP: that would take half a minute, and says another sentence.

@@ -18,10 +18,7 @@ class ThroughSquid(unittest.TestCase):
         self.addCleanup(stage.close)
         stage.certificate, stage.key = st.make_certificate(stage.folder, "proxied", host=HOST)
         stage.relay_url = f"https://{HOST}:{stage.relay_port}"
-        stage.write_relay_ini(argon2_memory="1 MiB", argon2_passes=1)
-        stage.add_licence()
-        stage.start_relay()
-        stage.make_mock_user()
+        stage.open_relay(argon2_memory="1 MiB", argon2_passes=1)
         self.squid = squid.Squid(LOGIN, PASSWORD, stage.relay_port, HOST)
         self.addCleanup(self.squid.close)
         self.password_file = stage.write("proxy.password", PASSWORD + "\n")

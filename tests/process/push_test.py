@@ -11,16 +11,11 @@ class Push(unittest.TestCase):
     def setUpClass(cls):
         cls.stage = stage = st.Stage()
         cls.addClassCleanup(stage.close)
-        stage.write_relay_ini()
-        stage.add_licence()
-        stage.start_relay()
-        stage.make_mock_user()
+        stage.open_relay()
         cls.store = os.path.join(stage.mock_root(), "alice@example.com")
         for number in range(40):
             stage.drop(st.small_message(number))
-        stage.write_gateway_ini({"plugin": "mock", "root": stage.mock_root()})
-        stage.start_gateway()
-        stage.register()
+        stage.serve_mock()
         stage.add_user()
 
     def setUp(self):

@@ -20,13 +20,8 @@ class Refusals(unittest.TestCase):
     def setUpClass(cls):
         cls.stage = stage = st.Stage()
         cls.addClassCleanup(stage.close)
-        stage.write_relay_ini(argon2_memory="1 MiB", argon2_passes=1, lockout_free=3, lockout_first="200ms")
-        stage.add_licence(seats=2)
-        stage.start_relay()
-        stage.make_mock_user()
-        stage.write_gateway_ini({"plugin": "mock", "root": stage.mock_root()})
-        stage.start_gateway()
-        stage.register()
+        stage.open_relay(seats=2, argon2_memory="1 MiB", argon2_passes=1, lockout_free=3, lockout_first="200ms")
+        stage.serve_mock()
         stage.add_user()
 
     def tearDown(self):

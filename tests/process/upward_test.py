@@ -30,16 +30,11 @@ class Upward(unittest.TestCase):
     def setUp(self):
         self.stage = stage = st.Stage()
         self.addCleanup(stage.close)
-        stage.write_relay_ini()
-        stage.add_licence()
-        stage.start_relay()
-        stage.make_mock_user()
+        stage.open_relay()
         self.store = os.path.join(stage.mock_root(), USER)
         for sub in ("cur", "new", "tmp"):
             os.makedirs(os.path.join(self.store, ".Archive", sub))
-        stage.write_gateway_ini({"plugin": "mock", "root": stage.mock_root()})
-        stage.start_gateway()
-        stage.register()
+        stage.serve_mock()
         stage.add_user()
         self.phone, self.tablet = stage.pair_device(name="phone"), stage.pair_device(name="tablet")
         for device in (self.phone, self.tablet):

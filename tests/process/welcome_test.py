@@ -14,10 +14,7 @@ class Welcome(unittest.TestCase):
     def test_the_welcome_mail_waits_for_a_slow_inbox(self):
         stage = st.Stage()
         self.addCleanup(stage.close)
-        stage.write_relay_ini()
-        stage.add_licence()
-        stage.start_relay()
-        stage.make_mock_user()
+        stage.open_relay()
         script = stage.write("script", "at 0s slow open 2s x1\n")
         stage.write_gateway_ini({"plugin": "mock", "root": stage.mock_root(), "script": script}, gateway={"pairing": "mail"})
         stage.start_gateway()

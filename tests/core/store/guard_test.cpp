@@ -179,6 +179,8 @@ TEST(Guard, AListWithoutTheInboxIsNotBelievedAndMendsItself) {
 TEST(Guard, AnotherBackendOfTheUserDoesNotAnswerForThisOne) {
   GuardBed bed;
   tree(bed, {}, "u");
+  bed.wait(1s);
+  ASSERT_EQ(bed.heard.size(), 1U);
   const ApplyPage calendars{bed.ann, "dav", "", "", {{folder("cal"), Listed{""}}, "1", false}};
   ASSERT_TRUE(answer_of<Applied>(bed.world, [&](auto done) { bed.log->apply(calendars, std::move(done)); }));
   tree(bed, {}, "v");

@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "scripts")]
 sys.dont_write_bytecode = True
 
-NAMES = ["push-latency", "idle-users", "relay-density", "e2e", "log"]
+NAMES = ["push-latency", "idle-users", "relay-density", "e2e", "log", "mock-throughput", "backfill"]
 
 
 def module(name):
@@ -99,7 +99,7 @@ def main():
     if not said.name:
         print("Benches (scripts/bench.sh NAME [--json FILE] [--quick]):")
         for name in NAMES:
-            print(f"  {name:14} {module(name).SENTENCE}")
+            print(f"  {name:16} {module(name).SENTENCE}")
         return 0
     if said.groups or said.targets:
         print(" ".join(module(said.name).GROUPS if said.groups else module(said.name).TARGETS))

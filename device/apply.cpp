@@ -12,7 +12,8 @@
 namespace tidegate::device {
 namespace {
 
-constexpr std::size_t group_limit = 256;  // files (design: state, rule 2)
+constexpr std::size_t group_limit = 256;    // files (design: state, rule 2)
+constexpr std::size_t worth_one_flush = 8;  // files; fewer are no burden, and wait for nobody else's writes
 
 template <class... F>
 struct Overload : F... {
@@ -306,10 +307,24 @@ void Shelf::take(const e2e::Mark& mark) {
   group_->positions[view] = mark.position;
 }
 
-void Shelf::flush() {
+/// One flush of the disk for all of a large group: each fsync is one of its own.
+void Shelf::sync_files() {
   auto& group = *group_;
+  if (group.puts.size() + group.syncs.size() >= worth_one_flush) {
+    const bool mail = std::ranges::any_of(group.puts, [](const Put& put) { return put.row.kind == Kind::mail; });
+    const bool rest = std::ranges::any_of(group.puts, [](const Put& put) { return put.row.kind != Kind::mail; });
+    const bool adopted = !group.syncs.empty();
+    if ((!(mail || adopted) || need(files_.sync_everything(places_.maildir))) &&
+        (!(rest || adopted) || need(files_.sync_everything(places_.vdir))))
+      return;
+  }
   for (auto& put : group.puts) sync_put(put);
   for (const auto& path : group.syncs) need(files_.sync(path));
+}
+
+void Shelf::flush() {
+  auto& group = *group_;
+  sync_files();
   for (auto& put : group.puts)
     if (!put.renamed) rename_put(put);
   for (const auto& directory : group.directories) need(files_.sync_directory(directory));

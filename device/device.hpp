@@ -31,6 +31,8 @@ struct Settings {
   std::string name = "tidegate-device";
   std::uint64_t queue_limit = std::uint64_t{8} << 20;  ///< octets waiting for the disk before reading stops
   e2e::Settings wanted;                                ///< folders, days back …
+  /// What the gateway may choose from, best first.
+  std::vector<e2e::Compression> compressions = {e2e::Compression::deflate, e2e::Compression::none};
 };
 
 struct PairRequest {

@@ -73,6 +73,7 @@ options::options_description described() {
       "name", word(), "pair: what this device is called in lists (default: the host's name)")(
       "once-idle", "run: end when all that was there has been stored")("events", word()->default_value("text"),
                                                                        "run: text, or json: one object a line")(
+      "compression", word(), "run: how contents come, deflate or none (default: deflate)")(
       "json", "status, queue, hold list: as JSON")("drop", options::value<std::uint64_t>(), "queue: forget this entry")(
       "again", options::value<std::uint64_t>(), "queue: send this entry again");
   return all;
@@ -179,6 +180,12 @@ int run(const Command& command) {
     return wrong_usage;
   }
   auto settings = settings_of(command);
+  if (const auto codec = command.text("compression"); codec == "none") {
+    settings.compressions = {e2e::Compression::none};
+  } else if (!codec.empty() && codec != "deflate") {
+    std::cerr << "tidegate-device: --compression must be deflate or none\n";
+    return wrong_usage;
+  }
   if (auto wrong = check(settings.way_out); !wrong.empty()) {
     std::cerr << "tidegate-device: " << wrong << "\n";
     return wrong_usage;

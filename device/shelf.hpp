@@ -119,6 +119,7 @@ class Shelf {
   void place(Put&, const std::optional<ItemRow>& before, View content);
   void rename_put(Put&);
   void sync_put(Put&);
+  void sync_files();
   void touch(std::uint64_t view, const Gid&);
   void flush();
   // keep.cpp: files that are here already, and what was done to them meanwhile

@@ -3,6 +3,7 @@
 # A private Dovecot on loopback for tests, benches and the demo. It touches nothing outside its directory and starts no
 # service of the system.
 #   dovecot.sh start DIR USER[:PASSWORD]…   prints imap=PORT imaps=PORT lmtp=PORT pid=PID, and writes DIR/ports
+#   dovecot.sh again DIR                    as it was, on the same ports: after a crash
 #   dovecot.sh stop DIR
 # A user's default password is pw-USER; the administrative account is "gateway" with password pw-gateway
 # (SASL PLAIN authzid, or USER*gateway). The certificate's authority is DIR/ca.pem, its names localhost and 127.0.0.1.
@@ -176,6 +177,22 @@ protocol lmtp {
 CONF
 }
 
+# The launcher may return before its daemon has written its pid.
+await_pid() {
+  for _ in $(seq 500); do
+    [[ ! -s $1/run/master.pid ]] || return 0
+    sleep 0.02
+  done
+  die "dovecot wrote no pid file: $(tail -5 "$1/log" 2>/dev/null)"
+}
+
+again() {
+  rm -f "$1/run/master.pid"
+  ulimit -n 60000 2>/dev/null || ulimit -n "$(ulimit -H -n)" || true
+  dovecot -c "$1/dovecot.conf" >"$1/start" 2>&1 || die "dovecot did not start again: $(cat "$1/start")"
+  await_pid "$1"
+}
+
 start() {
   local dir ports imap imaps lmtp attempt
   dir=$1
@@ -195,12 +212,7 @@ start() {
     grep -q "Address already in use" "$dir/start" "$dir/log" 2>/dev/null && [[ $attempt -lt 5 ]] ||
       die "dovecot did not start: $(cat "$dir/start" "$dir/log" 2>/dev/null | tail -5)"
   done
-  # The launcher may return before its daemon has written its pid.
-  for attempt in $(seq 500); do
-    [[ ! -s $dir/run/master.pid ]] || break
-    sleep 0.02
-  done
-  [[ -s $dir/run/master.pid ]] || die "dovecot wrote no pid file: $(tail -5 "$dir/log" 2>/dev/null)"
+  await_pid "$dir"
   ports="imap=$imap imaps=$imaps lmtp=$lmtp pid=$(cat "$dir/run/master.pid")"
   echo "$ports" | tee "$dir/ports"
 }
@@ -221,6 +233,7 @@ stop() {
 
 case "${1:-}" in
   start) [[ $# -ge 3 ]] || die "usage: dovecot.sh start DIR USER[:PASSWORD]…"; shift; start "$@" ;;
+  again) [[ $# -eq 2 ]] || die "usage: dovecot.sh again DIR"; again "$(cd "$2" && pwd)" ;;
   stop) [[ $# -eq 2 ]] || die "usage: dovecot.sh stop DIR"; stop "$(cd "$2" 2>/dev/null && pwd || echo "$2")" ;;
-  *) die "usage: dovecot.sh start DIR USER[:PASSWORD]… | stop DIR" ;;
+  *) die "usage: dovecot.sh start DIR USER[:PASSWORD]… | again DIR | stop DIR" ;;
 esac

@@ -2,6 +2,7 @@
 """A whole Tidegate on loopback below one temporary directory: authority, relay, gateway with a store, devices.
 Shared by the demo, the process tests and the benches. Everything is ended by its pid; nothing outside is touched."""
 import atexit
+import contextlib
 import email.utils
 import hashlib
 import imaplib
@@ -157,6 +158,17 @@ class Device:
     def files(self):
         """SHA-256 of every message in the Maildir, with how often it is there."""
         return maildir_hashes(self.maildir)
+
+
+def in_session(leader):
+    """The processes of that session which still run, itself among them."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{name}/stat") as stat:
+            state, _, _, session = stat.read().rsplit(")", 1)[1].split()[:4]
+            if int(session) == leader and state != "Z":
+                found.append(int(name))
+    return found
 
 
 def maildir_hashes(root):
@@ -332,6 +344,22 @@ class Stage:
         self.imap_password = self.write("imap.password", "pw-gateway\n")
         return {"plugin": "imap", "host": "localhost", "port": self.dovecot["imaps"], "admin": "gateway",
                 "password_file": self.imap_password, "ca_file": os.path.join(self.dovecot_folder, "ca.pem")}
+
+    def kill_dovecot(self):
+        """kill -9 of the whole of it, and a new one on what is left."""
+        with open(os.path.join(self.dovecot_folder, "run/master.pid")) as pid:
+            master = int(pid.read())
+
+        def gone():
+            victims = in_session(master)
+            for victim in victims:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
+            return not victims
+        wait_for("Dovecot to be gone", gone)
+        done = subprocess.run([os.path.join(SOURCE, "scripts/dovecot.sh"), "again", self.dovecot_folder], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise StageError("dovecot: " + done.stdout + done.stderr)
 
     def stop_dovecot(self):
         if self.dovecot_folder:

@@ -54,11 +54,18 @@ class Agent : public std::enable_shared_from_this<Agent> {
     bool session_fault = false;
     bool ours = false;  ///< the fault is the gateway's own, not the back-end's
   };
+  struct Read {
+    Session::Reading what;
+    std::uint64_t size = 0;  ///< of the whole item, as the back-end told it
+    Done<Content> done;
+  };
   struct Errand {  ///< for the second session
     bool live = false;
+    std::optional<Read> read = {};  ///< instead of work and done: it may share a flight with others
     std::move_only_function<std::optional<Fault>(const Call&, Session&)> work;
     std::move_only_function<void(std::optional<Fault>)> done;
   };
+  struct Flight;
   struct Second {
     std::unique_ptr<Session> session;
     bool busy = false;
@@ -93,6 +100,8 @@ class Agent : public std::enable_shared_from_this<Agent> {
   bool second_wanted() const;
   void run_second();
   void run_errand(Errand);
+  Errand flight_of(Errand first);
+  static std::optional<Fault> fetch(const Call&, Session&, const Session::Reading&, std::uint64_t size, Content&);
   void list_on_second(Bytes scope);
   void second_free();
 

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::chrono::seconds kept_for{10};  ///< a second session with nothing to do
 constexpr std::size_t most_errands = 256;
+constexpr std::size_t flight_reads = 16;
+constexpr std::uint64_t flight_octets = 1 << 20;
 
 Fault crowded(const std::string& where) {
   return Fault{FaultKind::throttled, where, "Too much is being read from this mailbox at once.", {}, {}};
@@ -19,6 +21,20 @@ Fault crowded(const std::string& where) {
 Fault of_opening(Fault fault) {
   if (fault.kind != FaultKind::auth) fault.kind = FaultKind::throttled;
   return fault;
+}
+
+Fault no_longer_served() {
+  return Fault{FaultKind::cancelled, "account", "This user is no longer served here.", {}, {}};
+}
+
+/// How many octets a read will bring, about.
+std::uint64_t expected(Range range, std::uint64_t size) {
+  return std::min<std::uint64_t>(range.length, size - std::min(size, range.from));
+}
+
+/// Whether a session that gave this fault is to be given up.
+bool spoils(const Fault& fault) {
+  return !concerns_scope(fault) && fault.kind != FaultKind::anchor_expired && fault.kind != FaultKind::conflict;
 }
 
 std::span<const std::byte> octets(View view) { return std::as_bytes(std::span(view.data(), view.size())); }
@@ -38,7 +54,10 @@ void Agent::close_second() {
   if (!second) return;
   dispose(std::move(second->session));
   for (auto& waiting : second->errands) {
-    waiting.done(Fault{FaultKind::cancelled, "account", "This user is no longer served here.", {}, {}});
+    if (waiting.read)
+      waiting.read->done(std::unexpected(no_longer_served()));
+    else
+      waiting.done(no_longer_served());
   }
 }
 
@@ -65,7 +84,7 @@ void Agent::run_second() {
   if (!second_->errands.empty()) {
     auto next = std::move(second_->errands.front());
     second_->errands.pop_front();
-    return run_errand(std::move(next));
+    return run_errand(next.read ? flight_of(std::move(next)) : std::move(next));
   }
   auto scope = std::move(second_->scopes.front());
   second_->scopes.pop_front();
@@ -117,21 +136,85 @@ void Agent::run_errand(Errand next) {
     }
     outcome.fault = verb(call, *session);
     verb = nullptr;
-    const bool spoilt = outcome.fault && !concerns_scope(*outcome.fault) &&
-                        outcome.fault->kind != FaultKind::anchor_expired && outcome.fault->kind != FaultKind::conflict;
-    if (!spoilt) outcome.session = std::move(session);
+    if (!outcome.fault || !spoils(*outcome.fault)) outcome.session = std::move(session);
     session.reset();
     return outcome;
   };
   auto then = [self = weak_from_this(), done = std::move(next.done)](Result<Outcome> result) mutable {
     const auto agent = self.lock();
     if (!agent || agent->stopped_) {
-      return done(Fault{FaultKind::cancelled, "account", "This user is no longer served here.", {}, {}});
+      return done(no_longer_served());
     }
     if (result) agent->second_->session = std::move(result->session);
     done(result ? std::move(result->fault) : std::optional(std::move(result.error())));
   };
   room_.workers.call<Outcome>(next.live, std::move(work), std::move(then));
+}
+
+/// Reads that wait one behind the other, asked for at once: a round trip, and a change of threads, for all of them.
+struct Agent::Flight {
+  bool live = false;
+  std::deque<Read> left;  ///< not answered yet; reactor thread
+
+  void answer(Result<Content> content) {
+    if (left.empty()) return;  // given up as stuck meanwhile
+    auto first = std::move(left.front());
+    left.pop_front();
+    first.done(std::move(content));
+  }
+};
+
+Agent::Errand Agent::flight_of(Errand first) {
+  auto flight = std::make_shared<Flight>();
+  flight->live = first.live;
+  std::vector<Session::Reading> readings;
+  std::vector<std::uint64_t> sizes;
+  std::uint64_t octets = 0;
+  const auto take = [&](Read read) {
+    octets += expected(read.what.range, read.size);
+    readings.push_back(read.what);
+    sizes.push_back(read.size);
+    flight->left.push_back(std::move(read));
+  };
+  take(std::move(*first.read));
+  for (auto& waiting = second_->errands; !waiting.empty() && readings.size() < flight_reads; waiting.pop_front()) {
+    auto& next = waiting.front();
+    if (!next.read || next.live != flight->live ||
+        octets + expected(next.read->what.range, next.read->size) > flight_octets)
+      break;
+    take(std::move(*next.read));
+  }
+  Errand all;
+  all.live = flight->live;
+  all.work = [flight, readings = std::move(readings), sizes = std::move(sizes), &reactor = room_.house.world.reactor()](
+                 const Call& call, Session& session) -> std::optional<Fault> {
+    if (readings.size() > 1) session.expect(call, readings);
+    for (std::size_t at = 0; at < readings.size(); ++at) {
+      auto content = std::make_unique<Content>();
+      auto fault = fetch(call, session, readings[at], sizes[at], *content);
+      if (fault && spoils(*fault)) return fault;
+      reactor.post([flight, content = std::move(content), fault = std::move(fault)]() mutable {
+        flight->answer(fault ? Result<Content>(std::unexpected(std::move(*fault))) : std::move(*content));
+      });
+    }
+    return std::nullopt;
+  };
+  all.done = [self = weak_from_this(), flight](std::optional<Fault> fault) {
+    if (fault) flight->answer(std::unexpected(std::move(*fault)));
+    const auto agent = self.lock();
+    // Who broke the session has heard of it. The others have done nothing wrong, and come again.
+    auto rest = std::move(flight->left);
+    flight->left.clear();
+    const bool served = agent && !agent->stopped_ && agent->second_;
+    for (; !rest.empty(); rest.pop_back()) {
+      if (served)
+        agent->second_->errands.push_front({.live = flight->live, .read = std::move(rest.back())});
+      else
+        rest.back().done(std::unexpected(no_longer_served()));
+    }
+    if (agent) agent->second_free();
+  };
+  return all;
 }
 
 void Agent::second_free() {
@@ -148,48 +231,39 @@ void Agent::second_free() {
   plan();
 }
 
+/// A back-end that can't read ranges gives all of it; the piece is cut out by the caller.
+std::optional<Fault> Agent::fetch(const Call& call, Session& session, const Session::Reading& what, std::uint64_t size,
+                                  Content& got) {
+  got.whole = !session.capabilities().ranged_read;
+  const Range wanted = got.whole ? Range{} : what.range;
+  auto& octets = got.octets;
+  // Short of the announced size is the end only if nothing follows: a server may cut a range as it likes.
+  for (bool more = true; more;) {
+    const auto before = octets.size();
+    const Range rest{wanted.from + before, wanted.length - before};
+    auto given = session.read(call, what.item, rest, [&](Octets part) {
+      octets.append(reinterpret_cast<const char*>(part.data()), part.size());
+      return octets.size() < wanted.length;
+    });
+    if (!given) return std::move(given.error());
+    if (octets.size() > wanted.length) octets.resize(wanted.length);
+    more = !got.whole && octets.size() > before && octets.size() < wanted.length && wanted.from + octets.size() < size;
+  }
+  return std::nullopt;
+}
+
 void Agent::read(Bytes item, Range range, std::uint64_t size, bool live, Done<Content> done) {
-  if (stopped_) return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+  if (stopped_) return done(std::unexpected(no_longer_served()));
   if (second_full()) return done(std::unexpected(crowded(room_.name)));
-  auto got = std::make_shared<Content>();
-  Errand reading;
-  reading.live = live;
-  reading.work = [item = std::move(item), range, size, got](const Call& call,
-                                                            Session& session) -> std::optional<Fault> {
-    // A back-end that can't read ranges gives all of it; the piece is cut out by the caller.
-    got->whole = !session.capabilities().ranged_read;
-    const Range wanted = got->whole ? Range{} : range;
-    auto& octets = got->octets;
-    // Short of the announced size is the end only if nothing follows: a server may cut a range as it likes.
-    for (bool more = true; more;) {
-      const auto before = octets.size();
-      const Range rest{wanted.from + before, wanted.length - before};
-      auto given = session.read(call, item, rest, [&](Octets part) {
-        octets.append(reinterpret_cast<const char*>(part.data()), part.size());
-        return octets.size() < wanted.length;
-      });
-      if (!given) return std::move(given.error());
-      if (octets.size() > wanted.length) octets.resize(wanted.length);
-      more =
-          !got->whole && octets.size() > before && octets.size() < wanted.length && wanted.from + octets.size() < size;
-    }
-    return std::nullopt;
+  auto then = [self = weak_from_this(), done = std::move(done)](Result<Content> content) mutable {
+    if (const auto agent = self.lock(); agent && content) agent->well();
+    done(std::move(content));
   };
-  reading.done = [self = weak_from_this(), got, done = std::move(done)](std::optional<Fault> fault) mutable {
-    const auto agent = self.lock();
-    if (fault) {
-      done(std::unexpected(std::move(*fault)));
-    } else {
-      if (agent) agent->well();
-      done(std::move(*got));
-    }
-    if (agent) agent->second_free();
-  };
-  errand(std::move(reading));
+  errand({.live = live, .read = Read{{std::move(item), range}, size, std::move(then)}});
 }
 
 void Agent::act(Accounts::StoreVerb verb, Done<void> done) {
-  if (stopped_) return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+  if (stopped_) return done(std::unexpected(no_longer_served()));
   if (second_full()) return done(std::unexpected(crowded(room_.name)));
   Errand acting;
   acting.live = true;
@@ -211,8 +285,7 @@ void Agent::deliver(Bytes message, Bytes token, Done<void> done) {
   room_.house.log.folders(view_, [self = weak_from_this(), message = std::move(message), token = std::move(token),
                                   done = std::move(done)](Result<std::vector<store::FolderRow>> folders) mutable {
     const auto agent = self.lock();
-    if (!agent || agent->stopped_)
-      return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+    if (!agent || agent->stopped_) return done(std::unexpected(no_longer_served()));
     if (!folders) return done(std::unexpected(std::move(folders.error())));
     if (agent->second_full()) return done(std::unexpected(crowded(agent->room_.name)));
     const auto inbox = std::ranges::find_if(*folders, [&](const store::FolderRow& row) {

@@ -59,6 +59,13 @@ class GuardedSession final : public Session {
   Result<std::uint64_t> read(const Call& call, View item, Range range, Sink sink) override {
     return shared_->call("read", [&] { return inner_->read(call, item, range, std::move(sink)); });
   }
+  void expect(const Call& call, std::span<const Reading> next) override {
+    try {
+      inner_->expect(call, next);
+    } catch (...) {
+      return;  // a hint that failed; reading names the fault
+    }
+  }
   Result<Written> create(const Call& call, View folder, const NewItem& item, Source source, Attempt& attempt) override {
     return shared_->call("create", [&] { return inner_->create(call, folder, item, std::move(source), attempt); });
   }

@@ -342,10 +342,12 @@ void Feed::mark() {
 void Feed::read_ahead() {
   if (retry_) return;
   std::size_t under_way = 0;
+  std::uint64_t octets = 0;
   for (auto& entry : queue_) {
-    if (under_way >= wiring_.settings.reads_ahead) return;
+    if (under_way >= wiring_.settings.reads_ahead || octets > wiring_.settings.reads_ahead_octets) return;
     if (!entry.content || entry.skip || entry.row.seq_gone != 0) continue;
     ++under_way;
+    octets += std::min<std::uint64_t>(entry.row.size, e2e::max_content_part);
     if (!entry.asked) read(entry);
   }
 }

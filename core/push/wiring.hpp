@@ -35,7 +35,8 @@ struct Settings {
   std::string gateway_name = "tidegate";
   std::size_t prepared = 256 * 1024;  ///< octets of messages made ready and not yet sealed, a session
   std::size_t unwritten = 1 << 20;  ///< octets of a device's commands that are not durable yet; then it gets no credit
-  std::size_t reads_ahead = 4;      ///< contents asked for before their turn, a view
+  std::size_t reads_ahead = 32;     ///< contents asked for before their turn, a view
+  std::uint64_t reads_ahead_octets = std::uint64_t{768} << 10;  ///< of all of them but one
   std::chrono::seconds alive{240};  ///< a sealed alive at least this often; silence of twice that ends a session
   std::chrono::seconds sweep{15};   ///< one timer for all sessions
   std::chrono::seconds handshake_deadline{30};

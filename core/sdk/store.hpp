@@ -131,6 +131,7 @@ using Sink = std::move_only_function<bool(Octets)>;                         ///<
 using Source = std::move_only_function<std::size_t(std::span<std::byte>)>;  ///< fills the front, 0 = end; never blocks
 struct Range {
   std::uint64_t from = 0, length = UINT64_MAX;  ///< octets; what lies behind the end is silently not there
+  bool operator==(const Range&) const = default;
 };
 /// The item as it is after the verb.
 struct Written {
@@ -231,6 +232,13 @@ class Session {
   /// Event, task, note: one iCalendar object with one UID, its overrides and time zones. Contact: one vCard.
   /// Never marks a mail as seen. not_found; too_large; anchor_expired: it may have another id after the next sync.
   virtual Result<std::uint64_t> read(const Call&, View item, Range, Sink) = 0;
+  /// A hint, no more: these will be read next, in this order. Where several can be asked for in one flight, a session
+  /// does so; what is not read after all is dropped when another verb comes. A fault shows itself when they are read.
+  struct Reading {
+    Bytes item;
+    Range range;
+  };
+  virtual void expect(const Call&, std::span<const Reading>) {}
 
   /// not_found (folder), quota, too_large, unsupported (kind), ambiguous (an earlier attempt may have been done).
   virtual Result<Written> create(const Call&, View folder, const NewItem&, Source, Attempt&) = 0;

@@ -31,6 +31,9 @@ class Files {
   virtual Result<void> append(const std::string& path, View octets) = 0;
   virtual Result<void> sync(const std::string& path) = 0;            ///< fsync of a file
   virtual Result<void> sync_directory(const std::string& path) = 0;  ///< fsync of a directory: its names are durable
+  /// Makes all that was written to the file system of `path` durable, contents and names: one flush instead of one a
+  /// file. False: it is not of a kind where that is known to hold; nothing was done.
+  virtual Result<bool> sync_everything(const std::string& path) = 0;
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;  ///< replaces
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> make_directories(const std::string& path, unsigned mode = 0700) = 0;

@@ -171,6 +171,12 @@ void MemoryDisk::sync_names(const std::string& directory) {
   synced();
 }
 
+void MemoryDisk::sync_everything() {
+  for (const auto& [path, node] : names_) node->sync();
+  durable_ = names_;
+  changes_.clear();
+}
+
 void MemoryDisk::synced() {
   ++syncs_;
   if (on_sync) on_sync(syncs_);

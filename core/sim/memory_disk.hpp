@@ -64,6 +64,7 @@ class MemoryDisk {
   bool rename(const std::string& from, const std::string& to);
   std::vector<std::pair<std::string, NodePtr>> list(const std::string& directory) const;  ///< last components
   void sync_names(const std::string& directory);  ///< the names in it (and those above it) are durable
+  void sync_everything();                         ///< all contents and all names
   NodePtr nameless();                             ///< an open file without a name
 
   void limit(std::uint64_t octets) { limit_ = octets; }  ///< writes that would go over it fail: disk full

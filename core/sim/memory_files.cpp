@@ -61,6 +61,13 @@ class MemoryFiles final : public Files {
     return {};
   }
 
+  Result<bool> sync_everything(const std::string& path) override {
+    if (life_->dead) return std::unexpected(dead(path).error());
+    disk_.sync_everything();
+    disk_.synced();
+    return true;
+  }
+
   Result<void> rename(const std::string& from, const std::string& to) override {
     if (life_->dead) return dead(from);
     if (!disk_.find(clean(from))) return broken(FaultKind::not_found, from, "it is not there");

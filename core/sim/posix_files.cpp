@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -7,7 +8,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "core/sim/real_world.hpp"
@@ -53,6 +56,16 @@ Result<void> write_all(int fd, const std::string& path, View octets) {
     octets.remove_prefix(static_cast<std::size_t>(wrote));
   }
   return {};
+}
+
+/// Local file systems whose syncfs(2) waits for the data and flushes the device; a FUSE daemon, say, may hear nothing.
+bool flushes_whole(int fd) {
+  constexpr long xfs = 0x58465342;  // not in linux/magic.h
+  struct statfs about{};
+  if (::fstatfs(fd, &about) != 0) return false;
+  constexpr std::array known{static_cast<long>(EXT4_SUPER_MAGIC), xfs, static_cast<long>(BTRFS_SUPER_MAGIC),
+                             static_cast<long>(F2FS_SUPER_MAGIC), static_cast<long>(TMPFS_MAGIC)};
+  return std::ranges::find(known, static_cast<long>(about.f_type)) != known.end();
 }
 
 FileInfo describe(std::string name, const struct stat& data) {
@@ -101,6 +114,14 @@ class PosixFiles final : public Files {
 
   Result<void> sync(const std::string& path) override { return sync_at(path, O_RDONLY); }
   Result<void> sync_directory(const std::string& path) override { return sync_at(path, O_RDONLY | O_DIRECTORY); }
+
+  Result<bool> sync_everything(const std::string& path) override {
+    const Descriptor file(path, O_RDONLY);
+    if (!file) return broken(path, "open", errno);
+    if (!flushes_whole(file.get())) return false;
+    if (::syncfs(file.get()) != 0) return broken(path, "sync", errno);
+    return true;
+  }
 
   Result<void> rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return broken(from, "rename", errno);

@@ -228,20 +228,73 @@ Result<std::vector<Row>> ImapSession::rows_of(const Call& call, const UidSet& ui
   return out;
 }
 
+namespace {
+/// Sizes are 32-bit in RFC 3501; servers take a longer range as "to the end".
+constexpr std::uint64_t body_most = UINT32_MAX;
+
+std::string body_attributes(Range range, std::uint64_t length) {
+  const bool whole = range.from == 0 && length == body_most;
+  return "(UID BODY.PEEK[]" + (whole ? std::string() : fmt::format("<{}.{}>", range.from, length)) + ")";
+}
+}  // namespace
+
+// One command for all of them, and each is known by its UID: the answers to commands in one flight may come mixed
+// (RFC 3501 §5.5; Dovecot runs four at a time and completes them together).
+void ImapSession::expect(const Call& call, std::span<const Reading> next) {
+  ahead_ = {};
+  UidSet uids;
+  std::optional<ItemName> first;
+  for (const auto& [item, range] : next) {
+    auto name = parse_item_id(item);
+    if (!name || range != next.front().range || range.from >= body_most) break;
+    if (!first) {
+      if (!select_item(call, *name, FaultKind::anchor_expired)) return;
+      first = name;
+    }
+    // Of one folder, and messages that the server has told of (select_item).
+    if (name->folder != first->folder || name->uidvalidity != first->uidvalidity ||
+        name->uid >= std::max(state_.uidnext, heard_below_))
+      break;
+    uids.add(name->uid);
+  }
+  if (uids.count() < 2) return;
+  const auto range = next.front().range;
+  Limits limits;
+  limits.literal = std::min(range.length, body_most - range.from);
+  limits.total = std::min(ahead_most, limits.literal * uids.count()) + limits.total;
+  const auto set = uids.texts().front();
+  auto reply =
+      connection_->run(call, fmt::format("UID FETCH {} {}", set, body_attributes(range, limits.literal)), limits);
+  if (!reply || reply->verdict != Verdict::ok) return;
+  ahead_ = {.folder = first->folder, .uidvalidity = first->uidvalidity, .range = range, .bodies = {}};
+  for (auto& row : reply->rows)
+    if (row.body && uids.contains(row.uid)) ahead_.bodies.insert_or_assign(row.uid, std::move(*row.body));
+}
+
+/// What expect() has brought; each once.
+std::optional<std::string> ImapSession::read_ahead(const ItemName& name, Range range) {
+  if (ahead_.folder != name.folder || ahead_.uidvalidity != name.uidvalidity || ahead_.range != range) return {};
+  const auto found = ahead_.bodies.find(name.uid);
+  if (found == ahead_.bodies.end()) return {};
+  auto octets = std::move(found->second);
+  ahead_.bodies.erase(found);
+  return octets;
+}
+
 Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range, Sink sink) {
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
+  if (const auto octets = read_ahead(*name, range)) {
+    sink(std::as_bytes(std::span(*octets)));
+    return octets->size();
+  }
   // Not not_found: it is there, under a number that the next sync brings.
   if (auto selected = select_item(call, *name, FaultKind::anchor_expired); !selected)
     return std::unexpected(selected.error());
-  // Sizes are 32-bit in RFC 3501; servers take a longer range as "to the end".
-  constexpr std::uint64_t most = UINT32_MAX;
-  if (range.length == 0 || range.from >= most) return 0;
-  const std::uint64_t length = std::min(range.length, most - range.from);
-  const bool whole = range.from == 0 && length == most;
-  const std::string part = whole ? std::string() : fmt::format("<{}.{}>", range.from, length);
+  if (range.length == 0 || range.from >= body_most) return 0;
+  const std::uint64_t length = std::min(range.length, body_most - range.from);
   auto streamed = connection_->stream_body(
-      call, name->uid, fmt::format("UID FETCH {} (UID BODY.PEEK[]{})", name->uid, part), length, sink);
+      call, name->uid, fmt::format("UID FETCH {} {}", name->uid, body_attributes(range, length)), length, sink);
   if (!streamed) return std::unexpected(streamed.error());
   if (!streamed->existed) {
     return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");

@@ -29,6 +29,7 @@ class ImapSession final : public Session {
   Capabilities capabilities() const override;
   Result<Page> changes(const Call&, View scope, View anchor, const Want&) override;
   Result<std::uint64_t> read(const Call&, View item, Range, Sink) override;
+  void expect(const Call&, std::span<const Reading>) override;
   Result<Written> create(const Call&, View folder, const NewItem&, Source, Attempt&) override;
   Result<Written> update(const Call&, View item, View if_content_rev, Source) override;
   Result<Written> set_flags(const Call&, View item, const FlagDelta&) override;
@@ -60,6 +61,7 @@ class ImapSession final : public Session {
   Fault opened_not(Fault, const std::string& folder);
   Result<UidSet> all_uids(const Call&);
   std::string attributes(std::uint32_t body_up_to) const;
+  std::optional<std::string> read_ahead(const ItemName&, Range);
   Result<std::vector<Row>> rows_of(const Call&, const UidSet&, std::uint32_t inline_up_to);
 
   // session_parking.cpp
@@ -137,6 +139,14 @@ class ImapSession final : public Session {
   };
   std::map<std::string, Late> late_;  ///< IMAP-06: a HIGHESTMODSEQ that no message has explained yet
 
+  struct Ahead {  ///< bodies that the core is about to read
+    std::string folder;
+    std::uint32_t uidvalidity = 0;
+    Range range;
+    std::map<Uid, std::string> bodies;
+  };
+  Ahead ahead_;
+
   // The push path: what the last look at the inbox left, so that the next mail costs one round trip.
   struct Live {
     std::uint32_t uidvalidity = 0;
@@ -165,6 +175,8 @@ class ImapSession final : public Session {
   std::uint64_t polled_writes_ = 0;
 };
 
+/// What expect() brings at most, whatever a server sends.
+inline constexpr std::uint64_t ahead_most = 8 * 1024 * 1024;
 /// Where bodies come along, a page stays within this.
 inline constexpr std::uint64_t page_octets = 2 * 1024 * 1024;
 

@@ -154,6 +154,7 @@ void ImapSession::compare_inbox(Signals& signals) const {
 }
 
 Result<Parking> ImapSession::park(const Call& call) {
+  ahead_ = {};
   if (connection_->idling()) return parking();
   if (!connection_->has("IDLE")) {
     return fault(FaultKind::unsupported, settings_.host, "The mail server offers no IDLE; its folders are polled.");

@@ -86,8 +86,8 @@ void MemoryFolder::note(std::uint32_t index) {
 }
 
 void MemoryFolder::generate(std::uint32_t count) {
-  items_.reserve(items_.size() + count);
-  log_.reserve(log_.size() + count);
+  // Reserved exactly only at first: a little more at each call would copy all of it each time.
+  if (items_.empty()) items_.reserve(count), log_.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     items_.push_back({});
     note(static_cast<std::uint32_t>(items_.size() - 1));

@@ -46,6 +46,10 @@ class CuttingFiles final : public sim::Files {
     step();
     return inner_.sync_directory(path);
   }
+  Result<bool> sync_everything(const std::string& path) override {
+    step();
+    return inner_.sync_everything(path);
+  }
   Result<void> rename(const std::string& from, const std::string& to) override {
     step();
     return inner_.rename(from, to);

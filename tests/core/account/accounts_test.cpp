@@ -534,5 +534,76 @@ TEST(Accounts, AFullDiskStopsAndGoesOnByItself) {
   EXPECT_EQ(bed.ids().size(), 300U);
 }
 
+// --- reads that share a flight
+
+class Reads {
+ public:
+  explicit Reads(AccountBed& bed) : bed_(bed) {
+    bed.serve();
+    bed.wait(2s);
+    bed.backend.forget_calls();
+  }
+  void ask(const std::string& id, std::uint64_t size = 1, std::size_t length = 4096) {
+    store::ItemRow row;
+    row.gid.fill(static_cast<std::byte>(++asked_));
+    row.backend = "mail";
+    row.id = id;
+    row.content_rev = "c";
+    row.size = size;
+    bed_.accounts->read("ann", bed_.view_id, row, 0, length, false, [this, id](Result<Accounts::Piece> piece) {
+      got.push_back(id + (piece ? "=" + *piece->octets : ": " + std::string(to_string(piece.error().kind))));
+    });
+  }
+  std::vector<std::string> got;
+
+ private:
+  AccountBed& bed_;
+  int asked_ = 0;
+};
+
+TEST(Accounts, ReadsThatWaitShareAFlight) {
+  AccountBed bed;
+  Reads reads(bed);
+  std::vector<std::string> wanted;
+  for (int n = 0; n < 20; ++n) {
+    const auto id = "r" + std::to_string(n);
+    bed.backend.add("in", id, "of " + id);
+    reads.ask(id, id.size() + 3);
+    wanted.push_back(id + "=of " + id);
+  }
+  bed.wait(2s);
+  EXPECT_EQ(reads.got, wanted);
+  // The first goes alone, sixteen wait for it, three for them.
+  EXPECT_EQ(bed.backend.count("expect"), 2);
+  EXPECT_EQ(bed.backend.count("read"), 20);
+}
+
+TEST(Accounts, WhoBreaksTheSessionHearsOfItAndTheOthersComeAgain) {
+  AccountBed bed;
+  Reads reads(bed);
+  for (const auto* id : {"a", "b", "c", "d"}) bed.backend.add("in", id, id);
+  int read = 0;
+  bed.backend.during_read = [&](const Call&) {
+    if (++read == 3) bed.backend.fail_next("read", FaultKind::unavailable);
+  };
+  for (const auto* id : {"a", "b", "c", "d"}) reads.ask(id);
+  bed.wait(5s);
+  EXPECT_THAT(reads.got, ElementsAre("a=a", "b=b", "c: unavailable", "d=d"));
+}
+
+TEST(Accounts, AFlightIsBoundedByItsOctets) {
+  AccountBed bed;
+  Reads reads(bed);
+  for (const auto* id : {"a", "b", "c", "d", "e", "f"}) {
+    bed.backend.add("in", id, id);
+    reads.ask(id, 2U << 20, 256 * 1024);
+  }
+  bed.wait(5s);
+  EXPECT_EQ(reads.got.size(), 6U);
+  // One, four of a quarter of a mebioctet each, one.
+  EXPECT_THAT(bed.backend.calls(), testing::Contains("expect b c d e"));
+  EXPECT_EQ(bed.backend.count("expect"), 1);
+}
+
 }  // namespace
 }  // namespace tidegate::account

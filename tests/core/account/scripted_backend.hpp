@@ -168,6 +168,12 @@ class ScriptedBackend final : public Backend {
       if (length > 0) sink(std::as_bytes(std::span(content).subspan(from, length)));
       return length;
     }
+    void expect(const Call&, std::span<const Reading> next) override {
+      const std::scoped_lock lock(b_.mutex_);
+      Bytes names = "expect";
+      for (const auto& each : next) names += " " + each.item;
+      (void)b_.note("expect", names);
+    }
     Result<Written> create(const Call&, View folder, const NewItem& item, Source source, Attempt& attempt) override {
       const std::scoped_lock lock(b_.mutex_);
       if (auto fault = b_.note("create", "create " + Bytes(folder) + " " + attempt.token))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pairing's rules that outlive a session: failures are rate-limited a handle, and burn nothing. Reactor thread.
+// How often something may be tried with a user's name on it: failed pairings by handle (they burn nothing), key
+// agreements by device. Reactor thread.
 #pragma once
 #include <map>
 #include <string>
@@ -8,15 +9,15 @@
 
 namespace tidegate::push {
 
-class PairingGuard {
+class AttemptGuard {
  public:
-  explicit PairingGuard(std::uint32_t failures_a_minute) : limit_(failures_a_minute) {}
-  bool allows(const std::string& user, const std::string& handle, sim::Instant now);
-  void failed(const std::string& user, const std::string& handle, sim::Instant now);
+  explicit AttemptGuard(std::uint32_t a_minute) : limit_(a_minute) {}
+  bool allows(const std::string& user, const std::string& what, sim::Instant now);
+  void count(const std::string& user, const std::string& what, sim::Instant now);
 
  private:
   struct Count {
-    std::uint32_t failures = 0;
+    std::uint32_t attempts = 0;
     sim::Instant window_ends;
   };
   std::uint32_t limit_;

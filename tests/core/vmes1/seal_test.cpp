@@ -93,6 +93,10 @@ TEST(Seal, WhatInflatesBadlyOrBeyondItsBoundIsRefused) {
   EXPECT_FALSE(open(key, sealed_of(Bytes("\x00\x01\x00\xfe\xffT", 6)))) << "no last block";
   EXPECT_FALSE(open(key, sealed_of(stored.substr(0, 5))));
   EXPECT_FALSE(open(key, sealed_of("\x07")));
+  Bytes padded;  // empty stored blocks: many octets for none
+  for (int block = 0; block < 4000; ++block) padded += Bytes("\0\0\0\xff\xff", 5);
+  EXPECT_EQ(open(key, sealed_of(padded.substr(0, 5000) + stored)).value(), "T");
+  EXPECT_FALSE(open(key, sealed_of(padded + stored))) << "over 16 KiB";
   // T without its head.
   Reader reader(key_of("0123456789abcdef"), Direction::to_device);
   EXPECT_EQ(reader.open(sealed_of(stored)).error().cause, "no number");

@@ -146,6 +146,7 @@ void Device::Core::connected() {
   config.identity = &*identity_;
   config.relay_host = endpoint->host;
   config.user = account_.user;
+  config.suite = account_.suite;
   if (pairing_) {
     config.pairing = *intent_;
   } else {

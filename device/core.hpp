@@ -112,6 +112,7 @@ class Device::Core final : public ConnectionEvents {
   unsigned logins_refused_ = 0;  ///< by a proxy, one after the other
   bool running_ = false, stopping_ = false, applying_ = false, disk_bad_ = false, current_ = false, idle_told_ = false;
   bool said_wiped_ = false;
+  bool readable_ = false;  ///< by the relay, as the gateway said last: some device of the account
 
   std::uint64_t session_ = 0;
   Bytes session_hash_;

@@ -16,6 +16,7 @@
 
 #include "core/e2e/sync.hpp"
 #include "core/sim/world.hpp"
+#include "core/wire/control.hpp"
 #include "device/shelf.hpp"
 #include "device/way_out.hpp"
 
@@ -40,10 +41,13 @@ struct PairRequest {
   std::string user;      ///< address
   std::string password;  ///< of the account at the relay
   std::string code;      ///< as printed, or the tidegate: link (which may stand in for relay and user)
+  /// Another than noise-1: the code is the id that the administrator admitted (tidegatectl device add).
+  wire::Suite suite = wire::Suite::noise_1;
 };
 struct Pairing {
   std::string relay, user, gateway_name;
-  std::string own_fingerprint, gateway_fingerprint;  ///< to be compared with what the gateway's mail says
+  /// To be compared with what the gateway's mail says; empty where the suite has no keys that last.
+  std::string own_fingerprint, gateway_fingerprint;
 };
 
 // What happens, for people and programs.

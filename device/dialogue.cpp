@@ -46,7 +46,8 @@ void Dialogue::hear(const wire::Frame& frame) {
   ++heard_;
   if (type == wire::FrameType::wake_up_ack && state_ == State::waking) return begin_handshake(frame);
   if (type == wire::FrameType::handshake && state_ == State::shaking) return go_on(frame);
-  if (type == wire::FrameType::sealed && opener_) return hear_sealed(frame);
+  const bool listening = state_ == State::open || state_ == State::confirming;
+  if (type == wire::FrameType::sealed && listening) return hear_sealed(frame);
   if (state_ == State::away || type > wire::FrameType::sealed) return;
   broken(wire::Code::invalid, "a frame out of turn");
 }
@@ -91,7 +92,7 @@ void Dialogue::prove(const wire::Challenge& challenge) {
                                                          .password = config_.pairing->password,
                                                          .device_id = identity.device_id,
                                                          .device_key = Bytes(view_of(identity.signing.open)),
-                                                         .suite = wire::Suite::noise_1,
+                                                         .suite = config_.suite,
                                                          .handle = config_.pairing->code.handle,
                                                          .relay_host = config_.relay_host,
                                                          .signature = signature})});
@@ -101,7 +102,7 @@ void Dialogue::wake() {
   forget_session();
   ++generation_;
   wake_up_ = wire::encode(wire::WakeUp{.version = 1,
-                                       .suite = wire::Suite::noise_1,
+                                       .suite = config_.suite,
                                        .user = config_.user,
                                        .device_id = config_.identity->device_id,
                                        .handle = config_.pairing ? config_.pairing->code.handle : std::string()});
@@ -113,7 +114,7 @@ void Dialogue::begin_handshake(const wire::Frame& frame) {
   const auto ack = wire::decode_wake_up_ack(frame.body);
   if (!ack || ack->guid.size() != 16) return broken(wire::Code::invalid, "a WakeUpAck that does not decode");
   // The suite belongs to the enrolment: nobody on the way may name another (design: end to end).
-  if (ack->suite != wire::Suite::noise_1) return end(reason(wire::Code::suite_refused, Doing::session, {}), true);
+  if (ack->suite != config_.suite) return end(reason(wire::Code::suite_refused, Doing::session, {}), true);
   if (!config_.guid.empty() && ack->guid != config_.guid)
     return end(Fault{FaultKind::denied,
                      "gateway",
@@ -124,6 +125,7 @@ void Dialogue::begin_handshake(const wire::Frame& frame) {
                true);
   guid_ = ack->guid;
   wake_up_ack_ = frame.body;
+  if (config_.suite != wire::Suite::noise_1) return begin_readable();
   const auto pattern = config_.pairing ? e2e::Pattern::xx_psk3 : e2e::Pattern::kk;
   e2e::Handshake::Config shake;
   shake.pattern = pattern;
@@ -142,7 +144,23 @@ void Dialogue::begin_handshake(const wire::Frame& frame) {
   send(wire::FrameType::handshake, std::move(*message));
 }
 
+/// Suites that authenticate nobody (docs/wire.md §10): vmes-1 sends its point, none has nothing to agree on.
+void Dialogue::begin_readable() {
+  if (config_.suite == wire::Suite::none) return secured(e2e::secure_none(e2e::max_message));
+  ephemeral_.emplace(vmes1::Ephemeral::make(config_.random));
+  state_ = State::shaking;
+  send(wire::FrameType::handshake, ephemeral_->point());
+}
+
+void Dialogue::agree(const wire::Frame& frame) {
+  auto with = e2e::secure_vmes1(e2e::End::device, *ephemeral_, frame.body, config_.random, e2e::max_message);
+  ephemeral_.reset();
+  if (!with) return broken(wire::Code::crypto, "the gateway's point");
+  secured(std::move(*with));
+}
+
 void Dialogue::go_on(const wire::Frame& frame) {
+  if (ephemeral_) return agree(frame);
   if (auto payload = handshake_->read(octets(frame.body)); !payload)
     return broken(wire::Code::crypto, "handshake message 2");
   if (!config_.pairing) return session_open();
@@ -155,6 +173,12 @@ Actions Dialogue::stored() {
   if (state_ != State::storing) return std::exchange(out_, {});
   const auto hello = e2e::encode(e2e::PairingHello{.device_key = Bytes(view_of(config_.identity->signing.open)),
                                                    .device_name = config_.pairing->device_name});
+  if (config_.suite != wire::Suite::noise_1) {
+    state_ = State::confirming;
+    sealer_->push(hello);
+    flush();
+    return std::exchange(out_, {});
+  }
   auto message = handshake_->write(octets(hello));
   if (!message) {
     broken(wire::Code::crypto, "handshake message 3");
@@ -171,11 +195,21 @@ Actions Dialogue::stored() {
 void Dialogue::session_open() {
   auto split = handshake_->split();
   handshake_.reset();
-  sealer_.emplace(std::move(split.send));
   // An Item carries its metadata beside at most max_content_part of content.
-  opener_.emplace(std::move(split.receive), e2e::max_message);
+  secured({e2e::Sealer(std::move(split.send)), e2e::Opener(std::move(split.receive), e2e::max_message),
+           Bytes(view_of(split.hash))});
+}
+
+void Dialogue::secured(e2e::Secured with) {
+  sealer_.emplace(std::move(with.sealer));
+  opener_.emplace(std::move(with.opener));
+  if (config_.pairing) {
+    state_ = State::storing;
+    out_.emplace_back(StorePending{guid_});
+    return;
+  }
   state_ = State::open;
-  out_.emplace_back(SessionOpen{Bytes(view_of(split.hash))});
+  out_.emplace_back(SessionOpen{std::move(with.hash)});
   sealer_->push(e2e::encode(e2e::ToGateway(config_.hello())));
   flush();
 }
@@ -224,7 +258,7 @@ Actions Dialogue::say(const e2e::ToGateway& message) {
 }
 
 void Dialogue::flush() {
-  if (state_ != State::open || !sealer_) return;
+  if ((state_ != State::open && state_ != State::confirming) || !sealer_) return;
   while (!sealer_->empty()) {
     // How large the sealed frame gets is known only when it is sealed, and then it must go.
     const auto largest = std::min(e2e::max_noise_message, e2e::padded_size(sealer_->queued() + 64));
@@ -268,6 +302,7 @@ void Dialogue::broken(wire::Code code, const char* what) {
 
 void Dialogue::forget_session() {
   handshake_.reset();
+  ephemeral_.reset();
   sealer_.reset();
   opener_.reset();
   sent_ = heard_ = spent_ = 0;

@@ -6,6 +6,7 @@
 //                              │                                  ▲                       │ pairing: message 2
 //                              └──Welcome, gateway away──▶ away ──┘                       ▼
 //   waking, shaking, open ──gateway away──▶ away                        storing ──stored()──▶ paired? ──PairingDone──▶
+//   waking ──WakeUpAck, vmes-1──▶ shaking ──the gateway's point──▶ open, pairing: storing      none: at once
 //   ended any ──Refused, Closed, bad frame──▶ ended
 #pragma once
 #include <functional>
@@ -15,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/e2e/session.hpp"
+#include "core/e2e/suites.hpp"
 #include "core/e2e/sync.hpp"
 #include "core/wire/control.hpp"
 #include "core/wire/frame.hpp"
@@ -25,8 +26,8 @@
 namespace tidegate::device {
 
 struct PairingIntent {
-  e2e::PairingCode code;
-  std::string password;  ///< of the account at the relay; sent once, over TLS
+  e2e::PairingCode code;  ///< of an admitted device: only its handle (docs/wire.md §10)
+  std::string password;   ///< of the account at the relay; sent once, over TLS
   std::string device_name;
 };
 
@@ -39,11 +40,11 @@ struct StorePending {
   Bytes guid;
 };
 struct PairingComplete {
-  Bytes guid, gateway_key;
+  Bytes guid, gateway_key;  ///< no key where the suite has none
   std::string user, gateway_name;
 };
 struct SessionOpen {
-  Bytes hash;  ///< the handshake's, 32 octets: to be stored once the gateway has confirmed it (HelloAck)
+  Bytes hash;  ///< the handshake's, 32 octets: to be stored once the gateway has confirmed it (HelloAck). none: empty
 };
 struct Heard {
   e2e::ToDevice message;
@@ -63,8 +64,9 @@ class Dialogue {
   struct Config {
     const Identity* identity = nullptr;  ///< outlives the dialogue
     std::string relay_host, user;
-    Bytes guid, gateway_key;               ///< of the paired gateway; empty while pairing
-    std::optional<PairingIntent> pairing;  ///< else a session
+    wire::Suite suite = wire::Suite::noise_1;  ///< the enrolment's
+    Bytes guid, gateway_key;                   ///< of the paired gateway; empty while pairing
+    std::optional<PairingIntent> pairing;      ///< else a session
     Bytes channel_binding;
     e2e::Random random;
     std::function<e2e::Hello()> hello;  ///< asked when a session opens
@@ -88,8 +90,11 @@ class Dialogue {
   void prove(const wire::Challenge&);
   void wake();
   void begin_handshake(const wire::Frame&);
+  void begin_readable();
   void go_on(const wire::Frame&);
+  void agree(const wire::Frame&);
   void session_open();
+  void secured(e2e::Secured);
   void hear_sealed(const wire::Frame&);
   void paired(const Bytes& message);
   void closed(const wire::Closed&);
@@ -105,6 +110,7 @@ class Dialogue {
   Actions out_;
   Bytes wake_up_, wake_up_ack_, guid_;
   std::optional<e2e::Handshake> handshake_;
+  std::optional<vmes1::Ephemeral> ephemeral_;
   std::optional<e2e::Sealer> sealer_;
   std::optional<e2e::Opener> opener_;
   Bytes gateway_key_;

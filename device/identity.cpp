@@ -65,10 +65,25 @@ Result<std::optional<Identity>> load_identity(sim::Files& files, const std::stri
   return identity;
 }
 
-Result<Identity> make_identity(sim::Files& files, const std::string& state, const e2e::Random& random) {
+Result<Bytes> parse_device_id(std::string_view text) {
+  std::string digits;
+  for (const char c : text)
+    if (c != ' ' && c != '-') digits += c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
+  const bool hexadecimal = digits.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (digits.size() != 2 * id_size || !hexadecimal)
+    return fault(
+        FaultKind::invalid, "pair",
+        "The id must be the 32 hexadecimal digits that your administrator was given (tidegatectl device add).");
+  return from_hex(digits);
+}
+
+Result<Identity> make_identity(sim::Files& files, const std::string& state, const e2e::Random& random, Bytes id) {
   try {
-    Identity identity{Bytes(id_size, '\0'), e2e::make_ed25519(random), e2e::make_x25519(random)};
-    random(std::as_writable_bytes(std::span(identity.device_id)));
+    Identity identity{std::move(id), e2e::make_ed25519(random), e2e::make_x25519(random)};
+    if (identity.device_id.empty()) {
+      identity.device_id.resize(id_size);
+      random(std::as_writable_bytes(std::span(identity.device_id)));
+    }
     const Cleansed signing{hex(view_of(identity.signing.secret))}, exchange{hex(view_of(identity.exchange.secret))};
     const Cleansed file{std::string(key_title) + "device_id=" + hex(identity.device_id) + "\ned25519=" + signing.text +
                         "\nx25519=" + exchange.text + "\n"};
@@ -137,6 +152,7 @@ Account account_of(Index& index) {
   account.way_out = {index.note("proxy"), index.note("proxy_user"), index.note("proxy_password_file"),
                      index.note("no_proxy")};
   account.user = index.note("user");
+  account.suite = wire::suite_named(index.note("suite")).value_or(wire::Suite::noise_1);
   account.handle = index.note("handle");
   account.guid = index.note("guid");
   account.gateway_key = index.note("gateway_key");
@@ -165,6 +181,7 @@ Result<void> store_account(Shelf& shelf, const Account& account) {
     index.note("proxy_password_file", account.way_out.password_file);
     index.note("no_proxy", account.way_out.no_proxy);
     index.note("user", account.user);
+    index.note("suite", wire::to_string(account.suite));
     index.note("handle", account.handle);
     index.note("guid", account.guid);
     index.note("gateway_key", account.gateway_key);

@@ -7,6 +7,7 @@
 
 #include "core/e2e/noise.hpp"
 #include "core/sim/world.hpp"
+#include "core/wire/suite.hpp"
 #include "device/shelf.hpp"
 #include "device/way_out.hpp"
 
@@ -26,6 +27,7 @@ struct Account {
   std::string ca_file;
   WayOut way_out;
   std::string user;
+  wire::Suite suite = wire::Suite::noise_1;
   std::string handle;  ///< of the code it pairs or paired with
   Bytes guid;          ///< 16, the gateway's
   Bytes gateway_key;   ///< X25519, 32
@@ -35,8 +37,10 @@ struct Account {
 
 /// nullopt: no device was made here yet. Faults: invalid (damaged), denied, unavailable.
 Result<std::optional<Identity>> load_identity(sim::Files&, const std::string& state);
-/// Makes id and keys and has them durable before it returns.
-Result<Identity> make_identity(sim::Files&, const std::string& state, const e2e::Random&);
+/// Makes keys, and an id unless one is given, and has them durable before it returns.
+Result<Identity> make_identity(sim::Files&, const std::string& state, const e2e::Random&, Bytes id = {});
+/// 32 hexadecimal digits, as tidegatectl prints an id; blanks and dashes between are ignored. Fault invalid.
+Result<Bytes> parse_device_id(std::string_view);
 Result<void> forget_identity(sim::Files&, const std::string& state);
 std::string key_path(const std::string& state);
 

@@ -33,6 +33,7 @@ namespace {
 constexpr int wrong_usage = 2;
 constexpr const char* usage =
     "tidegate-device pair [--relay URL --user ADDRESS] [CODE or tidegate: link]\n"
+    "tidegate-device pair --suite vmes-1|none --relay URL --user ADDRESS ID\n"
     "tidegate-device run [--once-idle] [--events text|json] [--proxy URL ...]\n"
     "tidegate-device status [--json]\n"
     "tidegate-device send [-t] [-i] [--] [RECIPIENT ...] < message      (as sendmail)\n"
@@ -70,6 +71,7 @@ options::options_description described() {
       "relay", word(), "pair: address of the relay, https://host[:port]")("user", word(),
                                                                           "pair: the account's address")(
       "password-file", word(), "pair: file with the account's password at the relay (default: asked for)")(
+      "suite", word(), "pair: vmes-1 or none, with the id that the administrator admitted: the relay can then read")(
       "name", word(), "pair: what this device is called in lists (default: the host's name)")(
       "once-idle", "run: end when all that was there has been stored")("events", word()->default_value("text"),
                                                                        "run: text, or json: one object a line")(
@@ -106,8 +108,17 @@ class Silent final : public Events {
 
 int pair(const Command& command) {
   PairRequest request{command.text("relay"), command.text("user"), {}, command.text("code")};
+  if (const auto name = command.text("suite"); !name.empty()) {
+    const auto suite = wire::suite_named(name);
+    if (!suite) {
+      std::cerr << "tidegate-device: --suite must be noise-1, vmes-1 or none\n";
+      return wrong_usage;
+    }
+    request.suite = *suite;
+  }
   if (request.code.empty()) {
-    auto code = ask("Pairing code (from the welcome mail): ", true);
+    const bool admitted = request.suite != wire::Suite::noise_1;
+    auto code = ask(admitted ? "Id (from the administrator): " : "Pairing code (from the welcome mail): ", true);
     if (!code) return fail(code.error());
     request.code = std::move(*code);
   }
@@ -143,6 +154,13 @@ int pair(const Command& command) {
     return fail(Fault{FaultKind::cancelled, "pair", "Interrupted; the same code can be used again.", {}, {}});
   if (!*result) return fail(result->error());
   const auto& done = **result;
+  if (done.own_fingerprint.empty()) {
+    fmt::print(
+        "enrolled with {} for {}, without end-to-end encryption: whoever runs the relay can read what this device "
+        "gets.\n",
+        done.gateway_name, done.user);
+    return 0;
+  }
   fmt::print(
       "paired with {} for {}\n  this device {}\n  gateway     {}\nBoth also stand in the mail that the gateway sends "
       "now.\n",

@@ -16,12 +16,35 @@ e2e::Key32 key_from(View octets) {
   return key;
 }
 
+/// An admitted device has an id instead of a code; the relay knows it by the handle that the id begins with.
+Result<e2e::PairingLink> code_of(const PairRequest& request, Bytes& id) {
+  if (request.suite == wire::Suite::noise_1) return e2e::parse_pairing_link(request.code);
+  auto parsed = parse_device_id(request.code);
+  if (!parsed) return std::unexpected(std::move(parsed.error()));
+  id = std::move(*parsed);
+  return e2e::PairingLink{.code = {.handle = e2e::admission_handle(id)}};
+}
+
+/// This machine's keys, made if there are none; under that id if one is given.
+Result<Identity> own_identity(sim::World& world, const std::string& state, const Bytes& id) {
+  auto identity = load_identity(world.files(), state);
+  if (!identity) return std::unexpected(identity.error());
+  if (!*identity)
+    return make_identity(
+        world.files(), state, [&world](std::span<std::byte> into) { world.reactor().random(into); }, id);
+  if (!id.empty() && (*identity)->device_id != id)
+    return fault(FaultKind::exists, state,
+                 state + " belongs to another device already: choose another --state directory for this id.");
+  return std::move(**identity);
+}
+
 }  // namespace
 
 void Device::Core::pair(PairRequest request, std::move_only_function<void(Result<Pairing>)> done) {
   paired_ = std::move(done);
   pairing_ = std::move(request);
-  auto link = e2e::parse_pairing_link(pairing_->code);
+  Bytes id;
+  auto link = code_of(*pairing_, id);
   std::optional<Fault> wrong;
   if (!link) {
     wrong = link.error();
@@ -48,19 +71,13 @@ void Device::Core::pair(PairRequest request, std::move_only_function<void(Result
   }
   intent_ = PairingIntent{link->code, pairing_->password, settings_.name};
   on_disk(
-      [&world = world_, settings = settings_](Shelf*) -> Result<Loaded> {
-        auto identity = load_identity(world.files(), settings.state);
+      [&world = world_, settings = settings_, id](Shelf*) -> Result<Loaded> {
+        auto identity = own_identity(world, settings.state, id);
         if (!identity) return std::unexpected(identity.error());
-        if (!*identity) {
-          auto made = make_identity(world.files(), settings.state,
-                                    [&world](std::span<std::byte> into) { world.reactor().random(into); });
-          if (!made) return std::unexpected(made.error());
-          *identity = std::move(*made);
-        }
         auto places = chosen_places(world.files(), settings.state, settings.maildir, settings.vdir);
         if (!places) return std::unexpected(places.error());
         if (auto kept = choose_places(world.files(), *places); !kept) return std::unexpected(kept.error());
-        auto shelf = std::make_shared<Shelf>(world, std::move(*places), (*identity)->device_id, nullptr);
+        auto shelf = std::make_shared<Shelf>(world, std::move(*places), identity->device_id, nullptr);
         if (auto fine = shelf->open(); !fine) return std::unexpected(fine.error());
         auto loaded = load(*shelf);
         if (!loaded) return std::unexpected(loaded.error());
@@ -84,6 +101,7 @@ void Device::Core::enrol(Loaded loaded) {
   account_ = std::move(loaded.account);
   account_.relay = pairing_->relay;
   account_.user = pairing_->user;
+  account_.suite = pairing_->suite;
   account_.ca_file = settings_.ca_file;
   account_.way_out = merged(account_.way_out, settings_.way_out);
   account_.handle = intent_->code.handle;
@@ -109,9 +127,12 @@ void Device::Core::complete(const PairingComplete& done) {
   on_disk([account = account_](Shelf* shelf) { return store_account(*shelf, account); },
           [this](Result<void> stored) {
             if (!stored) return pairing_over(std::unexpected(stored.error()));
-            pairing_over(Pairing{account_.relay, account_.user, account_.gateway_name,
-                                 e2e::fingerprint_text(identity_->exchange.open),
-                                 e2e::fingerprint_text(key_from(account_.gateway_key))});
+            Pairing pairing{account_.relay, account_.user, account_.gateway_name, {}, {}};
+            if (account_.suite == wire::Suite::noise_1) {
+              pairing.own_fingerprint = e2e::fingerprint_text(identity_->exchange.open);
+              pairing.gateway_fingerprint = e2e::fingerprint_text(key_from(account_.gateway_key));
+            }
+            pairing_over(std::move(pairing));
           });
 }
 

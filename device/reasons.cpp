@@ -39,6 +39,9 @@ Meaning meaning(wire::Code code, Doing doing) {
                           "administrator if that was not you."
                         : "The relay refuses because something conflicts: ask your administrator."};
     case wire::Code::expired:
+      if (doing == Doing::session)
+        return {FaultKind::denied,
+                "This device's admission has ended: what it has stays, nothing new comes. Ask your administrator."};
       return {FaultKind::denied, "This pairing code is too old: ask for a new one."};
     case wire::Code::crypto:
       return enrolling ? Meaning{FaultKind::auth,
@@ -88,10 +91,10 @@ bool hopeless(wire::Code code, Doing doing) {
     case wire::Code::unauthorized:
     case wire::Code::revoked:
     case wire::Code::suite_refused:
+    case wire::Code::expired:
       return true;
     case wire::Code::not_found:
     case wire::Code::conflict:
-    case wire::Code::expired:
     case wire::Code::forbidden:
     case wire::Code::crypto:
     case wire::Code::too_many:

@@ -76,7 +76,10 @@ void Device::Core::greeted(const e2e::HelloAck& ack) {
   if (!ack.gateway.empty()) account_.gateway_name = ack.gateway;
   tell(Connected{account_.relay, account_.gateway_name});
   for (const auto& alarm : ack.alarms) tell(Alarmed{alarm});
-  if (ack.readable_by_relay)
+  readable_ = ack.readable_by_relay;
+  if (account_.suite != wire::Suite::noise_1)
+    tell(Alarmed{"This device is not end-to-end encrypted: whoever runs the relay can read what it gets."});
+  else if (readable_)
     tell(Alarmed{"Another device of this account is not end-to-end encrypted: the relay can read what it gets."});
   for (const auto& view : ack.views)
     if (view.unreachable_since != 0)
@@ -246,7 +249,8 @@ std::string Device::Core::way_out_shown() const {
 void Device::Core::write_status() {
   const std::string text = "connected_unix=" + std::to_string(connected_unix_) +
                            "\nproven_unix=" + std::to_string(proven_unix_) + "\ncurrent=" + (current_ ? "1" : "0") +
-                           "\nproxy=" + way_out_shown() + "\nlast_error=" + last_error_ + "\n";
+                           "\nreadable=" + (readable_ ? "1" : "0") + "\nproxy=" + way_out_shown() +
+                           "\nlast_error=" + last_error_ + "\n";
   if (text == status_written_ || !shelf_) return;
   status_written_ = text;
   // Only for `tidegate-device status`: not synced, and a failure is of no account.

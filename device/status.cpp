@@ -56,10 +56,11 @@ Result<Status> read_status(sim::World& world, const std::string& state, bool run
                    "No device is paired in " + state + ": run `tidegate-device pair` first.");
     Status status;
     status.running = running;
-    status.own_fingerprint = e2e::fingerprint_text(identity->exchange.open);
     status.places = need(chosen_places(files, state, {}, {}));
     Index index(state + "/device.db", world.sqlite_vfs(), true);
     status.account = account_of(index);
+    if (status.account.suite == wire::Suite::noise_1)
+      status.own_fingerprint = e2e::fingerprint_text(identity->exchange.open);
     if (auto endpoint = parse_relay(status.account.relay))
       status.way_out = shown(status.account.way_out, environment, *endpoint);
     if (status.account.gateway_key.size() == sizeof(e2e::Key32)) {
@@ -87,6 +88,7 @@ Result<Status> read_status(sim::World& world, const std::string& state, bool run
       status.connected_unix = number(field(text, "connected_unix"));
       status.proven_unix = number(field(text, "proven_unix"));
       status.current = running && field(text, "current") == "1";
+      status.readable_by_relay = field(text, "readable") == "1";
       status.last_error = field(text, "last_error");
       // The running one's environment counts, not that of whoever asks.
       if (auto way_out = field(text, "proxy"); running && !way_out.empty()) status.way_out = std::move(way_out);
@@ -102,7 +104,11 @@ std::string to_text(const Status& s) {
                                 s.account.relay.empty() ? "no relay" : s.account.relay, word(s.account.standing));
   if (!s.way_out.empty() && s.way_out != "none") out += fmt::format("proxy       {}\n", s.way_out);
   if (!s.account.gateway_name.empty()) out += fmt::format("gateway     {}\n", s.account.gateway_name);
-  out += fmt::format("fingerprint this device {}\n", s.own_fingerprint);
+  if (s.account.suite != wire::Suite::noise_1)
+    out += fmt::format("suite       {}: not end-to-end, whoever runs the relay can read what this device gets\n",
+                       wire::to_string(s.account.suite));
+  else
+    out += fmt::format("fingerprint this device {}\n", s.own_fingerprint);
   if (!s.gateway_fingerprint.empty()) out += fmt::format("            gateway     {}\n", s.gateway_fingerprint);
   out += fmt::format("mail in     {}\nothers in   {}\n", s.places.maildir, s.places.vdir);
   if (s.current)
@@ -115,6 +121,8 @@ std::string to_text(const Status& s) {
                        !view.positioned      ? "position not known yet"
                        : view.jobs_left == 0 ? "complete"
                                              : fmt::format("{} folders still coming", view.jobs_left));
+  if (s.readable_by_relay && s.account.suite == wire::Suite::noise_1)
+    out += "attention   readable by the relay: another device of this account is not end-to-end encrypted\n";
   if (s.waiting != 0) out += fmt::format("to go up    {}\n", grouped(s.waiting));
   if (s.failed != 0)
     out += fmt::format("attention   {} were not done: see `tidegate-device queue`\n", grouped(s.failed));
@@ -130,12 +138,13 @@ std::string to_json(const Status& s) {
     views += fmt::format(R"({}{{"name":{},"items":{},"live":{},"jobs_left":{}}})", views.empty() ? "" : ",",
                          json_text(view.name), view.items, view.live, view.jobs_left);
   return fmt::format(
-      R"({{"user":{},"relay":{},"proxy":{},"state":{},"gateway":{},"fingerprint":{},"gateway_fingerprint":{},"maildir":{},"vdir":{},)"
+      R"({{"user":{},"relay":{},"proxy":{},"state":{},"gateway":{},"suite":{},"readable_by_relay":{},"fingerprint":{},"gateway_fingerprint":{},"maildir":{},"vdir":{},)"
       R"("running":{},"current":{},"connected_unix":{},"proven_unix":{},"last_error":{},"waiting":{},"failed":{},"held":{},"views":[{}]}})",
       json_text(s.account.user), json_text(s.account.relay), json_text(s.way_out), json_text(word(s.account.standing)),
-      json_text(s.account.gateway_name), json_text(s.own_fingerprint), json_text(s.gateway_fingerprint),
-      json_text(s.places.maildir), json_text(s.places.vdir), s.running, s.current, s.connected_unix, s.proven_unix,
-      json_text(s.last_error), s.waiting, s.failed, s.held, views);
+      json_text(s.account.gateway_name), json_text(wire::to_string(s.account.suite)), s.readable_by_relay,
+      json_text(s.own_fingerprint), json_text(s.gateway_fingerprint), json_text(s.places.maildir),
+      json_text(s.places.vdir), s.running, s.current, s.connected_unix, s.proven_unix, json_text(s.last_error),
+      s.waiting, s.failed, s.held, views);
 }
 
 }  // namespace tidegate::device

@@ -15,6 +15,7 @@ struct Status {
   std::string own_fingerprint, gateway_fingerprint;
   bool running = false;
   bool current = false;
+  bool readable_by_relay = false;  ///< as the gateway said last: this or another device of the account
   std::int64_t connected_unix = 0, proven_unix = 0;
   std::string last_error;
   std::string way_out;  ///< the proxy on the way to the relay, as the running device says, or as it would be

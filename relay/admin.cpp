@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "core/wire/suite.hpp"
 #include "relay/crypto.hpp"
 
 namespace tidegate::relay {
@@ -189,10 +190,7 @@ AdminAnswer device_list(Desktop& d) {
                         : one.key.empty()                  ? "pairing"
                         : one.state == DeviceState::locked ? "locked"
                                                            : "in use";
-    const auto* suite = one.suite == wire::Suite::noise_1  ? "noise-1"
-                        : one.suite == wire::Suite::vmes_1 ? "vmes-1"
-                                                           : "none";
-    answer.rows.push_back({one.user, hex(one.id), state, suite});
+    answer.rows.push_back({one.user, hex(one.id), state, std::string(wire::to_string(one.suite))});
   }
   return answer;
 }

@@ -216,9 +216,10 @@ void DeviceDoor::enrol_checked(std::uint64_t id, Enrolment&& wanted, const UserA
   const bool taken = hub_.desk.ask(
       [wanted, peer, now = hub_.unix_now()](Accounts& accounts) -> Result<void> {
         if (auto fine = accounts.enrol(wanted, now); !fine) return fine;
-        return accounts.audit(
-            {now, peer, "device enrolled", wanted.user,
-             hex(wanted.device_id) + (wanted.handle.empty() ? " again after the password was reset" : " for pairing")});
+        return accounts.audit({now, peer, "device enrolled", wanted.user,
+                               hex(wanted.device_id) +
+                                   (wanted.handle.empty() ? " again after the password was reset" : " for pairing") +
+                                   readable_note(wanted.suite)});
       },
       [this, id, proven = std::move(proven)](Result<void> done) mutable {
         auto* waiting = visitor(id);

@@ -173,8 +173,9 @@ void GatewayDoor::device_bind(GatewayChannel& channel, wire::DeviceBind&& bind) 
       [guid = channel.who().guid, who = channel.who().label, bind,
        now = hub_.unix_now()](Accounts& accounts) -> Result<void> {
         auto done = accounts.bind(guid, bind);
-        const auto audited = accounts.audit({now, who, done ? "device bound" : "device bind refused", bind.user,
-                                             hex(bind.device_id) + (done ? "" : ": " + done.error().text)});
+        const auto audited =
+            accounts.audit({now, who, done ? "device bound" : "device bind refused", bind.user,
+                            hex(bind.device_id) + readable_note(bind.suite) + (done ? "" : ": " + done.error().text)});
         return done ? audited : done;
       },
       [this, generation, request, bind](GatewayChannel*, Result<void> done) {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Suite noise-1 on top of the handshake: prologues, the pairing code, and the stream of length-prefixed messages cut
-// into padded Noise messages of ≤ 16 KiB, one an RTS frame. Used by both ends, the same code. Pure.
+// Suite noise-1 on top of the handshake: prologues, the pairing code, and the stream of messages in padded Noise
+// messages of ≤ 16 KiB, one an RTS frame. Used by both ends, the same code. Pure. Other suites: core/e2e/suites.hpp.
 #pragma once
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/e2e/noise.hpp"
+#include "core/e2e/stream.hpp"
 
 namespace tidegate::e2e {
 
@@ -43,46 +44,40 @@ std::string fingerprint_text(const Key32&);
 /// Octets of the sealed body that carries a Noise message of `size` octets after padding (docs/wire.md §7).
 std::size_t padded_size(std::size_t size) noexcept;
 
-/// Sealing side. Messages go in whole; frames come out when there is credit for them, so that what is not sealed can
-/// still be overtaken by what is put in front.
+/// Sealing side, of whatever suite. Messages go in whole; frames come out when there is credit for them, so that what
+/// is not sealed can still be overtaken by what is put in front.
 class Sealer {
  public:
-  explicit Sealer(Cipher cipher) : cipher_(std::move(cipher)) {}
-  void push(Bytes message);        ///< queued behind what is there
-  void push_first(Bytes message);  ///< queued before everything that is not partly sealed already
+  explicit Sealer(Cipher);  ///< noise-1
+  explicit Sealer(std::unique_ptr<FrameSeal> seal) : seal_(std::move(seal)) {}
+  void push(Bytes message) { queue_.push(std::move(message)); }  ///< queued behind what is there
+  /// Queued before everything that is not partly sealed already.
+  void push_first(Bytes message) { queue_.push_first(std::move(message)); }
   bool empty() const noexcept { return queue_.empty(); }
-  std::size_t queued() const noexcept { return queued_; }  ///< octets not yet sealed, lengths included
+  std::size_t queued() const noexcept { return queue_.queued(); }  ///< octets not yet sealed, lengths included
   /// The next sealed frame's body (≤ 16 KiB), filling it from as many messages as fit; empty: nothing queued.
-  Bytes next();
-  void park() noexcept { cipher_.park(); }
+  Bytes next() { return queue_.empty() ? Bytes() : seal_->next(queue_); }
+  void park() noexcept { seal_->park(); }
 
  private:
-  std::size_t take(char* out, std::size_t room);
-
-  Cipher cipher_;
-  std::deque<Bytes> queue_;
-  std::size_t at_ = 0;  ///< octets of queue_.front() (with its length) already sealed
-  std::size_t queued_ = 0;
+  std::unique_ptr<FrameSeal> seal_;
+  Outgoing queue_;
 };
 
-/// Opening side.
+/// Opening side, of whatever suite.
 class Opener {
  public:
-  Opener(Cipher cipher, std::size_t limit) : cipher_(std::move(cipher)), limit_(limit) {}
+  Opener(Cipher, std::size_t limit);  ///< noise-1
+  Opener(std::unique_ptr<FrameOpen> open, std::size_t limit) : open_(std::move(open)), stream_(limit) {}
   /// Whole messages that this frame completes. Faults: invalid (did not open, bad padding), too_large. After a fault
   /// the session is over.
   Result<std::vector<Bytes>> open(Octets body);
-  void park() noexcept { cipher_.park(); }
+  void park() noexcept { open_->park(); }
 
  private:
-  Result<std::vector<Bytes>> cut(View stream);
-
-  Cipher cipher_;
-  std::size_t limit_;
+  std::unique_ptr<FrameOpen> open_;
+  Incoming stream_;
   bool failed_ = false;
-  std::uint32_t prefix_size_ = 0;  ///< octets of the next message's length that came
-  std::uint32_t length_ = 0;       ///< … and their value so far
-  Bytes message_;                  ///< what came of it
 };
 
 }  // namespace tidegate::e2e

@@ -4,10 +4,11 @@
 #include <algorithm>
 
 #include "core/e2e/noise.hpp"
-#include "core/e2e/session.hpp"
+#include "core/e2e/suites.hpp"
 #include "core/gateway/gateway.hpp"
 #include "core/gateway/letters.hpp"
 #include "core/gateway/recovery.hpp"
+#include "core/wire/suite.hpp"
 
 namespace tidegate::gateway {
 namespace {
@@ -65,6 +66,7 @@ bool address_like(std::string_view user) {
 }
 
 constexpr auto inbox_known_within = std::chrono::seconds(60);
+constexpr std::int64_t long_past = 1;  // unix seconds: closes a handle at the relay
 constexpr auto inbox_asked_every = std::chrono::milliseconds(500);
 
 }  // namespace
@@ -111,12 +113,11 @@ void Gateway::add_user(std::string user, std::string password, Done<Added> done)
     auto text = [](std::span<const std::byte> octets) {
       return Bytes(reinterpret_cast<const char*>(octets.data()), octets.size());
     };
-    store::UserRow row{
-        .user = user,
-        .site = site,
-        .static_secret = text(pair.secret.octets()),
-        .static_public = text(pair.open),
-        .added = std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count()};
+    store::UserRow row{.user = user,
+                       .site = site,
+                       .static_secret = text(pair.secret.octets()),
+                       .static_public = text(pair.open),
+                       .added = unix_now()};
     directory_->add_user(std::move(row), [this, user, password, done = std::move(done)](Result<void> added) mutable {
       if (!added) return done(std::unexpected(added.error()));
       start_user(user);
@@ -178,6 +179,22 @@ void Gateway::device_paired(const store::DeviceRow& device) {
   const auto* user = directory_->user(device.user);
   if (!user) return;
   note_(2, "device of " + device.user + " came into use");
+  auto told = [this, user = device.user](Result<void> delivered) {
+    if (!delivered && delivered.error().kind != FaultKind::unsupported)
+      note_(3, "the notice of a new device could not be delivered to " + user + ": " + delivered.error().text);
+  };
+  if (device.readable_by_relay(unix_now())) {
+    tell_admission(device, long_past, [](const wire::Answer&) {});  // it is one of the few that may be open
+    return accounts_->deliver(
+        device.user,
+        readable_letter({.from = config_.gateway.name,
+                         .to = device.user,
+                         .device = device.name,
+                         .suite = std::string(wire::to_string(static_cast<wire::Suite>(device.suite))),
+                         .expires = device.expires},
+                        world_.reactor().wall(), random_octets(16)),
+        random_octets(16), std::move(told));
+  }
   auto key = [](const Bytes& octets) {
     e2e::Key32 made{};
     std::ranges::copy_n(std::as_bytes(std::span(octets)).begin(), std::min(octets.size(), made.size()), made.begin());
@@ -189,11 +206,7 @@ void Gateway::device_paired(const store::DeviceRow& device) {
                                .device_print = e2e::fingerprint_text(key(device.static_public)),
                                .gateway_print = e2e::fingerprint_text(key(user->static_public))},
                               world_.reactor().wall(), random_octets(16));
-  accounts_->deliver(
-      device.user, std::move(letter), random_octets(16), [this, user = device.user](Result<void> delivered) {
-        if (!delivered && delivered.error().kind != FaultKind::unsupported)
-          note_(3, "the notice of a new device could not be delivered to " + user + ": " + delivered.error().text);
-      });
+  accounts_->deliver(device.user, std::move(letter), random_octets(16), std::move(told));
 }
 
 void Gateway::remove_user(std::string user, Done<void> done) {
@@ -239,7 +252,7 @@ void Gateway::pair(std::string user, Done<Code> done) {
 }
 
 void Gateway::announce_codes() {
-  auto now = std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count();
+  const auto now = unix_now();
   for (const auto& code : directory_->codes()) {
     if (code.expires < now) {
       directory_->drop_code(code.user, code.handle, [](Result<void>) {});
@@ -253,6 +266,61 @@ void Gateway::announce_codes() {
             note_(3, "the relay does not open a pairing of " + user + ": " + answer.text);
         });
   }
+}
+
+void Gateway::admit(std::string user, wire::Suite suite, std::chrono::seconds stay, Done<Admitted> done) {
+  user = lower_case(std::move(user));
+  if (!directory_->user(user))
+    return done(fault(FaultKind::not_found, user, "there is no such user here: tidegatectl user add makes one"));
+  const auto name = std::string(wire::to_string(suite));
+  if (suite == wire::Suite::noise_1)
+    return done(fault(FaultKind::invalid, name, "a device of suite noise-1 is paired by a code: tidegatectl pair"));
+  const bool vmes_1 = suite == wire::Suite::vmes_1;
+  if (!(vmes_1 ? config_.gateway.suite_vmes_1 : config_.gateway.suite_none))
+    return done(fault(FaultKind::denied, name,
+                      std::string("the settings do not allow this suite: ") + (vmes_1 ? "suite_vmes_1" : "suite_none") +
+                          " = yes in [gateway] would"));
+  store::DeviceRow row{.user = user,
+                       .id = random_octets(16),
+                       .suite = static_cast<std::uint32_t>(suite),
+                       .state = store::DeviceState::pairing,
+                       .expires = unix_now() + stay.count()};
+  directory_->put_device(row, [this, row, name, done = std::move(done)](Result<void> put) mutable {
+    if (!put) return done(std::unexpected(put.error()));
+    tell_admission(row, row.expires, [this, row, name, done = std::move(done)](const wire::Answer& answer) mutable {
+      // Without a channel the relay hears of it at the next opening.
+      if (answer.code == wire::Code::ok || answer.code == wire::Code::unavailable) {
+        // Also on each of his other devices, and in their next sessions by HelloAck.
+        alarm(row.user, "readable by the relay: a device of suite " + name +
+                            " was admitted; whoever runs the relay can read what it gets");
+        return done(Admitted{row.user, row.id, row.expires});
+      }
+      directory_->revoke_device(row.user, row.id,
+                                [why = refused(answer, row.user), done = std::move(done)](const Result<void>&) mutable {
+                                  done(std::unexpected(why));
+                                });
+    });
+  });
+}
+
+/// The relay lets a device enrol until then by the handle that its id begins with, as by a pairing code's.
+void Gateway::tell_admission(const store::DeviceRow& device, std::int64_t until,
+                             std::move_only_function<void(wire::Answer)> done) {
+  request(wire::PairingOpen{.user = device.user,
+                            .handle = e2e::admission_handle(device.id),
+                            .expires_unix = static_cast<std::uint64_t>(until)},
+          std::move(done));
+}
+
+void Gateway::announce_admissions() {
+  for (const auto& user : directory_->users())
+    for (const auto& device : directory_->devices(user.user)) {
+      if (device.state != store::DeviceState::pairing || !device.readable_by_relay(unix_now())) continue;
+      tell_admission(device, device.expires, [this, user = device.user](const wire::Answer& answer) {
+        if (answer.code != wire::Code::ok && answer.code != wire::Code::unavailable)
+          note_(3, "the relay lets no admitted device of " + user + " enrol: " + answer.text);
+      });
+    }
 }
 
 void Gateway::revoke(std::string user, Bytes device_id, Done<void> done) {

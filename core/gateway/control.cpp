@@ -11,6 +11,7 @@
 
 #include "core/e2e/noise.hpp"
 #include "core/e2e/session.hpp"
+#include "core/wire/suite.hpp"
 
 namespace tidegate::gateway {
 namespace {
@@ -66,6 +67,16 @@ std::string fingerprint(const Bytes& key) {
   if (key.size() != made.size()) return "none";
   std::ranges::copy(std::as_bytes(std::span(key)), made.begin());
   return e2e::fingerprint_text(made);
+}
+
+std::string state_of(const store::DeviceRow& device, std::int64_t now) {
+  const bool expired = device.expires != 0 && device.expires <= now && device.state != store::DeviceState::revoked;
+  return expired ? "expired" : std::string(word(device.state));
+}
+
+std::string suite_of(const store::DeviceRow& device) {
+  const auto suite = static_cast<wire::Suite>(device.suite);
+  return std::string(wire::to_string(suite)) + (suite == wire::Suite::noise_1 ? "" : ", readable by the relay");
 }
 
 void say_code(Reply& reply, const std::string& user, const Gateway::Code& code) {
@@ -166,6 +177,7 @@ void on_device_list(Gateway& gateway, const Request& request, Reply reply) {
                  {"name", "Name"},
                  {"state", "State"},
                  {"suite", "Suite"},
+                 {"until", "Admitted until"},
                  {"fingerprint", "Fingerprint"},
                  {"connected", "Connected"},
                  {"current", "Current"},
@@ -184,8 +196,9 @@ void on_device_list(Gateway& gateway, const Request& request, Reply reply) {
       reply.row({{"user", device.user},
                  {"device", hex(device.id)},
                  {"name", device.name},
-                 {"state", std::string(word(device.state))},
-                 {"suite", device.suite == 1 ? std::string("noise-1") : std::string("readable by the relay")},
+                 {"state", state_of(device, gateway.unix_now())},
+                 {"suite", suite_of(device)},
+                 {"until", device.expires == 0 ? std::string() : moment(device.expires)},
                  {"fingerprint", fingerprint(device.static_public)},
                  {"connected", connected},
                  {"current", connected && session->current},
@@ -193,6 +206,41 @@ void on_device_list(Gateway& gateway, const Request& request, Reply reply) {
     }
   }
   reply.ok();
+}
+
+constexpr std::string_view readable_sentence =
+    "Neither end of this suite proves who it is: whoever runs the relay can stand in the middle or enrol a device. All "
+    "of this user's data is readable there from now on, and shown so in status and on his devices.";
+
+void on_device_add(Gateway& gateway, const Request& request, Reply reply) {
+  constexpr unsigned most_days = 366, usual_days = 30;
+  const auto user = request.demand("user");
+  if (!user) return reply.fail(user.error());
+  const auto suite = wire::suite_named(request["suite"]);
+  if (!suite) return reply.fail({FaultKind::invalid, request["suite"], "the suite must be vmes-1 or none", {}, {}});
+  unsigned days = usual_days;
+  if (const auto& text = request["days"]; !text.empty()) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), days);
+    if (error != std::errc() || end != text.data() + text.size() || days == 0 || days > most_days)
+      return reply.fail(
+          {FaultKind::invalid, text, fmt::format("--days must be a number from 1 to {}", most_days), {}, {}});
+  }
+  gateway.admit(*user, *suite, std::chrono::days(days),
+                [suite = *suite, relay = gateway.config().gateway.relay,
+                 reply = std::make_shared<Reply>(std::move(reply))](Result<Gateway::Admitted> admitted) {
+                  if (!admitted) return reply->fail(admitted.error());
+                  const auto id = hex(admitted->device_id);
+                  reply->columns(
+                      {{"user", "User"}, {"device", "Device"}, {"suite", "Suite"}, {"until", "Admitted until"}}, true);
+                  reply->row({{"user", admitted->user},
+                              {"device", id},
+                              {"suite", std::string(wire::to_string(suite))},
+                              {"until", moment(admitted->expires)}});
+                  reply->say(std::string(readable_sentence));
+                  reply->say(fmt::format("On the device: tidegate-device pair --suite {} --relay {} --user {} {}",
+                                         wire::to_string(suite), relay, admitted->user, id));
+                  reply->ok();
+                });
 }
 
 void on_device_revoke(Gateway& gateway, const Request& request, Reply reply) {
@@ -206,6 +254,22 @@ void on_device_revoke(Gateway& gateway, const Request& request, Reply reply) {
     return reply.fail(
         {FaultKind::not_found, *user, "no device of this user, or more than one, begins with " + *id, {}, {}});
   gateway.revoke(*user, device->id, plain(std::move(reply)));
+}
+
+/// Whose data the relay can read, and by which device of his.
+void show_readable(Gateway& gateway, Reply& reply) {
+  bool headed = false;
+  for (const auto& user : gateway.directory().users())
+    for (const auto& device : gateway.directory().devices(user.user)) {
+      if (!device.readable_by_relay(gateway.unix_now())) continue;
+      if (!std::exchange(headed, true))
+        reply.columns(
+            {{"readable", "Readable by the relay"}, {"device", "Device"}, {"suite", "Suite"}, {"until", "Until"}});
+      reply.row({{"readable", user.user},
+                 {"device", hex(device.id)},
+                 {"suite", std::string(wire::to_string(static_cast<wire::Suite>(device.suite)))},
+                 {"until", moment(device.expires)}});
+    }
 }
 
 void on_status(Gateway& gateway, const Request&, Reply reply) {
@@ -222,6 +286,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
                  {"seats", "Seats"},
                  {"users", "Users"},
                  {"sessions", "Devices connected"},
+                 {"suites_refused", "Suites refused"},
                  {"recovery", "Recovery key"}},
                 true);
   auto sessions = gateway.sessions();
@@ -239,6 +304,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
        {"seats", fmt::format("{} of {} used", link.seats_used, link.seats)},
        {"users", static_cast<std::int64_t>(gateway.directory().users().size())},
        {"sessions", static_cast<std::int64_t>(std::ranges::count(sessions, true, &push::Sessions::Shown::streaming))},
+       {"suites_refused", static_cast<std::int64_t>(gateway.suites_refused())},
        {"recovery", gateway.recovery_confirmed() ? std::string("confirmed")
                                                  : std::string("not written down yet: tidegatectl recovery-key")}});
   reply.columns({{"backend", "Back-end"}, {"plugin", "Plugin"}, {"state", "State"}});
@@ -246,6 +312,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
     reply.row({{"backend", backend.name},
                {"plugin", backend.plugin},
                {"state", backend.fault.empty() ? std::string("in service") : backend.fault}});
+  show_readable(gateway, reply);
   if (!gateway.alarms().empty()) {
     reply.columns({{"at", "Alarm at"}, {"user", "User"}, {"text", "What"}});
     for (const auto& alarm : gateway.alarms())
@@ -331,6 +398,7 @@ void serve_commands(ctl::CtlServer& server, Gateway& gateway, std::function<void
   on("user list", on_user_list);
   on("pair", on_pair);
   on("device list", on_device_list);
+  on("device add", on_device_add);
   on("device revoke", on_device_revoke);
   on("status", on_status);
   on("hold list", on_hold_list);

@@ -92,6 +92,8 @@ Result<void> Gateway::open_state() {
                       .note = note_});
   push::Settings push{.gateway_name = "tidegate " + settings.name};
   push.alive = std::chrono::duration_cast<std::chrono::seconds>(settings.alive);
+  push.vmes_1 = settings.suite_vmes_1;
+  push.none = settings.suite_none;
   push.sweep = std::min(push.sweep, std::max(std::chrono::seconds(1), push.alive / 8));
   sessions_ = std::make_unique<push::Sessions>(
       push::Wiring{.world = world_,
@@ -178,9 +180,7 @@ void Gateway::start_user(const std::string& user) {
 
 void Gateway::alarm(const std::string& user, const std::string& text) {
   note_(4, user.empty() ? text : user + ": " + text);
-  alarms_.push_back(
-      {std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count(), user,
-       text});
+  alarms_.push_back({unix_now(), user, text});
   if (alarms_.size() > alarms_kept) alarms_.pop_front();
   if (!user.empty() && sessions_) sessions_->alarm(user, text);
 }
@@ -191,6 +191,10 @@ void Gateway::held(const store::HoldRow& hold) {
       fmt::format("{} {} disappeared from the server at once and stay on the devices for now. If that was meant: "
                   "tidegatectl hold release {}; if the server is at fault, mend it, they leave the hold by themselves.",
                   hold.count, hold.what, hold.number));
+}
+
+std::int64_t Gateway::unix_now() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count();
 }
 
 link::Status Gateway::link_status() const { return link_->status(); }
@@ -212,7 +216,9 @@ wire::StartupReport Gateway::opened(const wire::ActivateUsers& first) {
   }
   // After the report, and again at each opening: the relay keeps open handles in memory only.
   world_.reactor().post([this, alive = std::weak_ptr(alive_)] {
-    if (alive.lock()) announce_codes();
+    if (!alive.lock()) return;
+    announce_codes();
+    announce_admissions();
   });
   return report;
 }

@@ -52,11 +52,18 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
     std::string text, link;
     std::int64_t expires = 0;
   };
+  struct Admitted {
+    std::string user;
+    Bytes device_id;
+    std::int64_t expires = 0;
+  };
   void register_at_relay(std::string licence, std::string password, Done<wire::Registered>);
   /// password empty: one is made. It is the user's account password at the relay.
   void add_user(std::string user, std::string password, Done<Added>);
   void remove_user(std::string user, Done<void>);
   void pair(std::string user, Done<Code>);
+  /// A device whose suite does not authenticate the ends may enrol with an id that is made here, and come until then.
+  void admit(std::string user, wire::Suite, std::chrono::seconds stay, Done<Admitted>);
   void revoke(std::string user, Bytes device_id, Done<void>);
   Result<std::string> recovery_key(bool confirm);  ///< shown until confirmed, then never again
   void resume(Done<void>);
@@ -70,6 +77,8 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   account::Accounts& accounts() { return *accounts_; }
   link::Status link_status() const;
   std::vector<push::Sessions::Shown> sessions() const { return sessions_->shown(); }
+  std::uint64_t suites_refused() const { return sessions_->suites_refused(); }
+  std::int64_t unix_now() const;
   /// Changes of devices that have not reached their back-ends yet.
   std::vector<journal::Commands::Waiting> waiting() const { return commands_->waiting(); }
   const std::deque<Alarm>& alarms() const { return alarms_; }
@@ -108,6 +117,8 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void mail_code(const std::string& user, const Code&, Done<void>);
   void deliver(const std::string& user, Bytes letter, Bytes token, sim::Instant until, Done<void>);
   void announce_codes();
+  void announce_admissions();
+  void tell_admission(const store::DeviceRow&, std::int64_t until, std::move_only_function<void(wire::Answer)>);
   std::vector<account::BackendUse> uses(const config::Site&);
   Bytes random_octets(std::size_t);
   std::string recovery_path() const;

@@ -88,4 +88,20 @@ Bytes paired_letter(const Paired& say, sim::WallTime now, View random) {
   return letter(say.from, say.to, "A device was paired with your mailbox", body, now, random);
 }
 
+Bytes readable_letter(const Readable& say, sim::WallTime now, View random) {
+  auto body = fmt::format(
+      "Your administrator admitted a device that is not encrypted from here to the\n"
+      "device, and it now receives what you receive:\n"
+      "\n"
+      "    device               {}\n"
+      "    suite                {}\n"
+      "    until                {:%Y-%m-%d %H:%M} UTC\n"
+      "\n"
+      "Whoever runs the relay can read what this device gets: as long as it is in use,\n"
+      "your mail, calendar and contacts are readable there. If you do not want that, or\n"
+      "do not know the device, tell your administrator: he can revoke it.\n",
+      ascii(say.device), say.suite, utc(say.expires));
+  return letter(say.from, say.to, "A device without end-to-end encryption", body, now, random);
+}
+
 }  // namespace tidegate::gateway

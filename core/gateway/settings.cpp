@@ -40,6 +40,15 @@ const config::Table<Settings>& table() {
            {{"mail", Pairing::mail}, {"admin", Pairing::admin}}),
        config::duration("pairing_expires", &Settings::pairing_expires, "72h", "A pairing code is good for this long.",
                         1min, 30 * 24h),
+       config::boolean(
+           "suite_vmes_1", &Settings::suite_vmes_1, "no",
+           "Whether old terminals of suite vmes-1 may be admitted (tidegatectl device add) and come. Neither end "
+           "proves "
+           "who it is: whoever runs the relay can stand in the middle and read all of that user's data, or enrol a "
+           "device himself. Each is admitted by hand, for a time, and shown as readable by the relay."),
+       config::boolean("suite_none", &Settings::suite_none, "no",
+                       "The same for terminals without any end-to-end encryption: the relay reads what they get as it "
+                       "passes."),
        config::size("page_cache", &Settings::page_cache, "64 MiB", "Memory for the pages of the log's database.",
                     1 << 20),
        config::size("content_cache", &Settings::content_cache, "64 MiB",

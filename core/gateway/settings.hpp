@@ -23,6 +23,7 @@ struct Settings {
   std::uint64_t page_cache = 0, content_cache = 0, inline_up_to = 0;
   std::chrono::milliseconds poll_folders{}, alive{};
   std::uint64_t hold_share = 50;  ///< percent
+  bool suite_vmes_1 = false, suite_none = false;
   std::string log_level;
 };
 const config::Table<Settings>& table();

@@ -96,7 +96,9 @@ void DeviceSession::woken(const Bytes& body) {
   user_ = wake_up->user;
   device_id_ = wake_up->device_id;
   if (auto why = owner_.refuses(user_)) return end(wire::Code::forbidden, *why);
-  if (wake_up->handle.empty())
+  if (wake_up->suite != wire::Suite::noise_1)
+    wake_admitted(*wake_up);
+  else if (wake_up->handle.empty())
     wake_session(*wake_up, body);
   else
     wake_pairing(*wake_up, body);
@@ -110,14 +112,12 @@ void DeviceSession::wake_pairing(const wire::WakeUp& wake_up, const Bytes& body)
                "too many failed attempts with this code: wait a minute, then check each character");
   const auto* code = wiring_.directory.code(user_, handle_);
   if (!code) {
-    owner_.guard().failed(user_, handle_, now);
+    owner_.guard().count(user_, handle_, now);
     return end(wire::Code::not_found,
                "no pairing code with this beginning is open for this user: ask for a new one (tidegatectl pair)");
   }
   if (code->expires != 0 && code->expires < wiring_.unix_now())
     return end(wire::Code::expired, "this pairing code is too old: ask for a new one (tidegatectl pair)");
-  if (wake_up.suite != wire::Suite::noise_1)
-    return end(wire::Code::suite_refused, "only suite noise-1 is paired by a code");
   e2e::PairingCode given{.handle = code->handle, .secret = {}};
   std::ranges::copy(octets(View(code->secret).substr(0, given.secret.size())), given.secret.begin());
   state_ = State::pairing;
@@ -132,10 +132,7 @@ void DeviceSession::wake_session(const wire::WakeUp& wake_up, const Bytes& body)
                "this device is not paired with this gateway: pair it again (tidegatectl pair)");
   if (device->state == store::DeviceState::revoked)
     return end(wire::Code::revoked, "this device was revoked: pair it again if it is still yours");
-  if (static_cast<std::uint32_t>(wake_up.suite) != device->suite) {
-    wiring_.alarm(user_, "a device asked for another suite than it was enrolled with and was refused");
-    return end(wire::Code::suite_refused, "this device was enrolled with another suite: pair it again to change it");
-  }
+  if (static_cast<std::uint32_t>(wake_up.suite) != device->suite) return other_suite();
   state_ = State::shaking;
   begin_handshake(e2e::Pattern::kk, body, key32(device->static_public), std::nullopt);
 }
@@ -161,12 +158,13 @@ void DeviceSession::begin_handshake(e2e::Pattern pattern, const Bytes& wake_up, 
 }
 
 void DeviceSession::handshake_message(const Bytes& body) {
+  if (state_ == State::shaking && !handshake_) return point_came(body);
   if (!handshake_ || (state_ != State::pairing && state_ != State::shaking))
     return end(wire::Code::invalid, "a handshake message came at the wrong time");
   auto payload = handshake_->read(octets(body));
   if (!payload) {
     if (state_ == State::pairing) {
-      owner_.guard().failed(user_, handle_, wiring_.world.reactor().now());
+      owner_.guard().count(user_, handle_, wiring_.world.reactor().now());
       return end(wire::Code::crypto, "the pairing code does not match: check each character, or ask for a new one");
     }
     return end(wire::Code::crypto,
@@ -186,11 +184,9 @@ void DeviceSession::reply_handshake() {
 
 void DeviceSession::session_shaken() {
   auto split = handshake_->split();
-  hash_ = text(split.hash);
-  sealer_ = std::make_unique<e2e::Sealer>(std::move(split.send));
-  opener_ = std::make_unique<e2e::Opener>(std::move(split.receive), max_device_message);
   handshake_.reset();
-  state_ = State::opening;
+  secured({e2e::Sealer(std::move(split.send)), e2e::Opener(std::move(split.receive), max_device_message),
+           text(split.hash)});
 }
 
 // --- pairing --------------------------------------------------------------------------------------------------------
@@ -231,18 +227,24 @@ void DeviceSession::bind(const e2e::PairingHello& hello, const e2e::Key32& remot
         if (!self || self->state_ != State::binding) return;
         if (!put)
           return self->end(wire::Code::unavailable, "the gateway cannot store the pairing now: try again later");
-        auto key = device.device_key;
-        self->wiring_.directory.put_device(std::move(device), [weak, key](Result<void> stored) {
-          auto again = weak.lock();
-          if (!again || again->state_ != State::binding) return;
-          if (!stored)
-            return again->end(wire::Code::unavailable, "the gateway cannot store the pairing now: try again later");
-          again->wiring_.outlet.request(
-              wire::DeviceBind{
-                  .session = again->id_, .user = again->user_, .device_id = again->device_id_, .device_key = key},
-              [weak](const wire::Answer& answer) {
-                if (auto third = weak.lock()) third->bound(answer);
-              });
+        self->store_and_bind(std::move(device));
+      });
+}
+
+void DeviceSession::store_and_bind(store::DeviceRow device) {
+  wire::DeviceBind bind{.session = id_,
+                        .user = user_,
+                        .device_id = device_id_,
+                        .device_key = device.device_key,
+                        .suite = static_cast<wire::Suite>(device.suite)};
+  wiring_.directory.put_device(
+      std::move(device), [weak = weak_from_this(), bind = std::move(bind)](Result<void> stored) mutable {
+        auto self = weak.lock();
+        if (!self || self->state_ != State::binding) return;
+        if (!stored)
+          return self->end(wire::Code::unavailable, "the gateway cannot store the pairing now: try again later");
+        self->wiring_.outlet.request(std::move(bind), [weak](const wire::Answer& answer) {
+          if (auto again = weak.lock()) again->bound(answer);
         });
       });
 }
@@ -259,11 +261,12 @@ void DeviceSession::bound(const wire::Answer& answer) {
 // --- the sealed stream ----------------------------------------------------------------------------------------------
 
 void DeviceSession::sealed(const Bytes& body) {
-  if (!opener_ || (state_ != State::opening && state_ != State::streaming))
+  if (!opener_ || (state_ != State::opening && state_ != State::streaming && state_ != State::enrolling))
     return end(wire::Code::invalid, "a sealed frame came at the wrong time");
   auto messages = opener_->open(octets(body));
   if (!messages) return end(wire::Code::crypto, "a sealed frame did not open");
   for (const auto& each : *messages) {
+    if (state_ == State::enrolling) return enrol(each);
     auto message = e2e::decode_to_gateway(octets(each));
     if (!message) return end(wire::Code::invalid, "a sealed message is malformed: " + message.error().text);
     received(std::move(*message));
@@ -403,7 +406,7 @@ void DeviceSession::send_alive() {
 }
 
 void DeviceSession::sweep(sim::Instant now) {
-  if (state_ == State::over) return;
+  if (state_ == State::over || admission_over()) return;
   if (state_ != State::streaming) {
     if (now - began_ > wiring_.settings.handshake_deadline) end(wire::Code::idle, "the handshake took too long");
     return;

@@ -4,16 +4,18 @@
 //
 //   waking ──WakeUp names an open code──► pairing ──message 3──► binding ──relay's answer──► over
 //   waking ──WakeUp of an enrolled device──► shaking ──KK message 1──► opening ──sealed Hello──► streaming ──► over
+//   waking ──WakeUp of an admitted device, vmes-1──► shaking ──its point──► agreeing ──ours──► opening or enrolling
+//   waking ──WakeUp of an admitted device, none──► opening or enrolling ──PairingHello──► binding
 //   any ──wrong number, not opened, refused, silence──► over (Closed is sent, keys are wiped)
 #pragma once
 #include <map>
 #include <memory>
 #include <optional>
 
-#include "core/e2e/session.hpp"
+#include "core/e2e/suites.hpp"
 #include "core/e2e/sync.hpp"
+#include "core/push/agreements.hpp"
 #include "core/push/feed.hpp"
-#include "core/push/pairing.hpp"
 #include "core/push/wiring.hpp"
 
 namespace tidegate::push {
@@ -27,7 +29,9 @@ class SessionOwner {
   virtual void proven(DeviceSession&) = 0;
   virtual void serves(DeviceSession&, store::ViewId) = 0;  ///< from now on its changes concern this session
   virtual void ended(std::uint64_t id) = 0;                ///< may destroy the session after returning
-  virtual PairingGuard& guard() = 0;
+  virtual AttemptGuard& guard() = 0;
+  virtual Agreements& agreements() = 0;  ///< where the settings allow vmes-1
+  virtual void suite_refused() = 0;      ///< counted
   /// May this user be served now: known here and active at the relay.
   virtual std::optional<std::string> refuses(const std::string& user) const = 0;
 
@@ -59,7 +63,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   bool current() const noexcept;
 
  private:
-  enum class State { waking, pairing, binding, shaking, opening, streaming, over };
+  enum class State { waking, pairing, binding, shaking, agreeing, enrolling, opening, streaming, over };
 
   void woken(const Bytes& octets);
   void wake_pairing(const wire::WakeUp&, const Bytes& octets);
@@ -70,8 +74,16 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void reply_handshake();
   void pairing_finished(const Bytes& payload);
   void bind(const e2e::PairingHello&, const e2e::Key32& remote_static);
+  void store_and_bind(store::DeviceRow);
   void bound(const wire::Answer&);
   void session_shaken();
+  void wake_admitted(const wire::WakeUp&);
+  void refuse_suite(wire::Code, std::string why);
+  void other_suite();
+  void point_came(const Bytes& point);
+  void secured(e2e::Secured);
+  void enrol(View message);
+  bool admission_over();
   void sealed(const Bytes& body);
   void received(e2e::ToGateway message);
   void hello(e2e::Hello);
@@ -106,7 +118,9 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::unique_ptr<e2e::Sealer> sealer_;
   std::unique_ptr<e2e::Opener> opener_;
   Bytes hash_;
-  struct Open {  // only while views are being opened
+  bool enrolling_ = false;           // admitted devices: this is the first session
+  std::int64_t admitted_until_ = 0;  // unix seconds; 0: no end
+  struct Open {                      // only while views are being opened
     e2e::HelloAck ack;
     std::size_t left = 0;
     std::vector<std::pair<std::shared_ptr<Feed>, store::Head>> feeds;

@@ -82,6 +82,7 @@ void DeviceSession::hello(e2e::Hello said) {
   }
   open_ = std::make_unique<Open>();
   open_->ack.gateway = wiring_.settings.gateway_name;
+  open_->ack.readable_by_relay = wiring_.directory.readable_by_relay(user_, wiring_.unix_now());
   bool deflate = std::ranges::find(said.compressions, e2e::Compression::deflate) != said.compressions.end();
   open_->ack.compression = deflate ? e2e::Compression::deflate : e2e::Compression::none;
   wiring_.log.views(user_,

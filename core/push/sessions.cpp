@@ -5,20 +5,21 @@
 
 namespace tidegate::push {
 
-bool PairingGuard::allows(const std::string& user, const std::string& handle, sim::Instant now) {
+bool AttemptGuard::allows(const std::string& user, const std::string& what, sim::Instant now) {
   std::erase_if(counts_, [now](const auto& each) { return each.second.window_ends <= now; });
-  auto found = counts_.find({user, handle});
-  return found == counts_.end() || found->second.failures < limit_;
+  auto found = counts_.find({user, what});
+  return found == counts_.end() || found->second.attempts < limit_;
 }
 
-void PairingGuard::failed(const std::string& user, const std::string& handle, sim::Instant now) {
+void AttemptGuard::count(const std::string& user, const std::string& what, sim::Instant now) {
   constexpr std::size_t most = 4096;  // a relay that invents handles gets no memory of ours
-  if (counts_.size() >= most && !counts_.contains({user, handle})) return;
-  auto& count = counts_[{user, handle}];
-  if (count.failures++ == 0) count.window_ends = now + std::chrono::minutes(1);
+  if (counts_.size() >= most && !counts_.contains({user, what})) return;
+  auto& count = counts_[{user, what}];
+  if (count.attempts++ == 0) count.window_ends = now + std::chrono::minutes(1);
 }
 
 Sessions::Sessions(Wiring wiring) : wiring_(std::move(wiring)), guard_(wiring_.settings.pairing_failures) {
+  if (wiring_.settings.vmes_1) agreements_ = std::make_unique<Agreements>(wiring_);
   arm_sweep();
 }
 

@@ -45,11 +45,15 @@ class Sessions final : public SessionOwner {
     bool streaming = false, current = false;
   };
   std::vector<Shown> shown() const;
+  /// WakeUps since the start that named a suite which that device may not have.
+  std::uint64_t suites_refused() const noexcept { return suites_refused_; }
 
   void proven(DeviceSession&) override;
   void serves(DeviceSession&, store::ViewId) override;
   void ended(std::uint64_t id) override;
-  PairingGuard& guard() override { return guard_; }
+  AttemptGuard& guard() override { return guard_; }
+  Agreements& agreements() override { return *agreements_; }
+  void suite_refused() override { ++suites_refused_; }
   std::optional<std::string> refuses(const std::string& user) const override;
 
  private:
@@ -58,7 +62,9 @@ class Sessions final : public SessionOwner {
   std::vector<std::shared_ptr<DeviceSession>> of_user(const std::string& user) const;
 
   Wiring wiring_;
-  PairingGuard guard_;
+  AttemptGuard guard_;
+  std::unique_ptr<Agreements> agreements_;  ///< null: the settings allow no vmes-1
+  std::uint64_t suites_refused_ = 0;
   std::unordered_map<std::uint64_t, std::shared_ptr<DeviceSession>> sessions_;
   std::unordered_map<std::string, std::vector<std::uint64_t>> by_user_;
   std::unordered_map<store::ViewId, std::vector<std::uint64_t>> by_view_;

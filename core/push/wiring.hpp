@@ -44,6 +44,13 @@ struct Settings {
   unsigned tries_refused = 4;                 ///< of an item that the back-end refuses, then it is left out
   unsigned tries_broken = 10;                 ///< of an item at which the connection breaks, all else being well
   std::uint32_t pairing_failures = 10;        ///< a minute and handle, then refused for a minute
+  bool vmes_1 = false, none = false;          ///< whether devices of these suites may be admitted and come
+  std::uint32_t agreements = 20;              ///< of vmes-1, a minute and device
+
+  bool allows(wire::Suite suite) const {
+    return suite == wire::Suite::noise_1 || (suite == wire::Suite::vmes_1 && vmes_1) ||
+           (suite == wire::Suite::none && none);
+  }
 };
 
 struct Wiring {

@@ -162,9 +162,10 @@ Result<void> StoredDirectory::load_rows(void* sqlite) {
     users_.emplace(row.user, std::move(row));
   }
   if (auto done = users.finish(); !done) return done;
-  Once devices(sqlite,
-               "SELECT user, id, name, suite, state, static_public, device_key, last_hash, previous_hash, paired, seen "
-               "FROM devices");
+  Once devices(
+      sqlite,
+      "SELECT user, id, name, suite, state, static_public, device_key, last_hash, previous_hash, paired, seen, "
+      "expires FROM devices");
   while (devices.row()) {
     DeviceRow row;
     row.user = devices.bytes(0);
@@ -178,6 +179,7 @@ Result<void> StoredDirectory::load_rows(void* sqlite) {
     row.previous_hash = devices.bytes(8);
     row.paired = devices.integer(9);
     row.seen = devices.integer(10);
+    row.expires = devices.integer(11);
     devices_.emplace(Key(row.user, row.id), std::move(row));
   }
   if (auto done = devices.finish(); !done) return done;
@@ -225,18 +227,24 @@ void StoredDirectory::remove_user(const std::string& user, Done<void> done) {
 }
 
 void StoredDirectory::put_device(DeviceRow row, Done<void> done) {
-  auto work = [row](void* sqlite) {
-    return Once(
-               sqlite,
-               "INSERT INTO devices(user, id, name, suite, state, static_public, device_key, last_hash, previous_hash, "
-               "paired, seen) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(user, id) DO UPDATE SET "
-               "name = excluded.name, suite = excluded.suite, state = excluded.state, "
-               "static_public = excluded.static_public, device_key = excluded.device_key, "
-               "last_hash = excluded.last_hash, previous_hash = excluded.previous_hash, paired = excluded.paired, "
-               "seen = excluded.seen",
-               row.user, blob(row.id), row.name, row.suite, row.state, blob(row.static_public), blob(row.device_key),
-               blob(row.last_hash), blob(row.previous_hash), row.paired, row.seen)
-        .finish();
+  auto work = [row](void* sqlite) -> Result<void> {
+    // A session that was under way when the device was revoked must not bring it back: only a pairing does.
+    auto put =
+        Once(sqlite,
+             "INSERT INTO devices(user, id, name, suite, state, static_public, device_key, last_hash, previous_hash, "
+             "paired, seen, expires) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(user, id) DO UPDATE SET "
+             "name = excluded.name, suite = excluded.suite, state = excluded.state, "
+             "static_public = excluded.static_public, device_key = excluded.device_key, "
+             "last_hash = excluded.last_hash, previous_hash = excluded.previous_hash, paired = excluded.paired, "
+             "seen = excluded.seen, expires = excluded.expires "
+             "WHERE devices.state <> ? OR (excluded.state = ? AND excluded.static_public <> x'')",
+             row.user, blob(row.id), row.name, row.suite, row.state, blob(row.static_public), blob(row.device_key),
+             blob(row.last_hash), blob(row.previous_hash), row.paired, row.seen, row.expires, DeviceState::revoked,
+             DeviceState::pairing)
+            .finish();
+    if (put && sqlite3_changes(static_cast<sqlite3*>(sqlite)) == 0)
+      return fault(FaultKind::denied, row.user, "This device was revoked.");
+    return put;
   };
   write(std::move(work), [this, row] { devices_.insert_or_assign(Key(row.user, row.id), row); }, std::move(done));
 }
@@ -296,6 +304,10 @@ void StoredDirectory::drop_code(const std::string& user, const std::string& hand
 }
 
 }  // namespace
+
+bool Directory::readable_by_relay(std::string_view user, std::int64_t now) const {
+  return std::ranges::any_of(devices(user), [now](const auto& device) { return device.readable_by_relay(now); });
+}
 
 Result<std::unique_ptr<Directory>> Directory::open(sim::World& world, Log& log) {
   auto made = std::make_unique<StoredDirectory>(world, log);

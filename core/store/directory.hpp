@@ -40,6 +40,11 @@ struct DeviceRow {
   Bytes device_key;                ///< Ed25519 towards the relay
   Bytes last_hash, previous_hash;  ///< handshake hashes of the last two sessions
   std::int64_t paired = 0, seen = 0;
+  std::int64_t expires = 0;  ///< unix seconds; 0: never. Of a device admitted by hand
+  /// What it gets the relay can read: its suite does not authenticate the two ends, and it may still come.
+  bool readable_by_relay(std::int64_t now) const {
+    return suite != 1 && state != DeviceState::revoked && expires > now;
+  }
 };
 struct CodeRow {  ///< a pairing code that is open
   std::string user, handle;
@@ -65,6 +70,8 @@ class Directory {
 
   virtual std::vector<DeviceRow> devices(std::string_view user) const = 0;
   virtual const DeviceRow* device(std::string_view user, View id) const = 0;
+  bool readable_by_relay(std::string_view user, std::int64_t now) const;  ///< some device of his is
+  /// Fault denied: the device was revoked meanwhile, and this is no new pairing.
   virtual void put_device(DeviceRow, Done<void>) = 0;
   /// Closes nothing by itself: forgets the device's keys and marks it revoked in one transaction.
   virtual void revoke_device(const std::string& user, View id, Done<void>) = 0;

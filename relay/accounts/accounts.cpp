@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/wire/suite.hpp"
 #include "relay/accounts/schema.hpp"
 
 namespace tidegate::relay {
@@ -27,6 +28,11 @@ Result<void> in_force(const Licence& licence, std::int64_t now) {
   if (licence.expires != 0 && licence.expires <= now)
     return fault(FaultKind::denied, licence.name, "the licence has expired; ask the relay's operator to renew it");
   return {};
+}
+
+std::string readable_note(wire::Suite suite) {
+  if (suite == wire::Suite::noise_1) return {};
+  return ", suite " + std::string(wire::to_string(suite)) + ": readable by the relay";
 }
 
 wire::Code code_of(const Fault& fault) noexcept {

@@ -63,6 +63,8 @@ Result<std::string> normal_address(View);
 /// denied when the licence is suspended or past its end.
 Result<void> in_force(const Licence&, std::int64_t now);
 wire::Code code_of(const Fault&) noexcept;
+/// What an audit entry says behind a device of a suite that this relay can read; else nothing.
+std::string readable_note(wire::Suite);
 
 class Accounts {
  public:

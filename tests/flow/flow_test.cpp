@@ -3,6 +3,7 @@
 // Whatever happens: in the end each device holds exactly what the store holds, nothing twice, nothing missing.
 #include <cstdlib>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/gateway/gateway.hpp"
@@ -26,10 +27,10 @@ class DeviceHost final : public device::Events {
         std::make_unique<device::Device>(host_, device::Settings{.state = "/state", .ca_file = "/ca.pem"}, *this);
     running_->run();
   }
-  void pair(const std::string& code, const std::string& password, bool& done) {
+  void pair(const std::string& code, const std::string& password, bool& done, wire::Suite suite) {
     running_ =
         std::make_unique<device::Device>(host_, device::Settings{.state = "/state", .ca_file = "/ca.pem"}, *this);
-    running_->pair({.relay = "https://relay", .user = user, .password = password, .code = code},
+    running_->pair({.relay = "https://relay", .user = user, .password = password, .code = code, .suite = suite},
                    [&done](Result<device::Pairing> paired) {
                      EXPECT_TRUE(paired) << (paired ? "" : paired.error().text);
                      done = true;
@@ -82,7 +83,8 @@ class DeviceHost final : public device::Events {
 
 class Flow {
  public:
-  explicit Flow(std::uint64_t seed) : world_(seed), phone_(world_, "phone"), tablet_(world_, "tablet") {}
+  explicit Flow(std::uint64_t seed, wire::Suite tablet_suite = wire::Suite::noise_1)
+      : world_(seed), phone_(world_, "phone"), tablet_(world_, "tablet"), tablet_suite_(tablet_suite) {}
   ~Flow() {
     phone_.leave();
     tablet_.leave();
@@ -113,19 +115,27 @@ class Flow {
       done = true;
     });
     wait(done, "user");
-    for (auto* device : {&phone_, &tablet_}) pair(*device);
+    pair(phone_, wire::Suite::noise_1);
+    pair(tablet_, tablet_suite_);
   }
-  void pair(DeviceHost& device) {
+  void pair(DeviceHost& device, wire::Suite suite) {
     bool done = false;
     std::string code;
-    gateway_->pair(user, [&](Result<gateway::Gateway::Code> made) {
-      ASSERT_TRUE(made);
-      code = made->text;
-      done = true;
-    });
+    if (suite == wire::Suite::noise_1)
+      gateway_->pair(user, [&](Result<gateway::Gateway::Code> made) {
+        ASSERT_TRUE(made);
+        code = made->text;
+        done = true;
+      });
+    else
+      gateway_->admit(user, suite, 24h, [&](Result<gateway::Gateway::Admitted> made) {
+        ASSERT_TRUE(made) << made.error().text;
+        for (const unsigned char octet : made->device_id) code += fmt::format("{:02x}", octet);
+        done = true;
+      });
     wait(done, "code");
     done = false;
-    device.pair(code, "account password", done);
+    device.pair(code, "account password", done, suite);
     wait(done, "pairing");
     device.start();
   }
@@ -148,6 +158,7 @@ class Flow {
   void start_gateway() {
     auto ini = config::parse_ini("flow.ini",
                                  "[gateway]\nrelay = https://relay\nstate = /gateway\npairing = admin\nname = flow\n"
+                                 "suite_vmes_1 = yes\nsuite_none = yes\n"
                                  "[link]\nca_file = /ca.pem\n"
                                  "[backend:store]\nplugin = scripted\nsweep = 1m\n"
                                  "[site:all]\nusers = *\nmail = store\n");
@@ -280,6 +291,7 @@ class Flow {
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<plugin::Plugins> plugins_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  wire::Suite tablet_suite_;
   unsigned number_ = 0;
 };
 
@@ -330,6 +342,28 @@ TEST_P(FlowSeeds, LossesAndCrashesLeaveBothDevicesEqualToTheStore) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, FlowSeeds, testing::Range<std::uint64_t>(1, 9));
+
+class FlowSuites : public testing::TestWithParam<std::tuple<wire::Suite, std::uint64_t>> {};
+
+TEST_P(FlowSuites, ATerminalOfAnotherSuiteFaresAsAnyDevice) {
+  const auto [suite, seed] = GetParam();
+  Flow flow(first_seed() * 1000 + seed, suite);
+  for (unsigned n = 0; n < 20; ++n) flow.change();
+  flow.set_up();
+  ASSERT_FALSE(testing::Test::HasFatalFailure());
+  flow.world_.lose_connections(0.0005);
+  for (unsigned n = 0; n < 60; ++n) {
+    flow.change();
+    flow.world_.run_for(std::chrono::milliseconds(flow.world_.random() % 3000));
+    if (n % 6 == 5) flow.trouble();
+  }
+  flow.calm();
+  ASSERT_TRUE(flow.settles(2h)) << flow.difference();
+}
+
+INSTANTIATE_TEST_SUITE_P(Suites, FlowSuites,
+                         testing::Combine(testing::Values(wire::Suite::vmes_1, wire::Suite::none),
+                                          testing::Range<std::uint64_t>(1, 4)));
 
 TEST(FlowTest, SameSeedSameRun) {
   auto run = [] {

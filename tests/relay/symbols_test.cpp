@@ -33,8 +33,8 @@ TEST(RelaySymbols, NothingOfTheRelayCanOpenAPayload) {
   ASSERT_NE(symbols.find("tidegate::relay::Switchboard"), std::string::npos)
       << "the binary has no symbols, so this proves nothing: " << binary();
   // Our own end-to-end code, the ciphers and key agreements it is made of, and decompression of what is inside.
-  for (const char* word :
-       {"tidegate::e2e", "EVP_Decrypt", "EVP_Cipher", "EVP_aes", "EVP_PKEY_derive", "EVP_KDF_derive", "inflate"})
+  for (const char* word : {"tidegate::e2e", "tidegate::vmes1", "EVP_Decrypt", "EVP_Cipher", "EVP_aes",
+                           "EVP_PKEY_derive", "EVP_KDF_derive", "inflate"})
     EXPECT_EQ(symbols.find(word), std::string::npos) << word;
 }
 

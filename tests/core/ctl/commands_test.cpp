@@ -76,6 +76,16 @@ TEST(CommandsTest, wrong_usage_says_what_to_type) {
   EXPECT_THAT(wrong({"user", "add", "a", "--sit", "x"}), HasSubstr("--sit"));  // never guessed
 }
 
+TEST(CommandsTest, a_device_is_admitted_with_its_suite) {
+  const auto add = parsed({"device", "add", "anna@example.com", "--suite", "vmes-1", "--days", "7"});
+  ASSERT_TRUE(add);
+  EXPECT_EQ(add->request.command, "device add");
+  EXPECT_EQ(add->request["user"], "anna@example.com");
+  EXPECT_EQ(add->request["suite"], "vmes-1");
+  EXPECT_EQ(add->request["days"], "7");
+  EXPECT_THAT(wrong({"device", "add", "anna@example.com"}), HasSubstr("--suite is missing"));
+}
+
 TEST(CommandsTest, help_covers_every_command) {
   const auto all = parsed({"--help"});
   ASSERT_TRUE(all);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The device's end of a session, by hand: the same e2e code, no device. One for a connection.
 #pragma once
-#include "core/e2e/session.hpp"
+#include "core/e2e/suites.hpp"
 #include "core/e2e/sync.hpp"
 #include "core/wire/control.hpp"
 
@@ -58,10 +58,26 @@ class DevicePeer {
     ASSERT_TRUE(handshake_->read(octets(second)));
     shaken();
   }
-  wire::Frame say(const e2e::ToGateway& message) {
-    sealer_->push(e2e::encode(message));
+  // vmes-1: our point, then what the gateway's makes of it.
+  wire::Frame point() {
+    pair_.emplace(vmes1::Ephemeral::make(random_));
+    return frame(wire::FrameType::handshake, pair_->point());
+  }
+  void agreed(const Bytes& point) {
+    auto with = e2e::secure_vmes1(e2e::End::device, *pair_, point, random_, e2e::max_message);
+    ASSERT_TRUE(with);
+    secured(std::move(*with));
+  }
+  void secured(e2e::Secured with) {
+    hash = std::move(with.hash);
+    sealer_ = std::make_unique<e2e::Sealer>(std::move(with.sealer));
+    opener_ = std::make_unique<e2e::Opener>(std::move(with.opener));
+  }
+  wire::Frame say_raw(Bytes message) {
+    sealer_->push(std::move(message));
     return frame(wire::FrameType::sealed, sealer_->next());
   }
+  wire::Frame say(const e2e::ToGateway& message) { return say_raw(e2e::encode(message)); }
   std::vector<e2e::ToDevice> hear(const wire::Frame& sealed) {
     std::vector<e2e::ToDevice> heard;
     auto messages = opener_->open(octets(sealed.body));
@@ -86,9 +102,8 @@ class DevicePeer {
   }
   void shaken() {
     auto split = handshake_->split();
-    hash = text(split.hash);
-    sealer_ = std::make_unique<e2e::Sealer>(std::move(split.send));
-    opener_ = std::make_unique<e2e::Opener>(std::move(split.receive), e2e::max_message);
+    secured({e2e::Sealer(std::move(split.send)), e2e::Opener(std::move(split.receive), e2e::max_message),
+             text(split.hash)});
   }
   const DeviceKeys& keys_;
   Bytes guid_;
@@ -96,6 +111,7 @@ class DevicePeer {
   std::uint64_t session_, generation_;
   Bytes wake_;
   std::unique_ptr<e2e::Handshake> handshake_;
+  std::optional<vmes1::Ephemeral> pair_;
   std::unique_ptr<e2e::Sealer> sealer_;
   std::unique_ptr<e2e::Opener> opener_;
 };

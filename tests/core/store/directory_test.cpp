@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/sim/memory_disk.hpp"
+#include "core/store/once.hpp"
 #include "tests/core/store/log_bed.hpp"
 
 namespace tidegate::store {
@@ -103,6 +104,66 @@ TEST(Directory, ARevokedDeviceKeepsNoKeyAndHoldsNoTombstones) {
   const auto unknown = bed.done([&](auto done) { bed.directory->revoke_device("ann", "d9", std::move(done)); });
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().kind, FaultKind::not_found);
+}
+
+TEST(Directory, WhatWasUnderWayDoesNotBringARevokedDeviceBack) {
+  DirectoryBed bed;
+  const auto put = [&](DeviceRow row) {
+    return bed.done([&](auto done) { bed.directory->put_device(std::move(row), std::move(done)); });
+  };
+  ASSERT_TRUE(put(device("d1")));
+  auto admitted = device("d2");
+  admitted.suite = 2;
+  admitted.expires = 1000;
+  admitted.state = DeviceState::pairing;
+  admitted.static_public.clear();
+  ASSERT_TRUE(put(admitted));
+  for (const auto* id : {"d1", "d2"})
+    ASSERT_TRUE(bed.done([&](auto done) { bed.directory->revoke_device("ann", id, std::move(done)); }));
+  EXPECT_EQ(put(device("d1")).error().kind, FaultKind::denied) << "its session was just opening";
+  EXPECT_EQ(put(admitted).error().kind, FaultKind::denied) << "it was just enrolling";
+  for (const auto* id : {"d1", "d2"}) EXPECT_EQ(bed.directory->device("ann", id)->state, DeviceState::revoked);
+  auto again = device("d1");
+  again.state = DeviceState::pairing;
+  EXPECT_TRUE(put(again)) << "paired anew";
+  bed.cut_power();
+  EXPECT_EQ(bed.directory->device("ann", "d1")->state, DeviceState::pairing);
+  EXPECT_EQ(bed.directory->device("ann", "d2")->state, DeviceState::revoked);
+}
+
+TEST(Directory, KnowsWhoIsReadableByTheRelayAndUntilWhen) {
+  DirectoryBed bed;
+  auto row = device("d1");
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->put_device(row, std::move(done)); }));
+  EXPECT_FALSE(bed.directory->readable_by_relay("ann", 0));
+  row.id = "d2";
+  row.suite = 2;
+  row.expires = 1000;
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->put_device(row, std::move(done)); }));
+  bed.cut_power();
+  EXPECT_EQ(bed.directory->device("ann", "d2")->expires, 1000);
+  EXPECT_TRUE(bed.directory->readable_by_relay("ann", 999));
+  EXPECT_FALSE(bed.directory->readable_by_relay("ann", 1000));
+  EXPECT_FALSE(bed.directory->readable_by_relay("bob", 999));
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->revoke_device("ann", "d2", std::move(done)); }));
+  EXPECT_FALSE(bed.directory->readable_by_relay("ann", 999));
+}
+
+TEST(Directory, AStateOfTheFirstSchemaIsBroughtUp) {
+  DirectoryBed bed;
+  ASSERT_TRUE(bed.done([&](auto done) { bed.directory->put_device(device("d1"), std::move(done)); }));
+  ASSERT_TRUE(bed.done([&](auto done) {
+    bed.log->transact(
+        [](void* sqlite) -> Result<void> {
+          if (auto gone = Once(sqlite, "ALTER TABLE devices DROP COLUMN expires").finish(); !gone) return gone;
+          return Once(sqlite, "PRAGMA user_version = 1").finish();
+        },
+        std::move(done));
+  }));
+  bed.cut_power();
+  ASSERT_NE(bed.directory->device("ann", "d1"), nullptr);
+  EXPECT_EQ(bed.directory->device("ann", "d1")->device_key, "key");
+  EXPECT_EQ(bed.directory->device("ann", "d1")->expires, 0);
 }
 
 TEST(Directory, RemovesAUserWithEverything) {

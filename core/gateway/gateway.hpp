@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "core/account/account.hpp"
+#include "core/gateway/backup.hpp"
 #include "core/gateway/settings.hpp"
 #include "core/journal/commands.hpp"
 #include "core/link/link.hpp"
@@ -59,6 +60,8 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void pair(std::string user, Done<Code>);
   void revoke(std::string user, Bytes device_id, Done<void>);
   Result<std::string> recovery_key(bool confirm);  ///< shown until confirmed, then never again
+  /// Now, whatever the time. Fault denied: backup = none.
+  void back_up(Done<Backup::Kept>);
   void resume(Done<void>);
   void holds(Done<std::vector<store::HoldRow>> done) { log_->holds(std::move(done)); }
   void decide_hold(std::uint64_t number, bool release, Done<void> done) {
@@ -74,6 +77,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   std::vector<journal::Commands::Waiting> waiting() const { return commands_->waiting(); }
   const std::deque<Alarm>& alarms() const { return alarms_; }
   bool recovery_confirmed() const;
+  const Backup* backup() const { return backup_.get(); }  ///< null: backup = none
   struct BackendState {
     std::string name, plugin, fault;
   };
@@ -98,6 +102,8 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
  private:
   Gateway(sim::World&, Config, plugin::Plugins&, Note);
   Result<void> open_state();
+  Result<void> open_backup();
+  void back_up_soon();
   void make_backends();
   Result<void> make_link();
   void start_user(const std::string& user);
@@ -110,7 +116,6 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void announce_codes();
   std::vector<account::BackendUse> uses(const config::Site&);
   Bytes random_octets(std::size_t);
-  std::string recovery_path() const;
 
   // In birth order; they die in reverse.
   sim::World& world_;
@@ -126,6 +131,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   std::unique_ptr<store::Log> log_;
   std::unique_ptr<store::Directory> directory_;
   std::unique_ptr<store::Journal> journal_;
+  std::unique_ptr<Backup> backup_;
   std::unique_ptr<account::Accounts> accounts_;
   std::unique_ptr<journal::Commands> commands_;
   std::unique_ptr<push::Sessions> sessions_;

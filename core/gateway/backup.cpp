@@ -211,8 +211,8 @@ void Backup::send() {
 void Backup::sent(const wire::Answer& answer) {
   if (answer.code == Code::ok)
     reached_ = std::max(reached_, std::min(answer.number, sealed_.size));
-  else
-    refused_ = answer;
+  else if (!refused_)
+    refused_ = answer;  // what follows it only follows from it
   if (--unanswered_ > 0) return;
   if (reached_ == sealed_.size) return complete();
   strikes_ = reached_ > at_ ? 0 : strikes_ + 1;

@@ -233,6 +233,17 @@ AdminAnswer gateway_interception(Desktop& d, bool allowed) {
                           allowed ? "may" : "may not"));
 }
 
+AdminAnswer backup_list(Desktop& d) {
+  if (!d.words.empty()) return usage("backup list");
+  auto all = d.accounts.backups();
+  if (!all) return failed(all.error());
+  AdminAnswer answer{true, {}, {"gateway", "guid", "version", "octets", "at (UTC)"}, {}, {}};
+  for (const auto& one : *all)
+    answer.rows.push_back(
+        {one.label, hex(one.guid), std::to_string(one.version), std::to_string(one.size), show_time(one.at)});
+  return answer;
+}
+
 AdminAnswer audit_log(Desktop& d) {
   std::size_t newest = 100;
   if (const auto text = option(d.words, "--last")) std::from_chars(text->data(), text->data() + text->size(), newest);
@@ -264,6 +275,7 @@ constexpr Verb verbs[] = {
     {"gateway", "list", gateway_list},
     {"gateway", "allow-interception", [](Desktop& d) { return gateway_interception(d, true); }},
     {"gateway", "refuse-interception", [](Desktop& d) { return gateway_interception(d, false); }},
+    {"backup", "list", backup_list},
     {"audit", "", audit_log},
 };
 

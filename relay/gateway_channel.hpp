@@ -46,6 +46,10 @@ class GatewayChannel final : public GatewayPort, private sim::StreamEvents, priv
   void lane_frame(wire::Frame&&);
   Bytes lane_answer();  ///< the receipts and credit that wait
 
+  /// A part of its backup waits for the disk; false: too many do already.
+  bool take_backup_part() { return backup_parts_ < most_backup_parts && ++backup_parts_ > 0; }
+  void backup_part_done() { --backup_parts_; }
+
   void tell(const wire::Control& message) { urgent(wire::to_frame(message)); }
   /// Users that came or changed; in parts where there are many.
   void activate(wire::ActivateUsers);
@@ -75,6 +79,8 @@ class GatewayChannel final : public GatewayPort, private sim::StreamEvents, priv
   std::unique_ptr<Timer> timer_;
   std::uint64_t beat_ = 0, answered_ = 0;
   std::uint64_t served_ = 0, unserved_ = 0;
+  static constexpr unsigned most_backup_parts = 8;
+  unsigned backup_parts_ = 0;
   std::array<std::uint64_t, 20> lanes_{};
   State state_ = State::open;
   bool left_ = false;        ///< the switchboard

@@ -18,7 +18,9 @@ struct GatewayDoor::Opening {
   std::unique_ptr<Reply> reply;
 };
 
-GatewayDoor::GatewayDoor(Hub& hub) : hub_(hub) {}
+GatewayDoor::GatewayDoor(Hub& hub, sim::Files& files)
+    : hub_(hub),
+      backups_(std::make_shared<Backups>(files, hub.settings.backup_directory(), hub.settings.backup_quota)) {}
 GatewayDoor::~GatewayDoor() = default;
 
 GatewayChannel* GatewayDoor::find(std::uint64_t generation) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "relay/backups.hpp"
 #include "relay/gateway_channel.hpp"
 
 namespace tidegate::relay {
@@ -27,7 +28,7 @@ class Reply {
 
 class GatewayDoor {
  public:
-  explicit GatewayDoor(Hub&);
+  GatewayDoor(Hub&, sim::Files&);
   ~GatewayDoor();
   GatewayDoor(const GatewayDoor&) = delete;
   GatewayDoor& operator=(const GatewayDoor&) = delete;
@@ -35,6 +36,8 @@ class GatewayDoor {
   Bytes offer();  ///< body of the answer to GET /rts/connect
   void enter(View key_id, View key, View body, std::unique_ptr<Reply>);
   void registers(View body, std::unique_ptr<Reply>);
+  /// A gateway that lost its state fetches a piece of its backup.
+  void restores(View key_id, View key, View body, std::unique_ptr<Reply>);
 
   GatewayChannel* find(std::uint64_t generation);
   GatewayChannel* find(const Bytes& guid);
@@ -65,10 +68,13 @@ class GatewayDoor {
   void pairing_open(GatewayChannel&, const wire::PairingOpen&);
   void device_bind(GatewayChannel&, wire::DeviceBind&&);
   void device_revoke(GatewayChannel&, const wire::DeviceRevoke&);
+  void backup_begin(GatewayChannel&, wire::BackupBegin&&);
+  void backup_part(GatewayChannel&, wire::BackupPart&&);
   template <class Work, class Then>
   void ask(GatewayChannel&, std::uint64_t request, Work, Then);
 
   Hub& hub_;
+  std::shared_ptr<Backups> backups_;  ///< on the `db` pool only; its work may outlive us
   std::unordered_map<std::uint64_t, std::unique_ptr<GatewayChannel>> channels_;  ///< by generation
   std::uint64_t last_generation_ = 0;
 };

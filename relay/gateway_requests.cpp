@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a gateway may ask of the relay: its users' accounts and devices, nothing else. Every request is idempotent,
+// What a gateway may ask of the relay: its users' accounts and devices, and a place for its sealed backup
+// (gateway_backups.cpp); nothing else. Every request is idempotent,
 // since a lane's POST may be repeated.
 #include <utility>
 
@@ -36,6 +37,8 @@ void GatewayDoor::request(GatewayChannel& channel, wire::Control&& message) {
   if (auto* open = std::get_if<wire::PairingOpen>(&message)) return pairing_open(channel, *open);
   if (auto* bind = std::get_if<wire::DeviceBind>(&message)) return device_bind(channel, std::move(*bind));
   if (auto* revoke = std::get_if<wire::DeviceRevoke>(&message)) return device_revoke(channel, *revoke);
+  if (auto* begin = std::get_if<wire::BackupBegin>(&message)) return backup_begin(channel, std::move(*begin));
+  if (auto* part = std::get_if<wire::BackupPart>(&message)) return backup_part(channel, std::move(*part));
   // Notices are for the operator's log; alerts wait for a push service of a later version; the rest is the relay's to
   // say.
   if (const auto* notice = std::get_if<wire::Notice>(&message))

@@ -172,6 +172,8 @@ void HttpConnection::head() {
     route_ = Route::connect;
   else if (post && target == "/rts/register")
     route_ = Route::registers;
+  else if (post && target == "/rts/restore")
+    route_ = Route::restores;
   else if (post && target == "/rts/events")
     route_ = Route::events;
   else if (post && target == "/rts/data")
@@ -262,6 +264,9 @@ void HttpConnection::dispatch() {
     case Route::registers:
       state_ = State::waiting;
       return front_.gateways_.registers(body_, std::make_unique<ConnectionReply>(front_, id_));
+    case Route::restores:
+      state_ = State::waiting;
+      return front_.gateways_.restores(key_id_, key_, body_, std::make_unique<ConnectionReply>(front_, id_));
     case Route::events:
       state_ = State::waiting;
       return front_.gateways_.enter(key_id_, key_, body_, std::make_unique<ConnectionReply>(front_, id_));

@@ -30,7 +30,7 @@ class HttpConnection final : private sim::StreamEvents, private http::MessageEve
 
  private:
   enum class State : std::uint8_t { reading, waiting, closing, over };
-  enum class Route : std::uint8_t { none, health, connect, registers, events, data, device };
+  enum class Route : std::uint8_t { none, health, connect, registers, restores, events, data, device };
 
   void readable() override;
   void writable() override { write(); }

@@ -5,6 +5,7 @@
 //   GET  /healthz          200 while the relay takes devices, 503 while it drains
 //   GET  /rts/connect      Opened
 //   POST /rts/register     Register → Registered
+//   POST /rts/restore      Retrieve → Retrieved
 //   POST /rts/events       RtsConnection → the command channel
 //   POST /rts/data         frames → frames
 //   GET  /device           WebSocket, subprotocol tidegate.1

@@ -42,6 +42,7 @@ constexpr const char* help = R"(tidegate-relay: the relay of Tidegate
   tidegate-relay device revoke ADDRESS DEVICE
   tidegate-relay gateway list
   tidegate-relay gateway allow-interception|refuse-interception GUID
+  tidegate-relay backup list               the sealed backups of gateways that lie here
   tidegate-relay audit [--last N]
   tidegate-relay config check              says whether the configuration is right
   tidegate-relay config sample             prints an annotated configuration

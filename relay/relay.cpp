@@ -59,7 +59,7 @@ Result<void> Relay::State::open() {
   if (!key) return std::unexpected(std::move(key.error()));
   hub = std::make_unique<Hub>(world, settings, std::move(*accounts), std::move(*key));
   devices = std::make_unique<DeviceDoor>(*hub);
-  gateways = std::make_unique<GatewayDoor>(*hub);
+  gateways = std::make_unique<GatewayDoor>(*hub, world.files());
   front = std::make_unique<HttpFront>(*hub, *gateways, *devices);
   return {};
 }

@@ -76,7 +76,8 @@ std::vector<config::Row<Settings>> rows() {
       config::boolean("plain", &S::plain, "no",
                       "Speak plain HTTP, for a TLS proxy of your own in front on the same machine; such a relay works "
                       "only with gateways that allow interception."),
-      config::path("state", &S::state, "/var/lib/tidegate-relay", "Directory of the accounts database."),
+      config::path("state", &S::state, "/var/lib/tidegate-relay",
+                   "Directory of the accounts database and of the gateways' sealed backups."),
       config::path("socket", &S::socket, "", "Unix socket for the subcommands; without it: STATE/control."),
       config::secret_file(
           "secret_file", &S::secret_file, "",
@@ -130,6 +131,11 @@ std::vector<config::Row<Settings>> limits() {
                    "Octets all queues may hold together; windows shrink as it fills, and a device session whose frames "
                    "find no room is ended.",
                    1 << 20),
+      config::size(
+          "backup_quota", &S::backup_quota, "256 MiB",
+          "Size of the sealed backup that the relay keeps of each gateway, and of the next one while it comes; "
+          "0: it keeps none.",
+          0),
       config::integer("argon2_threads", &S::argon2_threads, "2", "Passwords checked at once.", 1, 64),
       config::integer("argon2_queue", &S::argon2_queue, "64",
                       "Passwords that may wait to be checked; more are told to come back.", 1, 10'000),

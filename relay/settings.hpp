@@ -44,6 +44,8 @@ struct Settings {
   std::uint64_t window_up = std::uint64_t{256} << 10;
   std::uint64_t queue_memory = std::uint64_t{256} << 20;
 
+  std::uint64_t backup_quota = std::uint64_t{256} << 20;
+
   std::uint32_t argon2_threads = 2;
   std::uint32_t argon2_queue = 64;
   std::uint64_t argon2_memory = std::uint64_t{64} << 20;
@@ -56,6 +58,7 @@ struct Settings {
 
   std::string socket_path() const { return socket.empty() ? (state / "control").string() : socket.string(); }
   std::string database_path() const { return (state / "accounts.db").string(); }
+  std::string backup_directory() const { return (state / "backups").string(); }
 };
 
 const config::Table<Settings>& table();

@@ -199,6 +199,7 @@ const std::vector<Command>& commands() {
       {"recovery-key",
        "Show the recovery key; write it down, then confirm.",
        {{Kind::flag, "confirm", "confirm", "it is written down: stop reminding"}}},
+      {"backup", "Send a sealed backup of the state to the relay now; it is done by itself, too."},
       {"status", "What runs, what does not and why: relay, back-ends, users, devices."},
       {"queue", "What waits on its way to the relay, and what the channel has carried."},
       {"resume", "Go on after another gateway used this identity, or try a paused connection now."},

@@ -120,6 +120,7 @@ void Gateway::add_user(std::string user, std::string password, Done<Added> done)
                        .added = unix_now()};
     directory_->add_user(std::move(row), [this, user, password, done = std::move(done)](Result<void> added) mutable {
       if (!added) return done(std::unexpected(added.error()));
+      back_up_soon();
       start_user(user);
       Added result{.user = user, .password = password};
       if (config_.gateway.pairing == Pairing::admin) return done(std::move(result));
@@ -178,6 +179,7 @@ void Gateway::deliver(const std::string& user, Bytes letter, Bytes token, sim::I
 void Gateway::device_paired(const store::DeviceRow& device) {
   const auto* user = directory_->user(device.user);
   if (!user) return;
+  back_up_soon();
   note_(2, "device of " + device.user + " came into use");
   auto told = [this, user = device.user](Result<void> delivered) {
     if (!delivered && delivered.error().kind != FaultKind::unsupported)
@@ -219,6 +221,7 @@ void Gateway::remove_user(std::string user, Done<void> done) {
     accounts_->stop(user);
     directory_->remove_user(user, [this, user, done = std::move(done)](Result<void> removed) mutable {
       if (!removed) return done(std::move(removed));
+      back_up_soon();
       log_->forget_user(user, std::move(done));
     });
   });
@@ -330,6 +333,7 @@ void Gateway::revoke(std::string user, Bytes device_id, Done<void> done) {
   directory_->revoke_device(user, device_id,
                             [this, user, device_id, done = std::move(done)](Result<void> revoked) mutable {
                               if (!revoked) return done(std::move(revoked));
+                              back_up_soon();
                               sessions_->revoked(user, device_id);
                               commands_->forget(user, device_id);
                               // The gateway's word is what counts; the relay is told so that it does not let the device
@@ -339,23 +343,27 @@ void Gateway::revoke(std::string user, Bytes device_id, Done<void> done) {
                             });
 }
 
+void Gateway::back_up(Done<Backup::Kept> done) {
+  if (!backup_)
+    return done(fault(FaultKind::denied, "backup", "backup = none in [gateway]: this gateway makes no backups"));
+  backup_->now(std::move(done));
+}
+
 // --- recovery key ---------------------------------------------------------------------------------------------------
 
-std::string Gateway::recovery_path() const { return config_.gateway.state / "recovery.key"; }
-
 bool Gateway::recovery_confirmed() const {
-  auto there = world_.files().info(recovery_path() + ".confirmed");
+  auto there = world_.files().info(recovery_path(config_) + ".confirmed");
   return there && *there;
 }
 
 Result<std::string> Gateway::recovery_key(bool confirm) {
   if (recovery_confirmed())
-    return fault(FaultKind::denied, recovery_path(),
+    return fault(FaultKind::denied, recovery_path(config_),
                  "the recovery key was confirmed as written down and is not shown again");
-  auto key = load_recovery_key(world_, recovery_path());
+  auto key = load_recovery_key(world_, recovery_path(config_));
   if (!key) return std::unexpected(key.error());
   if (confirm) {
-    auto marked = confirm_recovery_key(world_, recovery_path());
+    auto marked = confirm_recovery_key(world_, recovery_path(config_));
     if (!marked) return std::unexpected(marked.error());
   }
   return recovery_text(*key);

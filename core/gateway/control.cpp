@@ -272,6 +272,27 @@ void show_readable(Gateway& gateway, Reply& reply) {
     }
 }
 
+std::string backup_text(const Backup* backup) {
+  if (!backup) return "none: backup = none";
+  const auto& kept = backup->kept();
+  auto text = kept.version == 0
+                  ? std::string("none yet")
+                  : fmt::format("{} at the relay, {} octets, {}", kept.version, kept.size, moment(kept.at));
+  if (!backup->trouble().empty()) text += "; the last try failed: " + backup->trouble();
+  return text;
+}
+
+void on_backup(Gateway& gateway, const Request&, Reply reply) {
+  gateway.back_up([reply = std::make_shared<Reply>(std::move(reply))](Result<Backup::Kept> kept) {
+    if (!kept) return reply->fail(kept.error());
+    reply->columns({{"version", "Backup"}, {"octets", "Octets"}, {"at", "At the relay since"}}, true);
+    reply->row({{"version", static_cast<std::int64_t>(kept->version)},
+                {"octets", static_cast<std::int64_t>(kept->size)},
+                {"at", moment(kept->at)}});
+    reply->ok();
+  });
+}
+
 void on_status(Gateway& gateway, const Request&, Reply reply) {
   auto link = gateway.link_status();
   reply.columns({{"gateway", "Gateway"},
@@ -287,7 +308,8 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
                  {"users", "Users"},
                  {"sessions", "Devices connected"},
                  {"suites_refused", "Suites refused"},
-                 {"recovery", "Recovery key"}},
+                 {"recovery", "Recovery key"},
+                 {"backup", "Backup"}},
                 true);
   auto sessions = gateway.sessions();
   reply.row(
@@ -306,7 +328,8 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
        {"sessions", static_cast<std::int64_t>(std::ranges::count(sessions, true, &push::Sessions::Shown::streaming))},
        {"suites_refused", static_cast<std::int64_t>(gateway.suites_refused())},
        {"recovery", gateway.recovery_confirmed() ? std::string("confirmed")
-                                                 : std::string("not written down yet: tidegatectl recovery-key")}});
+                                                 : std::string("not written down yet: tidegatectl recovery-key")},
+       {"backup", backup_text(gateway.backup())}});
   reply.columns({{"backend", "Back-end"}, {"plugin", "Plugin"}, {"state", "State"}});
   for (const auto& backend : gateway.backends())
     reply.row({{"backend", backend.name},
@@ -406,6 +429,7 @@ void serve_commands(ctl::CtlServer& server, Gateway& gateway, std::function<void
   on("hold discard", on_hold_discard);
   on("queue", on_queue);
   on("recovery-key", on_recovery_key);
+  on("backup", on_backup);
   server.on("user remove", [&gateway](const Request& request, Reply reply) {
     auto user = request.demand("user");
     if (!user) return reply.fail(user.error());

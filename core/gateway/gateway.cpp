@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/gateway/recovery.hpp"
+
 namespace tidegate::gateway {
 namespace {
 
@@ -49,7 +51,7 @@ Result<std::unique_ptr<Gateway>> Gateway::make(sim::World& world, Config config,
 Result<void> Gateway::open_state() {
   const auto& settings = config_.gateway;
   if (auto there = world_.files().make_directories(settings.state); !there) return there;
-  auto log = store::Log::open(world_, {.path = settings.state / "state.db",
+  auto log = store::Log::open(world_, {.path = state_path(config_),
                                        .page_cache_mib = settings.page_cache >> 20,
                                        .hold_share = static_cast<unsigned>(settings.hold_share)});
   if (!log) return std::unexpected(log.error());
@@ -61,6 +63,7 @@ Result<void> Gateway::open_state() {
   auto journal = store::Journal::open(world_, *log_);
   if (!journal) return std::unexpected(journal.error());
   journal_ = std::move(*journal);
+  if (auto opened = open_backup(); !opened) return opened;
   instance_.counter = log_->start_counter();
   world_.reactor().random(std::as_writable_bytes(std::span(&instance_.random, 1)));
 
@@ -105,8 +108,38 @@ Result<void> Gateway::open_state() {
                    .settings = push,
                    .note = note_,
                    .alarm = [this](const std::string& user, const std::string& text) { alarm(user, text); },
-                   .paired = [this](const store::DeviceRow& device) { device_paired(device); }});
+                   .paired = [this](const store::DeviceRow& device) { device_paired(device); },
+                   .backup_version = [this] { return backup_ ? backup_->kept().version : 0; },
+                   .backup_heard =
+                       [this](std::uint64_t version) {
+                         if (backup_) backup_->heard(version);
+                       }});
   return {};
+}
+
+Result<void> Gateway::open_backup() {
+  if (config_.gateway.backup == Backups::none) return {};
+  // Made at the first start, so that the first backup can be opened by what is shown then.
+  if (auto key = load_recovery_key(world_, recovery_path(config_)); !key) return std::unexpected(key.error());
+  auto made = Backup::make(
+      {.world = world_,
+       .log = *log_,
+       .database = state_path(config_),
+       .key_path = recovery_path(config_),
+       .spool = config_.gateway.state / "backup.sealed",
+       .guid = directory_->identity().guid,
+       .every = config_.gateway.backup_every,
+       .soon = config_.gateway.backup_soon,
+       .request = [this](wire::Control control, auto done) { request(std::move(control), std::move(done)); },
+       .note = note_,
+       .alarm = [this](const std::string& text) { alarm({}, text); }});
+  if (!made) return std::unexpected(std::move(made.error()));
+  backup_ = std::move(*made);
+  return {};
+}
+
+void Gateway::back_up_soon() {
+  if (backup_) backup_->soon();
 }
 
 void Gateway::make_backends() {
@@ -141,6 +174,7 @@ void Gateway::start() {
       for (const auto& hold : *rows) held(hold);
   });
   if (auto started = link_->start(); !started) note_(3, started.error().text);
+  if (backup_) backup_->start();
   if (!recovery_confirmed())
     note_(3, "the recovery key has not been written down yet: tidegatectl recovery-key shows it");
 }
@@ -219,6 +253,7 @@ wire::StartupReport Gateway::opened(const wire::ActivateUsers& first) {
     if (!alive.lock()) return;
     announce_codes();
     announce_admissions();
+    if (backup_) backup_->opened();
   });
   return report;
 }

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "core/account/account.hpp"
+#include "core/gateway/backup.hpp"
 #include "core/gateway/settings.hpp"
 #include "core/journal/commands.hpp"
 #include "core/link/link.hpp"
@@ -66,6 +67,8 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void admit(std::string user, wire::Suite, std::chrono::seconds stay, Done<Admitted>);
   void revoke(std::string user, Bytes device_id, Done<void>);
   Result<std::string> recovery_key(bool confirm);  ///< shown until confirmed, then never again
+  /// Now, whatever the time. Fault denied: backup = none.
+  void back_up(Done<Backup::Kept>);
   void resume(Done<void>);
   void holds(Done<std::vector<store::HoldRow>> done) { log_->holds(std::move(done)); }
   void decide_hold(std::uint64_t number, bool release, Done<void> done) {
@@ -83,6 +86,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   std::vector<journal::Commands::Waiting> waiting() const { return commands_->waiting(); }
   const std::deque<Alarm>& alarms() const { return alarms_; }
   bool recovery_confirmed() const;
+  const Backup* backup() const { return backup_.get(); }  ///< null: backup = none
   struct BackendState {
     std::string name, plugin, fault;
   };
@@ -107,6 +111,8 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
  private:
   Gateway(sim::World&, Config, plugin::Plugins&, Note);
   Result<void> open_state();
+  Result<void> open_backup();
+  void back_up_soon();
   void make_backends();
   Result<void> make_link();
   void start_user(const std::string& user);
@@ -121,7 +127,6 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void tell_admission(const store::DeviceRow&, std::int64_t until, std::move_only_function<void(wire::Answer)>);
   std::vector<account::BackendUse> uses(const config::Site&);
   Bytes random_octets(std::size_t);
-  std::string recovery_path() const;
 
   // In birth order; they die in reverse.
   sim::World& world_;
@@ -137,6 +142,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   std::unique_ptr<store::Log> log_;
   std::unique_ptr<store::Directory> directory_;
   std::unique_ptr<store::Journal> journal_;
+  std::unique_ptr<Backup> backup_;
   std::unique_ptr<account::Accounts> accounts_;
   std::unique_ptr<journal::Commands> commands_;
   std::unique_ptr<push::Sessions> sessions_;

@@ -63,6 +63,13 @@ const config::Table<Settings>& table() {
            "once, they stay on the devices until tidegatectl hold says whether that was meant. 0: never "
            "asks.",
            0, 100),
+       config::choice("backup", &Settings::backup, "relay",
+                      "Where a copy of the state goes, sealed with the recovery key, for tidegated restore: relay or "
+                      "none.",
+                      {{"relay", Backups::relay}, {"none", Backups::none}}),
+       config::duration("backup_every", &Settings::backup_every, "24h", "A backup is made this often.", 1min, 30 * 24h),
+       config::duration("backup_soon", &Settings::backup_soon, "1m",
+                        "And so long after a pairing, a revocation, or a user that came or went.", 1s, 24h),
        config::duration("alive", &Settings::alive, "4m",
                         "Each end of a device session says that it is alive this often.", 1s, 1h),
        config::choice(
@@ -85,6 +92,9 @@ Result<void> find_files(const config::Ini& ini) {
     }
   return {};
 }
+
+std::string state_path(const Config& config) { return config.gateway.state / "state.db"; }
+std::string recovery_path(const Config& config) { return config.gateway.state / "recovery.key"; }
 
 Result<Config> read_config(config::Ini ini) {
   if (auto known = config::only_sections(ini, {"gateway", "link", "backend", "site"}); !known)

@@ -13,6 +13,7 @@
 namespace tidegate::gateway {
 
 enum class Pairing : std::uint8_t { mail, admin };
+enum class Backups : std::uint8_t { none, relay };
 
 struct Settings {
   std::string relay;
@@ -24,6 +25,8 @@ struct Settings {
   std::chrono::milliseconds poll_folders{}, alive{};
   std::uint64_t hold_share = 50;  ///< percent
   bool suite_vmes_1 = false, suite_none = false;
+  Backups backup = Backups::relay;
+  std::chrono::milliseconds backup_every{}, backup_soon{};
   std::string log_level;
 };
 const config::Table<Settings>& table();
@@ -34,6 +37,9 @@ struct Config {
   config::Ini ini;
   config::Sites sites;
 };
+/// Files in the state directory: the database, the recovery key.
+std::string state_path(const Config&);
+std::string recovery_path(const Config&);
 /// Faults: invalid at file:line; what reading the file says.
 Result<Config> read_config(const std::string& path);
 Result<Config> read_config(config::Ini ini);

@@ -199,6 +199,14 @@ void Commands::ready(std::shared_ptr<Run> run) {
   if (run->order->command.size == 0) return act(std::move(run));
   wiring_.journal.content(run->key, if_alive([this, run](Result<Bytes> content) {
                             if (!content) return again(run, content.error());
+                            // A backup holds no contents, and of those that need one only what had been started.
+                            if (content->size() != run->order->command.size)
+                              return finish(run, Fault{FaultKind::ambiguous,
+                                                       "command",
+                                                       "The gateway was lost while this was being done; whether it was "
+                                                       "done is not known.",
+                                                       {},
+                                                       {}});
                             run->order->content = std::move(*content);
                             act(run);
                           }));

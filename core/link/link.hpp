@@ -102,9 +102,9 @@ class Link {
   virtual void resume(wire::Instance) = 0;
   virtual bool ready() const = 0;  ///< open: send() and request() are of use
 
-  /// UserAdd, UserDelete, UserReset, DeviceBind, DeviceRevoke, PairingOpen: gives it its request number (returned) and
-  /// sends it. StartupReport, Alert, Notice: sends it, returns 0. Faults: unavailable (not open), throttled (1,024
-  /// requests unanswered), invalid (another message).
+  /// UserAdd, UserDelete, UserReset, DeviceBind, DeviceRevoke, PairingOpen, BackupBegin, BackupPart: gives it its
+  /// request number (returned) and sends it. StartupReport, Alert, Notice: sends it, returns 0. Faults: unavailable
+  /// (not open), throttled (1,024 requests unanswered), invalid (another message).
   virtual Result<std::uint64_t> request(wire::Control) = 0;
 
   /// A frame of a device session (wake_up_ack, handshake, sealed, close; `id` and `generation` as in the wake_up). The

@@ -160,6 +160,18 @@ Result<Request> register_request(const Url& relay, wire::Register message, View 
   return post(url, {}, encode(message));
 }
 
+Result<Request> retrieve_request(const Url& relay, const Offer& offer, std::uint64_t from, View seed,
+                                 View channel_binding) {
+  wire::Retrieve message{.restore_key = ed25519_public(seed), .from = from, .relay_host = relay.host, .signature = {}};
+  auto signature = ed25519_sign(
+      seed, wire::restore_signature_input(message, offer.opened.key_id, offer.opened.key, channel_binding));
+  if (!signature) return std::unexpected(std::move(signature.error()));
+  message.signature = *std::move(signature);
+  Url url = relay;
+  url.path = "/rts/restore";
+  return post(url, {{"Tidegate-Key-Id", offer.opened.key_id}, {"Tidegate-Key", offer.opened.key}}, encode(message));
+}
+
 Refusal refusal_of(const Url& at, const http::ResponseHead& head, View said) {
   auto meaning = meaning_of(head.status);
   Refusal refusal{{meaning.kind, at.authority(), std::move(meaning.text), sentence(head, said), {}}, meaning.trouble};

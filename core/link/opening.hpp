@@ -36,6 +36,9 @@ Result<std::string> data_head(const Offer&, std::uint32_t lane, std::uint64_t se
 
 Result<Request> register_request(const Url& relay, wire::Register, View secret, View channel_binding);
 
+/// POST /rts/restore, signed for that TLS connection with the seed that follows from the recovery key.
+Result<Request> retrieve_request(const Url& relay, const Offer&, std::uint64_t from, View seed, View channel_binding);
+
 /// What an answer that isn't 200 means. `said`: its body as far as it came (a sentence, if text/plain).
 struct Refusal {
   Fault fault;

@@ -399,6 +399,7 @@ void DeviceSession::alarm(const std::string& text_for_people) {
 void DeviceSession::send_alive() {
   e2e::Alive message;
   for (auto& each : feeds_) message.heads.emplace_back(each->view(), each->head());
+  if (wiring_.backup_version) message.backup_version = wiring_.backup_version();
   for (const auto& health : wiring_.accounts.health(user_))
     message.proven_unix = std::max(message.proven_unix, health.proven_unix);
   last_alive_ = wiring_.world.reactor().now();

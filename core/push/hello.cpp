@@ -74,6 +74,7 @@ void DeviceSession::hello(e2e::Hello said) {
   if (state_ != State::opening || open_) return end(wire::Code::invalid, "Hello came twice");
   if (!wiring_.directory.device(user_, device_id_)) return end(wire::Code::revoked, "this device was revoked");
   owner_.proven(*this);
+  if (wiring_.backup_heard) wiring_.backup_heard(said.highest_backup);
   if (!check_history(said.previous)) {
     cloned_ = true;
     wiring_.alarm(user_,
@@ -83,6 +84,7 @@ void DeviceSession::hello(e2e::Hello said) {
   open_ = std::make_unique<Open>();
   open_->ack.gateway = wiring_.settings.gateway_name;
   open_->ack.readable_by_relay = wiring_.directory.readable_by_relay(user_, wiring_.unix_now());
+  if (wiring_.backup_version) open_->ack.backup_version = wiring_.backup_version();
   bool deflate = std::ranges::find(said.compressions, e2e::Compression::deflate) != said.compressions.end();
   open_->ack.compression = deflate ? e2e::Compression::deflate : e2e::Compression::none;
   wiring_.log.views(user_,

@@ -66,6 +66,10 @@ struct Wiring {
   std::function<void(const std::string& user, const std::string& text)> alarm;
   /// A device finished pairing (its first session opened).
   std::function<void(const store::DeviceRow&)> paired;
+  /// Version of the newest sealed backup that is whole at the relay, for devices to remember; 0: none. May be empty.
+  std::function<std::uint64_t()> backup_version;
+  /// The highest that a device was told. May be empty.
+  std::function<void(std::uint64_t)> backup_heard;
 
   e2e::Random random() const {
     return [&reactor = world.reactor()](std::span<std::byte> into) { reactor.random(into); };

@@ -39,16 +39,7 @@ Result<Start> begin_start(Database& database, sim::World& world) {
   const auto boot = world.boot_id();
   const auto before = meta(database, "boot_id");
   start.new_epoch = before && *before != boot && meta(database, "clean") != Bytes("1");
-  if (start.new_epoch) {
-    std::vector<std::int64_t> views;
-    {
-      Query query(database, "SELECT id FROM views");
-      while (query.row()) views.push_back(query.integer(0));
-    }
-    for (const auto view : views) {
-      database.run("UPDATE views SET epoch = ? WHERE id = ?", blob(random(world, 16)), view);
-    }
-  }
+  if (start.new_epoch) renew_epochs(database, world);
   start.counter = raise_counter(database, 1);
   put(database, "boot_id", boot);
   put(database, "clean", "0");
@@ -61,6 +52,18 @@ Result<Start> begin_start(Database& database, sim::World& world) {
   database.execute("PRAGMA synchronous=NORMAL");
   if (database.failed()) return std::unexpected(database.take_fault());
   return start;
+}
+
+void renew_epochs(Database& database, sim::World& world) {
+  constexpr std::int64_t beyond = std::int64_t{1} << 32;
+  std::vector<std::int64_t> views;
+  {
+    Query query(database, "SELECT id FROM views");
+    while (query.row()) views.push_back(query.integer(0));
+  }
+  for (const auto view : views) {
+    database.run("UPDATE views SET epoch = ?, head = head + ? WHERE id = ?", blob(random(world, 16)), beyond, view);
+  }
 }
 
 std::uint64_t raise_counter(Database& database, std::uint64_t by) {

@@ -30,6 +30,8 @@ constexpr std::tuple control_types{Numbered<ActivateUsers>{1, "ActivateUsers"},
                                    Numbered<Answer>{11, "Answer"},
                                    Numbered<Notice>{12, "Notice"},
                                    Numbered<Alert>{13, "Alert"},
+                                   Numbered<BackupBegin>{20, "BackupBegin"},
+                                   Numbered<BackupPart>{21, "BackupPart"},
                                    Numbered<Challenge>{32, "Challenge"},
                                    Numbered<Enrol>{33, "Enrol"},
                                    Numbered<Login>{34, "Login"},
@@ -86,6 +88,8 @@ Bytes encode(const RtsConnection& message) { return encoded(message); }
 Bytes encode(const Register& message) { return encoded(message); }
 Bytes encode(const Registered& message) { return encoded(message); }
 Bytes encode(const Opened& message) { return encoded(message); }
+Bytes encode(const Retrieve& message) { return encoded(message); }
+Bytes encode(const Retrieved& message) { return encoded(message); }
 Result<WakeUp> decode_wake_up(View octets) { return decode_fields<WakeUp>(octets, "WakeUp"); }
 Result<WakeUpAck> decode_wake_up_ack(View octets) { return decode_fields<WakeUpAck>(octets, "WakeUpAck"); }
 Result<Closed> decode_closed(View octets) { return decode_fields<Closed>(octets, "Closed"); }
@@ -98,5 +102,7 @@ Result<RtsConnection> decode_rts_connection(View octets) {
 Result<Register> decode_register(View octets) { return decode_fields<Register>(octets, "Register"); }
 Result<Registered> decode_registered(View octets) { return decode_fields<Registered>(octets, "Registered"); }
 Result<Opened> decode_opened(View octets) { return decode_fields<Opened>(octets, "Opened"); }
+Result<Retrieve> decode_retrieve(View octets) { return decode_fields<Retrieve>(octets, "Retrieve"); }
+Result<Retrieved> decode_retrieved(View octets) { return decode_fields<Retrieved>(octets, "Retrieved"); }
 
 }  // namespace tidegate::wire

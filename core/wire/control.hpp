@@ -126,6 +126,23 @@ struct Opened {  ///< answer to GET /rts/connect
   bool operator==(const Opened&) const = default;
 };
 
+/// Body of POST /rts/restore: a gateway whose state is lost fetches its sealed backup, piece by piece.
+struct Retrieve {
+  Bytes restore_key;       ///< 32, as in BackupBegin
+  std::uint64_t from = 0;  ///< octet to begin with
+  std::string relay_host;
+  Bytes signature;  ///< Ed25519 over restore_signature_input()
+  bool operator==(const Retrieve&) const = default;
+};
+struct Retrieved {
+  std::uint64_t version = 0, size = 0;
+  Bytes sha256;          ///< 32, of all
+  std::uint64_t at = 0;  ///< Unix seconds when the relay had it whole
+  Bytes octets;          ///< ≤ retrieved_piece; none from `size` on
+  bool operator==(const Retrieved&) const = default;
+};
+inline constexpr std::size_t retrieved_piece = std::size_t{256} << 10;
+
 enum class UserState : std::uint32_t { active = 0, suspended = 1, gone = 2 };
 struct ActivateUsers {  ///< relay → gateway; whole = the complete list, else changes to it
   struct User {
@@ -198,11 +215,31 @@ struct PairingOpen {
   std::uint64_t expires_unix = 0;
   bool operator==(const PairingOpen&) const = default;
 };
+/// A sealed backup of the gateway's state begins, or goes on after a break. The relay keeps the one before until this
+/// one is whole.
+struct BackupBegin {
+  std::uint64_t request = 0;
+  std::uint64_t version = 0;  ///< counts up; of two backups the higher is the newer
+  std::uint64_t size = 0;     ///< octets
+  Bytes sha256;               ///< 32, of all of them
+  Bytes restore_key;          ///< Ed25519, 32: whoever signs with it may fetch the backup
+  bool operator==(const BackupBegin&) const = default;
+};
+struct BackupPart {  ///< its next octets
+  std::uint64_t request = 0;
+  std::uint64_t version = 0;
+  std::uint64_t from = 0;
+  Bytes octets;  ///< ≤ backup_part
+  bool operator==(const BackupPart&) const = default;
+};
+inline constexpr std::size_t backup_part = std::size_t{64} << 10;
 struct Answer {  ///< relay → gateway: to a request above
   std::uint64_t request = 0;
   Code code = Code::ok;
   std::string text;
   std::uint64_t retry_after_ms = 0;
+  std::uint64_t number =
+      0;  ///< BackupBegin, BackupPart: octets that are there; with `conflict` to BackupBegin: version
   bool operator==(const Answer&) const = default;
 };
 struct Notice {  ///< either way: a sentence for the administrator (licence expires, password changed, draining)
@@ -259,8 +296,8 @@ struct GatewayState {  ///< relay → device: the gateway came or went
 };
 
 using Control = std::variant<std::monostate, ActivateUsers, StartupReport, Heartbeat, HeartbeatAck, UserAdd, UserDelete,
-                             UserReset, DeviceBind, DeviceRevoke, PairingOpen, Answer, Notice, Alert, Challenge, Enrol,
-                             Login, Welcome, Refused, GatewayState>;
+                             UserReset, DeviceBind, DeviceRevoke, PairingOpen, Answer, Notice, Alert, BackupBegin,
+                             BackupPart, Challenge, Enrol, Login, Welcome, Refused, GatewayState>;
 
 /// Wraps a control message in a frame with target relay (type = its number on the wire).
 Frame to_frame(const Control&);
@@ -278,6 +315,8 @@ Bytes encode(const RtsConnection&);
 Bytes encode(const Register&);
 Bytes encode(const Registered&);
 Bytes encode(const Opened&);
+Bytes encode(const Retrieve&);
+Bytes encode(const Retrieved&);
 Result<WakeUp> decode_wake_up(View);
 Result<WakeUpAck> decode_wake_up_ack(View);
 Result<Closed> decode_closed(View);
@@ -288,6 +327,8 @@ Result<RtsConnection> decode_rts_connection(View);
 Result<Register> decode_register(View);
 Result<Registered> decode_registered(View);
 Result<Opened> decode_opened(View);
+Result<Retrieve> decode_retrieve(View);
+Result<Retrieved> decode_retrieved(View);
 
 // What is signed: a label, 0x00, then each part with a 16-bit big-endian length (design: RTS, registration and
 // opening).
@@ -298,6 +339,8 @@ Bytes opening_signature_input(const RtsConnection&, View event_host, View key_id
                               View envelope_sha256);
 /// `tidegate-rts-1 register`: relay host, licence, public key, channel binding.
 Bytes registration_signature_input(const Register&, View channel_binding);
+/// `tidegate-rts-1 restore`: relay host, KeyId, Key, restore key, channel binding.
+Bytes restore_signature_input(const Retrieve&, View key_id, View key, View channel_binding);
 /// `tidegate-device-1 login`: relay host, nonce, user, device id, channel binding.
 Bytes device_signature_input(View relay_host, View nonce, View user, View device_id, View channel_binding);
 

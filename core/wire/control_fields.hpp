@@ -83,6 +83,19 @@ void fields(auto& f, Is<Opened> auto& m) {
   f.name(4, m.data_url, url_limit);
   f.scalar(5, m.reply_time_ms);
 }
+void fields(auto& f, Is<Retrieve> auto& m) {
+  f.octets(1, m.restore_key, key_size, key_size);
+  f.scalar(2, m.from);
+  f.name(3, m.relay_host, word_limit);
+  f.octets(4, m.signature, signature_size, signature_size);
+}
+void fields(auto& f, Is<Retrieved> auto& m) {
+  f.scalar(1, m.version);
+  f.scalar(2, m.size);
+  f.octets(3, m.sha256, key_size, key_size);
+  f.scalar(4, m.at);
+  f.octets(5, m.octets, retrieved_piece);
+}
 void fields(auto& f, Is<ActivateUsers::User> auto& m) {
   f.name(1, m.user, user_limit);
   f.scalar(2, m.state);
@@ -144,6 +157,20 @@ void fields(auto& f, Is<Answer> auto& m) {
   f.scalar(2, m.code);
   f.text(3, m.text, text_limit);
   f.scalar(4, m.retry_after_ms);
+  f.scalar(5, m.number);
+}
+void fields(auto& f, Is<BackupBegin> auto& m) {
+  f.scalar(1, m.request);
+  f.scalar(2, m.version);
+  f.scalar(3, m.size);
+  f.octets(4, m.sha256, key_size, key_size);
+  f.octets(5, m.restore_key, key_size, key_size);
+}
+void fields(auto& f, Is<BackupPart> auto& m) {
+  f.scalar(1, m.request);
+  f.scalar(2, m.version);
+  f.scalar(3, m.from);
+  f.octets(4, m.octets, backup_part);
 }
 void fields(auto& f, Is<Notice> auto& m) {
   f.scalar(1, m.code);

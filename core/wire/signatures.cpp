@@ -41,6 +41,10 @@ Bytes registration_signature_input(const Register& message, View channel_binding
                   {message.relay_host, message.license, message.public_key, channel_binding});
 }
 
+Bytes restore_signature_input(const Retrieve& message, View key_id, View key, View channel_binding) {
+  return labelled("tidegate-rts-1 restore", {message.relay_host, key_id, key, message.restore_key, channel_binding});
+}
+
 Bytes device_signature_input(View relay_host, View nonce, View user, View device_id, View channel_binding) {
   return labelled("tidegate-device-1 login", {relay_host, nonce, user, device_id, channel_binding});
 }

@@ -67,10 +67,12 @@ Result<std::unique_ptr<Accounts>> Accounts::open(const std::string& path, const 
   if (*version > schema_version)
     return fault(FaultKind::unsupported, path,
                  "the accounts database was written by a newer relay; install that version");
-  if (*version == 0) {
+  if (*version < schema_version) {
     auto transaction = Transaction::begin(*made->db_);
     if (!transaction) return std::unexpected(std::move(transaction.error()));
-    if (auto fine = made->db_->script(schema); !fine) return std::unexpected(std::move(fine.error()));
+    if (*version < 1)
+      if (auto fine = made->db_->script(schema); !fine) return std::unexpected(std::move(fine.error()));
+    if (auto fine = made->db_->script(schema_2); !fine) return std::unexpected(std::move(fine.error()));
     if (auto fine = transaction->commit(); !fine) return std::unexpected(std::move(fine.error()));
   }
   return made;

@@ -46,6 +46,14 @@ struct DeviceAccount {
   wire::Suite suite = wire::Suite::noise_1;
   DeviceState state = DeviceState::in_use;
 };
+struct BackupRecord {  ///< the sealed backup of a gateway that is whole here
+  Bytes guid;
+  std::string label;  ///< of the gateway; not needed for backup_put()
+  std::uint64_t version = 0, size = 0;
+  Bytes sha256;       ///< 32
+  Bytes restore_key;  ///< Ed25519, 32: whoever has it may fetch the backup
+  std::int64_t at = 0;
+};
 struct AuditEntry {
   std::int64_t at = 0;
   std::string who, act, subject, text;
@@ -106,6 +114,11 @@ class Accounts {
   Result<void> bind(View guid, const wire::DeviceBind&);
   Result<void> revoke(View user, View device_id);
   Result<std::vector<DeviceAccount>> devices();
+
+  Result<std::optional<BackupRecord>> backup(View guid);
+  Result<std::optional<BackupRecord>> backup_for(View restore_key);
+  Result<std::vector<BackupRecord>> backups();
+  Result<void> backup_put(const BackupRecord&);  ///< in the place of the one before
 
   Result<void> audit(const AuditEntry&);
   Result<std::vector<AuditEntry>> audit_log(std::size_t newest);

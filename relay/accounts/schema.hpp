@@ -4,7 +4,7 @@
 
 namespace tidegate::relay {
 
-inline constexpr int schema_version = 1;
+inline constexpr int schema_version = 2;
 
 inline constexpr const char* schema = R"sql(
 CREATE TABLE licence (
@@ -64,6 +64,19 @@ CREATE TABLE audit (
 CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_keeps BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 PRAGMA user_version = 1;
+)sql";
+
+inline constexpr const char* schema_2 = R"sql(
+CREATE TABLE backup (
+  guid BLOB PRIMARY KEY REFERENCES gateway(guid),
+  version INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  sha256 BLOB NOT NULL,
+  restore_key BLOB NOT NULL,            -- Ed25519: whoever has it may fetch the backup
+  at INTEGER NOT NULL
+);
+CREATE INDEX backup_key ON backup(restore_key);
+PRAGMA user_version = 2;
 )sql";
 
 }  // namespace tidegate::relay

@@ -51,6 +51,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 209:
       check(wire::decode_stream_reset, octets);
       break;
+    case 210:
+      check(wire::decode_retrieve, octets);
+      break;
+    case 211:
+      check(wire::decode_retrieved, octets);
+      break;
     default:
       if (const auto control = wire::to_control({.type = data[0], .body = Bytes(octets)})) {
         const auto again = wire::to_control(wire::to_frame(*control));

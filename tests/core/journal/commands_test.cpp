@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/store/once.hpp"
 #include "tests/core/journal/scripted_mailbox.hpp"
 #include "tests/core/store/log_bed.hpp"
 
@@ -457,6 +458,29 @@ TEST(Commands, WhatIsTooLargeOrMalformedIsRefusedAtOnce) {
   nowhere.folder = {};
   EXPECT_EQ(bed.insist(nowhere).fault, code(FaultKind::invalid));
   EXPECT_EQ(bed.journal->count("ann", phone), 0U);
+}
+
+/// As after a restore: a backup holds no contents, and of the commands that need one only those that had been started.
+TEST(Commands, AStartedCommandWithoutItsContentIsUndecidedAndNotRepeated) {
+  CommandBed bed;
+  bed.box.faults.assign(100, of(FaultKind::unavailable));
+  const auto creating = bed.creating("a mail");
+  bed.say(creating);
+  const store::CommandKey key{"ann", phone, creating.id};
+  ASSERT_TRUE(bed.world.run_until([&] { return bed.count("create") > 0; }, 10s));
+  bool marked = false;
+  bed.journal->started(key, "note", [&](Result<void>) { marked = true; });
+  ASSERT_TRUE(bed.world.run_until([&] { return marked; }, 10s));
+  ASSERT_TRUE(store::answer_of<void>(bed.world, [&](auto done) {
+    bed.log->transact([](void* sqlite) { return store::Once(sqlite, "DELETE FROM command_contents").finish(); },
+                      std::move(done));
+  }));
+  const auto calls = bed.count("create");
+  bed.box.faults.clear();
+  bed.die(false);
+  const auto result = bed.insist(creating);
+  EXPECT_EQ(result.fault, code(FaultKind::ambiguous));
+  EXPECT_EQ(bed.count("create"), calls) << "never an empty mail, never a second one";
 }
 
 TEST(Commands, ForgottenDevicesLeaveNothing) {

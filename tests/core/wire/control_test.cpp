@@ -37,9 +37,11 @@ TEST(Control, EveryAlternativeComesBackEqual) {
       DeviceBind{4, 12, "u@example.com", id, key, Suite::vmes_1},
       DeviceRevoke{5, "u@example.com", id},
       PairingOpen{6, "u@example.com", "H4NDL", 1'700'000'000},
-      Answer{6, Code::too_many, "later", 5000},
+      Answer{6, Code::too_many, "later", 5000, 65'536},
       Notice{Code::forbidden, "u@example.com", "licence expires"},
       Alert{"u@example.com", id, ""},
+      BackupBegin{7, 3, 100'000, key, key},
+      BackupPart{8, 3, 65'536, "octets"},
       Challenge{1, key},
       Enrol{"u@example.com", "secret", id, key, Suite::noise_1, "H4NDL", "relay.example.net", signature},
       Login{"u@example.com", id, "relay.example.net", signature},
@@ -152,6 +154,8 @@ TEST(SignatureInputs, AreALabelAndPartsWithLengths) {
                 id + "\0\x10\x01\x02\x03\x04\x05\x06\x07\x08\x11\x12\x13\x14\x15\x16\x17\x18\0\0\0\x20"s + hash);
   EXPECT_EQ(registration_signature_input({.license = "ACME", .public_key = key, .relay_host = "r"}, "bind"),
             "tidegate-rts-1 register\0\0\x01r\0\x04"s + "ACME\0\x20"s + key + "\0\x04"s + "bind");
+  EXPECT_EQ(restore_signature_input({.restore_key = key, .from = 7, .relay_host = "r"}, "K1", "secret", "bind"),
+            "tidegate-rts-1 restore\0\0\x01r\0\x02K1\0\x06secret\0\x20"s + key + "\0\x04"s + "bind");
   EXPECT_EQ(device_signature_input("r", "n", "u", "x", "y"),
             "tidegate-device-1 login\0\0\x01r\0\x01n\0\x01u\0\x01x\0\x01y"s);
 }

@@ -66,6 +66,8 @@ std::map<std::string, Recode> codecs() {
       {"Register", body(decode_register)},
       {"Registered", body(decode_registered)},
       {"Opened", body(decode_opened)},
+      {"Retrieve", body(decode_retrieve)},
+      {"Retrieved", body(decode_retrieved)},
   };
   const auto* types = rts::ControlType_descriptor();
   for (int i = 1; i < types->value_count(); ++i)

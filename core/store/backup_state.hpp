@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a gateway remembers of its sealed backups. Threads as core/store/log.hpp.
+#pragma once
+#include <cstdint>
+
+#include "core/store/log.hpp"
+
+namespace tidegate::store {
+
+struct BackupKept {  ///< the newest that is whole at the relay
+  std::uint64_t version = 0;
+  std::uint64_t size = 0;
+  std::int64_t at = 0;  ///< Unix seconds
+};
+struct BackupState {
+  std::uint64_t version = 0;  ///< the last one given out
+  BackupKept kept;
+};
+
+/// Blocking; before the reactor runs.
+Result<BackupState> load_backup_state(Log&);
+// Durable when they answer.
+void put_backup_version(Log&, std::uint64_t version, Done<void>);
+void put_backup_kept(Log&, const BackupKept&, Done<void>);
+
+}  // namespace tidegate::store

@@ -31,7 +31,7 @@ e2e::Hello Device::Core::hello() const {
   hello.previous = account_.previous;
   for (const auto& [view, position] : positions_) hello.positions.push_back(position);
   hello.settings = settings_.wanted;
-  hello.compressions = {e2e::Compression::deflate, e2e::Compression::none};
+  hello.compressions = {e2e::Compression::zstd, e2e::Compression::deflate, e2e::Compression::none};
   return hello;
 }
 

@@ -82,8 +82,11 @@ void DeviceSession::hello(e2e::Hello said) {
   }
   open_ = std::make_unique<Open>();
   open_->ack.gateway = wiring_.settings.gateway_name;
-  bool deflate = std::ranges::find(said.compressions, e2e::Compression::deflate) != said.compressions.end();
-  open_->ack.compression = deflate ? e2e::Compression::deflate : e2e::Compression::none;
+  // The first of the device's that we have: all of them are worth their while.
+  const auto known = std::ranges::find_if(said.compressions, [](e2e::Compression how) {
+    return how == e2e::Compression::zstd || how == e2e::Compression::deflate || how == e2e::Compression::none;
+  });
+  if (known != said.compressions.end()) open_->ack.compression = *known;
   wiring_.log.views(user_,
                     [weak = weak_from_this(), said = std::move(said)](Result<std::vector<store::ViewRow>> views) {
                       auto self = weak.lock();

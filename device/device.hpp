@@ -30,7 +30,6 @@ struct Settings {
   proxy::Environment environment = {};
   std::string name = "tidegate-device";
   std::uint64_t queue_limit = std::uint64_t{8} << 20;  ///< octets waiting for the disk before reading stops
-  e2e::Settings wanted;                                ///< folders, days back …
 };
 
 struct PairRequest {

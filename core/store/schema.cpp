@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/store/schema.hpp"
 
+#include <array>
+
 #include <fmt/format.h>
 
 namespace tidegate::store {
@@ -147,6 +149,15 @@ CREATE TABLE quarantine(     -- items that cannot be read, with the reason
 ) WITHOUT ROWID;
 )sql";
 
+// Where an item was before it is where it is: devices that want some folders only hear of moves in and out of them.
+constexpr const char* version_2 = R"sql(
+ALTER TABLE items ADD COLUMN seq_moved  INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE items ADD COLUMN moved_from BLOB NOT NULL DEFAULT x'';
+)sql";
+
+constexpr std::array versions{version_1, version_2};
+static_assert(versions.size() == schema_version);
+
 std::int64_t pragma(Database& database, const char* literal) {
   Query query(database, literal);
   return query.row() ? query.integer(0) : 0;
@@ -171,7 +182,7 @@ Result<void> prepare_schema(Database& database, const std::string& path) {
   if (!database.execute("PRAGMA journal_mode=WAL")) return std::unexpected(database.take_fault());
   if (version == schema_version) return {};
   database.begin();
-  database.execute(version_1);
+  for (auto next = static_cast<std::size_t>(version); next < versions.size(); ++next) database.execute(versions[next]);
   database.execute(
       fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", application_id, schema_version).c_str());
   if (database.failed()) {

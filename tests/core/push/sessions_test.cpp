@@ -1,145 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/push/sessions.hpp"
-
-#include <gtest/gtest.h>
-
-#include "core/sim/virtual_world.hpp"
-#include "tests/core/push/device_peer.hpp"
-#include "tests/core/push/fakes.hpp"
+#include "tests/core/push/sessions_fixture.hpp"
 
 namespace tidegate::push {
 namespace {
-
-using namespace std::chrono_literals;
-using fakes::DevicePeer;
-using fakes::gid;
-using fakes::octets;
-using fakes::text;
-
-const Gid inbox = gid(1000), archive = gid(1001);
-
-class SessionsTest : public testing::Test {
- protected:
-  SessionsTest() {
-    directory.self.guid = Bytes(16, 'g');
-    auto user_key = e2e::make_x25519(random());
-    device.gateway = user_key.open;
-    device.key = e2e::make_x25519(random());
-    directory.known["alice@example.com"] = {
-        .user = "alice@example.com",
-        .site = "hq",
-        .static_secret = Bytes(reinterpret_cast<const char*>(user_key.secret.octets().data()), 32),
-        .static_public = text(user_key.open)};
-    pair_by_hand(device);
-    log.tree = {{.gid = archive, .backend = "b", .id = "A", .name = "Archive"},
-                {.gid = inbox, .backend = "b", .id = "INBOX", .name = "INBOX", .role = Role::inbox}};
-    make();
-  }
-  void make() {
-    sessions.reset();
-    commands = std::make_unique<journal::Commands>(
-        journal::Wiring{.world = host,
-                        .log = log,
-                        .journal = journal,
-                        .accounts = accounts,
-                        .tell = [this](const std::string& user, tidegate::View id,
-                                       const e2e::CommandResult& result) { sessions->answer(user, id, result); },
-                        .broken = [this](const std::string& user, tidegate::View id,
-                                         const Fault& why) { sessions->broken(user, id, why.text); },
-                        .changed = [](store::ViewId, std::uint64_t, bool) {},
-                        .note = [this](int, const std::string& line) { notes.push_back(line); }});
-    sessions = std::make_unique<Sessions>(
-        Wiring{.world = host,
-               .log = log,
-               .directory = directory,
-               .accounts = accounts,
-               .commands = *commands,
-               .outlet = outlet,
-               .settings = {},
-               .note = [this](int, const std::string& line) { notes.push_back(line); },
-               .alarm = [this](const std::string&, const std::string& said) { alarms.push_back(said); },
-               .paired = [this](const store::DeviceRow&) { ++paired; }});
-    sessions->users({.whole = true, .users = {{.user = "alice@example.com"}}});
-  }
-  e2e::Random random() {
-    return [this](std::span<std::byte> into) { host.reactor().random(into); };
-  }
-  void pair_by_hand(const fakes::DeviceKeys& keys) {
-    directory.owned[{keys.user, keys.id}] = {.user = keys.user,
-                                             .id = keys.id,
-                                             .name = "phone",
-                                             .state = store::DeviceState::active,
-                                             .static_public = text(keys.key.open)};
-  }
-  void settle() { world.run_for(100ms); }
-  /// The next frame out; the test fails if it isn't of that type.
-  wire::Frame take(wire::FrameType type) {
-    settle();
-    if (outlet.out.empty()) {
-      ADD_FAILURE() << "nothing came";
-      return {};
-    }
-    auto frame = outlet.out.front();
-    outlet.out.pop_front();
-    EXPECT_EQ(frame.type, static_cast<std::uint32_t>(type));
-    return frame;
-  }
-  wire::Closed take_closed() {
-    auto closed = wire::decode_closed(take(wire::FrameType::close).body);
-    return closed.value_or(wire::Closed{});
-  }
-  std::unique_ptr<DevicePeer> shake(std::uint64_t session, std::uint64_t generation = 1) {
-    auto peer = std::make_unique<DevicePeer>(device, directory.self.guid, random(), session, generation);
-    sessions->frame(peer->wake());
-    sessions->frame(peer->kk(take(wire::FrameType::wake_up_ack).body));
-    peer->kk_last(take(wire::FrameType::handshake).body);
-    return peer;
-  }
-  std::unique_ptr<DevicePeer> connect(std::uint64_t session, std::vector<e2e::Position> positions = {}) {
-    auto peer = shake(session);
-    sessions->frame(
-        peer->say(e2e::Hello{.device = "phone", .previous = device.previous, .positions = std::move(positions)}));
-    device.previous = peer->hash;
-    return peer;
-  }
-  /// All messages that came by now.
-  std::vector<e2e::ToDevice> hear(DevicePeer& peer) {
-    settle();
-    std::vector<e2e::ToDevice> all;
-    while (!outlet.out.empty()) {
-      auto frame = outlet.out.front();
-      outlet.out.pop_front();
-      if (frame.type == static_cast<std::uint32_t>(wire::FrameType::sealed))
-        std::ranges::move(peer.hear(frame), std::back_inserter(all));
-    }
-    return all;
-  }
-  template <class T>
-  static std::vector<T> only(const std::vector<e2e::ToDevice>& all) {
-    std::vector<T> found;
-    for (const auto& each : all)
-      if (const auto* one = std::get_if<T>(&each)) found.push_back(*one);
-    return found;
-  }
-  void content(unsigned number, Gid folder, std::int64_t received, Bytes what) {
-    log.add(number, folder, received, what.size());
-    accounts.contents[gid(number)] = std::move(what);
-  }
-  void changed() { sessions->changed(1, log.now.head, false); }
-
-  sim::VirtualWorld world{42};
-  sim::VirtualHost& host = world.host("gateway");
-  fakes::Log log{host};
-  fakes::Directory directory{host};
-  fakes::Journal journal{host};
-  fakes::Accounts accounts{host};
-  fakes::Outlet outlet{host};
-  fakes::DeviceKeys device;
-  std::vector<std::string> notes, alarms;
-  int paired = 0;
-  std::unique_ptr<journal::Commands> commands;
-  std::unique_ptr<Sessions> sessions;
-};
 
 TEST_F(SessionsTest, NewDeviceStartsAtTheHeadAndIsBackfilledInboxFirstNewestFirst) {
   content(1, archive, 50, "old in archive");
@@ -487,7 +350,7 @@ TEST_F(SessionsTest, ADeviceThatAsksWithoutTakingIsEnded) {
   hear(*peer);
   outlet.credit = 0;
   for (int i = 0; i < 100 && outlet.out.empty(); ++i) {
-    sessions->frame(peer->say(e2e::Fetch{.view = 1, .gid = gid(1), .content_rev = {}, .from = 0, .length = 200'000}));
+    sessions->frame(peer->say(e2e::Fetch{.view = 1, .gid = gid(1), .content_rev = "1", .from = 0, .length = 200'000}));
     if (i % 10 == 9) settle();
   }
   EXPECT_EQ(take_closed().code, wire::Code::too_many);

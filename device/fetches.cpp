@@ -90,10 +90,15 @@ Result<std::size_t> want_whole(sim::Files& files, Index& index, const std::vecto
                    word + " is neither a message that is here in part nor the name of one (26 letters and digits).");
     bool known = false;
     for (const auto& view : index.views()) {
-      const auto row = index.item(view.view, *gid);
+      auto row = index.item(view.view, *gid);
+      if (row && row->stub && row->origin == Origin::local) {  // a copy: what it is a copy of
+        Gid of{};
+        std::memcpy(of.data(), row->fingerprint.data(), std::min(row->fingerprint.size(), of.size()));
+        row = index.item(view.view, of);
+      }
       known |= row.has_value();
       if (!row || !row->stub) continue;
-      fetches.want(view.view, *gid);
+      fetches.want(view.view, row->gid);
       ++count;
     }
     if (!known) return fault(FaultKind::not_found, "fetch", "No message here is called " + gid_text(*gid) + ".");

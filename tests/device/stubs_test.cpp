@@ -366,6 +366,9 @@ TEST(Fetching, IsAskedForByFileCopyOrName) {
   EXPECT_EQ(want({"/elsewhere"}), 1U);
   EXPECT_EQ(want({gid_text(gid_of(9))}), 1U);
   EXPECT_EQ(want({disk.path(1)}), 0U) << "is whole";
+  disk.write("/mail/.Work/cur/copy:2,", disk.stub());
+  disk.settle();  // it has a name of ours by now
+  EXPECT_EQ(want({"/mail/.Work/cur/" + disk.host.files().list("/mail/.Work/cur")->front().name}), 1U);
   EXPECT_EQ(disk.list().size(), 1U);
   disk.fetch();
   EXPECT_EQ(want({gid_text(gid_of(77))}).error().kind, FaultKind::not_found);

@@ -43,7 +43,8 @@ Result<Applied> Shelf::apply(std::vector<e2e::ToDevice> messages) {
                           [&](e2e::Meta& m) { take(m); }, [&](e2e::Remove& m) { take_gone(m.view, m.seq, m.gid); },
                           [&](e2e::DropHere& m) { take_gone(m.view, m.seq, m.gid); }, [&](e2e::Mark& m) { take(m); },
                           [&](e2e::CompareDigests& m) { take(m); }, [&](e2e::ComparePage& m) { take(m); },
-                          [&](e2e::CompareEnd& m) { take(m); }, [&](e2e::CommandResult& m) { take(m); }, [](auto&) {}},
+                          [&](e2e::CompareEnd& m) { take(m); }, [&](e2e::CommandResult& m) { take(m); },
+                          [&](e2e::Range& m) { take(m); }, [](auto&) {}},
                  message);
       if (std::holds_alternative<e2e::Wipe>(message)) {
         if (auto done = wipe(); !done) throw Trouble(done.error());
@@ -76,6 +77,7 @@ void Shelf::take(const e2e::HelloAck& message) {
       compares_.emplace(view.view, Compare(view.view));
     else if (found == known.end() || !found->position) {
       index_->put_position(view.start);
+      windows_[view.view] = view.start.windows;
       applied_.started.emplace_back(view.view, view.start);
     }
   }
@@ -114,6 +116,7 @@ void Shelf::take(e2e::Item& item) {
   }
   auto content = need(e2e::unpack(item.first));
   item.first = {};
+  if (item.stub) item.size = content.size();  // of the file that it is here
   if (content.size() > item.size) broken("content longer than its size");
   if (content.size() == item.size) {
     whole_item(item, content, {}, sha256(content));
@@ -278,18 +281,23 @@ void Shelf::take_gone(std::uint64_t view, std::uint64_t seq, const Gid& gid) {
   }
   if (auto row = index_->item(view, gid)) {
     if (seq < row->seq) return;
-    if (const auto path = locate(*row)) {
-      if (edited(*row, *path))
-        keep_aside(gid, row->kind, *path);
-      else
-        group_->leaves.push_back(*path);
-    }
-    group_->erased.push_back({view, gid});
+    let_go(*row);
   }
   if (const auto strays = strays_.find({view, gid}); strays != strays_.end()) {
     for (auto& path : strays->second) group_->leaves.push_back(std::move(path));
     strays_.erase(strays);
   }
+}
+
+/// Row and file go, but not what somebody made of the file.
+void Shelf::let_go(ItemRow& row) {
+  if (const auto path = locate(row)) {
+    if (edited(row, *path))
+      keep_aside(row.gid, row.kind, *path);
+    else
+      group_->leaves.push_back(*path);
+  }
+  group_->erased.push_back({row.view, row.gid});
 }
 
 void Shelf::take(const e2e::Mark& mark) {
@@ -304,6 +312,7 @@ void Shelf::take(const e2e::Mark& mark) {
         item.job == 0 ? item.seq <= mark.position.live : job == mark.position.jobs.end() || passed(*job, item);
     if (included) broken("a mark before the last part");
   }
+  keep_within(view, mark.position.windows);
   group_->positions[view] = mark.position;
 }
 
@@ -395,15 +404,8 @@ void Shelf::take(const e2e::CompareEnd& message) {
     // What was made here is not in the store yet: its absence there says nothing.
     if (!found->second.named(row.gid) && row.origin == Origin::store) absent.push_back(row);
   });
-  for (auto& row : absent) {
-    if (const auto path = locate(row)) {
-      if (edited(row, *path))
-        keep_aside(row.gid, row.kind, *path);
-      else
-        group_->leaves.push_back(*path);
-    }
-    group_->erased.push_back({view, row.gid});
-  }
+  for (auto& row : absent) let_go(row);
+  windows_[view] = message.position.windows;
   for (auto it = strays_.begin(); it != strays_.end();) {
     if (it->first.first != view || found->second.named(it->first.second)) {
       ++it;

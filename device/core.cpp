@@ -2,6 +2,8 @@
 // Device's life: opening the disk, connecting, trying again, stopping.
 #include "device/core.hpp"
 
+#include "device/policy.hpp"
+
 namespace tidegate::device {
 namespace {
 
@@ -46,6 +48,7 @@ Result<Device::Core::Loaded> Device::Core::load(Shelf& shelf) {
   const auto read = shelf.with_index([&](Index& index) {
     for (const auto& view : index.views())
       if (view.position) loaded.positions.push_back(*view.position);
+    loaded.policy = read_policy(index);
   });
   if (!read) return std::unexpected(read.error());
   return loaded;
@@ -97,6 +100,7 @@ void Device::Core::opened(Result<Loaded> loaded) {
   shelf_ = std::move(loaded->shelf);
   identity_ = std::move(loaded->identity);
   account_ = std::move(loaded->account);
+  policy_ = std::move(loaded->policy);
   for (auto& position : loaded->positions) positions_[position.view] = std::move(position);
   if (account_.standing != Standing::paired)
     return stopped(Fault{FaultKind::not_found,

@@ -33,6 +33,7 @@ class Device::Core final : public ConnectionEvents {
     std::optional<Identity> identity;
     Account account;
     std::vector<e2e::Position> positions;
+    e2e::Settings policy;
     std::shared_ptr<Shelf> shelf;
   };
   /// `work` on the disk thread, then `then` on the reactor thread unless this is gone by then.
@@ -71,7 +72,8 @@ class Device::Core final : public ConnectionEvents {
   void drop_session();
   void wiped();
   void check_idle();
-  e2e::Hello hello() const;
+  e2e::Hello hello();
+  void say_policy();
 
   // outbound
   void start_watching();
@@ -82,6 +84,8 @@ class Device::Core final : public ConnectionEvents {
   void feed();
   void fed(std::uint64_t session, Result<UploadStep>);
   void forget_upload();
+  void fetch();
+  void fetch_later();
 
   // pairing
   void enrol(Loaded);
@@ -137,10 +141,14 @@ class Device::Core final : public ConnectionEvents {
   sim::Instant scan_at_{}, whole_scan_at_{}, no_scan_before_{};
   bool scanning_ = false, scanned_ = false, unsettled_ = false;
   std::size_t waiting_ = 0;  ///< commands without result
+  std::size_t fetches_ = 0;  ///< stubs that are to come whole
+  std::unique_ptr<Timer> fetch_timer_;
+  e2e::Settings policy_;  ///< on disk
   // of this session
+  e2e::Settings policy_said_;
   UploadCursor cursor_;
   std::set<Bytes> unanswered_;
-  bool greeted_ = false, feeding_ = false, blocked_ = false, more_up_ = false;
+  bool greeted_ = false, feeding_ = false, blocked_ = false, more_up_ = false, fetching_ = false;
 
   std::optional<PairRequest> pairing_;
   std::optional<PairingIntent> intent_;

@@ -31,9 +31,9 @@ struct Settings {
   proxy::Environment environment = {};
   std::string name = "tidegate-device";
   std::uint64_t queue_limit = std::uint64_t{8} << 20;  ///< octets waiting for the disk before reading stops
-  e2e::Settings wanted;                                ///< folders, days back …
   /// What the gateway may choose from, best first.
-  std::vector<e2e::Compression> compressions = {e2e::Compression::deflate, e2e::Compression::none};
+  std::vector<e2e::Compression> compressions = {e2e::Compression::zstd, e2e::Compression::deflate,
+                                                e2e::Compression::none};
 };
 
 struct PairRequest {

@@ -9,7 +9,7 @@
 namespace tidegate::device {
 namespace {
 
-constexpr int schema_version = 3;
+constexpr int schema_version = 4;
 constexpr const char* schema_1 = R"(
 CREATE TABLE IF NOT EXISTS notes(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views(
@@ -53,7 +53,13 @@ CREATE TABLE comparing(view INTEGER PRIMARY KEY);
 // What came for an item while its removal was under way.
 constexpr const char* schema_3 = R"(
 ALTER TABLE commands ADD COLUMN ignored INTEGER NOT NULL DEFAULT 0;
-PRAGMA user_version = 3;
+)";
+// Stubs that are to come whole.
+constexpr const char* schema_4 = R"(
+CREATE TABLE fetches(
+  view INTEGER NOT NULL, gid BLOB NOT NULL, have INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
+  sha256 BLOB NOT NULL DEFAULT x'', text TEXT NOT NULL DEFAULT '', PRIMARY KEY(view, gid)) WITHOUT ROWID;
+PRAGMA user_version = 4;
 )";
 
 View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
@@ -136,7 +142,8 @@ Index::Index(const std::string& path, const char* vfs, bool read_only)
   Transaction change(database_);
   if (version < 1) database_.execute(schema_1);
   if (version < 2) database_.execute(schema_2);
-  database_.execute(schema_3);
+  if (version < 3) database_.execute(schema_3);
+  database_.execute(schema_4);
   change.commit();
   version_ = schema_version;
 }
@@ -205,6 +212,15 @@ std::vector<ItemRow> Index::with_hash(std::uint64_t view, View sha256) {
   std::vector<ItemRow> out;
   auto query = database_.query(sql.c_str());
   query.bind(view).bind(sha256);
+  while (query.next()) out.push_back(read_item(view, query));
+  return out;
+}
+
+std::vector<ItemRow> Index::stub_copies(std::uint64_t view) {
+  static const std::string sql = std::string(item_columns) + " AND stub = 1 AND origin = 1";
+  std::vector<ItemRow> out;
+  auto query = database_.query(sql.c_str());
+  query.bind(view);
   while (query.next()) out.push_back(read_item(view, query));
   return out;
 }
@@ -356,9 +372,9 @@ void Index::forget_notes() { database_.execute("DELETE FROM notes"); }
 
 void Index::erase_everything() {
   Transaction change(database_);
-  for (const char* sql :
-       {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving", "DELETE FROM moving",
-        "DELETE FROM commands", "DELETE FROM holds", "DELETE FROM held", "DELETE FROM comparing"})
+  for (const char* sql : {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving",
+                          "DELETE FROM moving", "DELETE FROM commands", "DELETE FROM holds", "DELETE FROM held",
+                          "DELETE FROM comparing", "DELETE FROM fetches"})
     database_.execute(sql);
   change.commit();
 }

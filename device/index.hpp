@@ -78,6 +78,7 @@ class Index {
   void each(std::uint64_t view, const std::function<void(const ItemRow&)>&);
   void each_in(std::uint64_t view, const Gid& folder, const std::function<void(PlaceRow&)>&);
   std::vector<ItemRow> with_hash(std::uint64_t view, View sha256);
+  std::vector<ItemRow> stub_copies(std::uint64_t view);  ///< made here of stubs; their fingerprint is the stub's gid
   std::uint64_t count(std::uint64_t view);
   std::uint64_t count_in(std::uint64_t view, const Gid& folder);
   bool named(std::uint64_t view, const Gid& folder, const std::string& name);  ///< a row lies there

@@ -16,7 +16,9 @@ namespace tidegate::device {
 /// had renamed when it was cut off, or as one that was made here.
 bool Shelf::keep_or_adopt(const e2e::Item& item, const std::optional<ItemRow>& row, const Bytes& hash) {
   if (!row) return adopt_stray(item, hash) || adopt_made_here(item, hash);
-  if (row->sha256 != hash) return false;
+  // What was fetched, or made here, stays whole.
+  const bool whole = item.stub && !row->stub && (row->origin != Origin::store || row->content_rev == item.content_rev);
+  if (row->sha256 != hash && !whole) return false;
   auto kept = *row;
   if (auto found = kept; !locate(found)) return false;
   const auto pending = journal_->pending(item.view, item.gid);
@@ -24,6 +26,7 @@ bool Shelf::keep_or_adopt(const e2e::Item& item, const std::optional<ItemRow>& r
   const auto place = std::make_pair(kept.folder, kept.name);
   kept.take(item);
   std::tie(kept.folder, kept.name) = place;
+  if (whole) kept.size = row->size, kept.stub = false;
   group_->rows.push_back(std::move(kept));
   return true;
 }

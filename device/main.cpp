@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// tidegate-device pair | run | status | send | queue | hold
+// tidegate-device pair | run | status | policy | fetch | send | queue | hold
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -15,11 +16,14 @@
 #include <sys/stat.h>
 
 #include "core/config/secret.hpp"
+#include "core/e2e/stub_mark.hpp"
 #include "core/proxy/network.hpp"
 #include "device/device.hpp"
 #include "device/display.hpp"
+#include "device/fetches.hpp"
 #include "device/names.hpp"
 #include "device/outbox.hpp"
+#include "device/policy.hpp"
 #include "device/queue.hpp"
 #include "device/sendmail.hpp"
 #include "device/status.hpp"
@@ -31,11 +35,17 @@ namespace tidegate::device {
 namespace {
 
 constexpr int wrong_usage = 2;
+constexpr std::array codecs{std::pair{std::string_view("zstd"), e2e::Compression::zstd},
+                            std::pair{std::string_view("deflate"), e2e::Compression::deflate},
+                            std::pair{std::string_view("none"), e2e::Compression::none}};
 constexpr const char* usage =
     "tidegate-device pair [--relay URL --user ADDRESS] [CODE or tidegate: link]\n"
     "tidegate-device pair --suite vmes-1|none --relay URL --user ADDRESS ID\n"
     "tidegate-device run [--once-idle] [--events text|json] [--proxy URL ...]\n"
     "tidegate-device status [--json]\n"
+    "tidegate-device policy [--json] [--all-folders | --only FOLDER ...] [--with FOLDER ...] [--without FOLDER ...]\n"
+    "                       [--days N|all [--folder FOLDER]] [--largest SIZE|none] [--on-demand yes|no]\n"
+    "tidegate-device fetch FILE|GID ... | fetch --list [--json]\n"
     "tidegate-device send [-t] [-i] [--] [RECIPIENT ...] < message      (as sendmail)\n"
     "tidegate-device queue [--json] [--drop ID | --again ID]\n"
     "tidegate-device hold list [--json] | hold release ID | hold discard ID\n\n"
@@ -53,11 +63,15 @@ struct Command {
   std::string text(const char* key) const {
     return values.count(key) != 0 ? values[key].as<std::string>() : std::string();
   }
+  std::vector<std::string> texts(const char* key) const {
+    return values.count(key) != 0 ? values[key].as<std::vector<std::string>>() : std::vector<std::string>();
+  }
 };
 
 options::options_description described() {
   options::options_description all("Options");
   const auto word = [] { return options::value<std::string>(); };
+  const auto words = [] { return options::value<std::vector<std::string>>()->composing(); };
   all.add_options()("help,h", "say this")("version", "say the version")(
       "state", word(), "directory of keys and index (default ~/.local/state/tidegate-device)")(
       "maildir", word(), "where mail goes; chosen once (default STATE/mail)")(
@@ -75,9 +89,17 @@ options::options_description described() {
       "name", word(), "pair: what this device is called in lists (default: the host's name)")(
       "once-idle", "run: end when all that was there has been stored")("events", word()->default_value("text"),
                                                                        "run: text, or json: one object a line")(
-      "compression", word(), "run: how contents come, deflate or none (default: deflate)")(
-      "json", "status, queue, hold list: as JSON")("drop", options::value<std::uint64_t>(), "queue: forget this entry")(
-      "again", options::value<std::uint64_t>(), "queue: send this entry again");
+      "compression", word(), "run: how contents come: zstd, deflate or none (default: the first the gateway has)")(
+      "json", "status, policy, fetch --list, queue, hold list: as JSON")(
+      "drop", options::value<std::uint64_t>(), "queue: forget this entry")("again", options::value<std::uint64_t>(),
+                                                                           "queue: send this entry again")(
+      "list", "fetch: what is to be fetched, and what cannot be")(
+      "all-folders", "policy: every folder, also those to come")("only", words(), "policy: this folder and no other")(
+      "with", words(), "policy: this folder, too")("without", words(), "policy: not this folder")(
+      "days", word(), "policy: mail of the last N days (today not counted), or all; with --folder also usual")(
+      "folder", word(), "policy: --days is for this folder alone")(
+      "largest", word(), "policy: larger messages come without their attachments; 200K, 5M, none")(
+      "on-demand", word(), "policy: yes: attachments only when fetched; no");
   return all;
 }
 
@@ -85,7 +107,7 @@ options::options_description described() {
 options::options_description all_described() {
   auto all = described();
   all.add_options()("command", options::value<std::string>())("code", options::value<std::string>())(
-      "number", options::value<std::string>());
+      "number", options::value<std::string>())("more", options::value<std::vector<std::string>>());
   return all;
 }
 
@@ -198,11 +220,13 @@ int run(const Command& command) {
     return wrong_usage;
   }
   auto settings = settings_of(command);
-  if (const auto codec = command.text("compression"); codec == "none") {
-    settings.compressions = {e2e::Compression::none};
-  } else if (!codec.empty() && codec != "deflate") {
-    std::cerr << "tidegate-device: --compression must be deflate or none\n";
-    return wrong_usage;
+  if (const auto codec = command.text("compression"); !codec.empty()) {
+    const auto found = std::ranges::find(codecs, codec, &std::pair<std::string_view, e2e::Compression>::first);
+    if (found == codecs.end()) {
+      std::cerr << "tidegate-device: --compression must be zstd, deflate or none\n";
+      return wrong_usage;
+    }
+    settings.compressions = {found->second};
   }
   if (auto wrong = check(settings.way_out); !wrong.empty()) {
     std::cerr << "tidegate-device: " << wrong << "\n";
@@ -246,6 +270,44 @@ int decide(const std::string& state, const std::function<Result<void>(sim::World
   }
   poke(*world, state);
   return 0;
+}
+
+int policy(const Command& command) {
+  const PolicyChange change{.all_folders = command.values.count("all-folders") != 0,
+                            .only = command.texts("only"),
+                            .with = command.texts("with"),
+                            .without = command.texts("without"),
+                            .days = command.text("days"),
+                            .folder = command.text("folder"),
+                            .largest = command.text("largest"),
+                            .on_demand = command.text("on-demand")};
+  return decide(settings_of(command).state, [&](sim::World&, Index& index) -> Result<void> {
+    if (!change.empty())
+      if (auto done = change_policy(index, change); !done) return done;
+    fmt::print("{}", command.values.count("json") != 0 ? policy_json(index) : policy_text(index));
+    return {};
+  });
+}
+
+int fetch(const Command& command) {
+  auto words = command.texts("more");
+  for (const char* word : {"number", "code"})
+    if (auto text = command.text(word); !text.empty()) words.insert(words.begin(), std::move(text));
+  if (words.empty() != (command.values.count("list") != 0)) {
+    std::cerr << "tidegate-device: fetch FILE or GID ..., or fetch --list; see --help\n";
+    return wrong_usage;
+  }
+  return decide(settings_of(command).state, [&](sim::World& world, Index& index) -> Result<void> {
+    if (words.empty()) {
+      fmt::print("{}", command.values.count("json") != 0 ? fetches_json(index) : fetches_text(index));
+      return {};
+    }
+    auto wanted = want_whole(world.files(), index, words);
+    if (!wanted) return std::unexpected(wanted.error());
+    fmt::print("{}\n",
+               *wanted == 0 ? std::string("all of it is here already") : fmt::format("{} to be fetched", *wanted));
+    return {};
+  });
 }
 
 int queue(const Command& command) {
@@ -293,6 +355,13 @@ int send(const SendArguments& arguments) {
                         .user = status->account.user,
                         .now_unix = std::chrono::system_clock::to_time_t(world->reactor().wall()),
                         .unique = gid_text(unique)};
+  if (const auto part = e2e::stub_gid(input))
+    return fail(Fault{FaultKind::invalid,
+                      "send",
+                      "It contains a message that is here only in part: get it whole first, `tidegate-device fetch " +
+                          gid_text(*part) + "`, and attach it again.",
+                      {},
+                      {}});
   auto letter = read_letter(input, options);
   if (!letter) return fail(letter.error());
   if (auto done = spool(*world, state, *letter); !done) return fail(done.error());
@@ -310,7 +379,7 @@ int start(int count, char** words) {
   const auto all = all_described();
   try {
     options::positional_options_description order;
-    order.add("command", 1).add("code", 1).add("number", 1);
+    order.add("command", 1).add("code", 1).add("number", 1).add("more", -1);
     options::store(options::command_line_parser(count, words).options(all).positional(order).run(), command.values);
     options::notify(command.values);
   } catch (const options::error& wrong) {
@@ -318,6 +387,10 @@ int start(int count, char** words) {
     return wrong_usage;
   }
   command.name = command.text("command");
+  if (command.values.count("more") != 0 && command.name != "fetch") {
+    std::cerr << "tidegate-device: too many words; see --help\n";
+    return wrong_usage;
+  }
   if (command.values.count("version") != 0) {
     fmt::print("tidegate-device {}\n", TIDEGATE_VERSION);
     return 0;
@@ -329,6 +402,8 @@ int start(int count, char** words) {
   if (command.name == "pair") return pair(command);
   if (command.name == "run") return run(command);
   if (command.name == "status") return status(command);
+  if (command.name == "policy") return policy(command);
+  if (command.name == "fetch") return fetch(command);
   if (command.name == "queue") return queue(command);
   if (command.name == "hold") return hold(command);
   std::cerr << "tidegate-device: there is no `" << command.name << "`; see --help\n";

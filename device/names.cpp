@@ -8,9 +8,6 @@
 namespace tidegate::device {
 namespace {
 
-constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz234567";
-constexpr std::size_t gid_characters = 26;
-
 constexpr std::array<std::pair<char, std::uint32_t>, 6> letters_of{
     {{'D', draft}, {'F', flagged}, {'P', forwarded}, {'R', answered}, {'S', seen}, {'T', deleted}}};
 
@@ -49,35 +46,6 @@ bool harmless(std::string_view uid) {
 }
 
 }  // namespace
-
-std::string gid_text(const Gid& gid) {
-  std::string out;
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  for (const auto octet : gid) {
-    bits = (bits << 8) | std::to_integer<std::uint32_t>(octet);
-    count += 8;
-    while (count >= 5) out += alphabet[(bits >> (count -= 5)) & 31];
-  }
-  out += alphabet[(bits << (5 - count)) & 31];
-  return out;
-}
-
-std::optional<Gid> gid_from_text(std::string_view text) {
-  if (text.size() != gid_characters) return std::nullopt;
-  Gid gid{};
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  std::size_t at = 0;
-  for (const char c : text) {
-    const auto value = alphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = (bits << 5) | static_cast<std::uint32_t>(value);
-    if ((count += 5) >= 8 && at < gid.size()) gid[at++] = static_cast<std::byte>((bits >> (count -= 8)) & 0xFF);
-  }
-  if ((bits & 3) != 0) return std::nullopt;  // the last two bits are no part of it
-  return gid;
-}
 
 std::string flag_letters(std::uint32_t flags) {
   std::string out;
@@ -130,10 +98,10 @@ std::optional<MailName> parse_mail_name(std::string_view name) {
     name = name.substr(0, info);
   }
   out.base = std::string(name);
-  const auto gid = gid_from_text(name.substr(0, gid_characters));
-  if (!gid || !name.substr(gid_characters).starts_with(",S=")) return std::nullopt;
+  const auto gid = gid_from_text(name.substr(0, e2e::gid_characters));
+  if (!gid || !name.substr(e2e::gid_characters).starts_with(",S=")) return std::nullopt;
   out.gid = *gid;
-  const auto digits = name.substr(gid_characters + 3);
+  const auto digits = name.substr(e2e::gid_characters + 3);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.size);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   return out;

@@ -6,14 +6,14 @@
 //   vdir    UID.ics, UID.vcf      GID.ics where the UID would not do as a file name
 //   folder  .Top.Sub              Maildir++; UTF-8; '.', '/', '%' and control characters of a name as %XX
 //
-// GID is the item's gid as 26 characters of lower-case base32 (RFC 4648 §6, no padding).
+// GID is the item's gid as core/e2e/gid_text.hpp writes it.
 #pragma once
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "core/e2e/sync.hpp"
+#include "core/e2e/gid_text.hpp"
 
 namespace tidegate::device {
 
@@ -22,13 +22,16 @@ using e2e::Gid;
 inline std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 inline std::string last_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-std::string gid_text(const Gid&);
-std::optional<Gid> gid_from_text(std::string_view);
+using e2e::gid_from_text;
+using e2e::gid_text;
 
 /// Maildir letters of the flags, in ASCII order: D draft, F flagged, P forwarded, R answered, S seen, T deleted.
 std::string flag_letters(std::uint32_t flags);
 /// Letters that mean nothing to us are left out.
 std::uint32_t flags_of_letters(std::string_view letters);
+/// How far into a file a stub's mark is looked for: a stub is shorter than half of that.
+inline constexpr std::uint64_t stub_mark_within = std::uint64_t{512} << 10;
+
 /// Flags a Maildir can show; others live in the index only.
 inline constexpr std::uint32_t shown_flags = 0x3F;
 

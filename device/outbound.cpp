@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 constexpr auto hint_pause = 200ms;           // a mail program does several things at once
 constexpr auto sweep_every = 5min;           // every directory is listed, hints or not
 constexpr int scan_share = 20;               // looking takes at most a twentieth of the disk thread's time
+constexpr auto fetch_pause = 60s;            // when the store could not give it
 constexpr std::size_t deleted_limit = 4096;  // deletions remembered; more: the two looks tell
 constexpr std::size_t sealed_ahead = std::size_t{256} << 10;  // octets of commands that wait for credit
 
@@ -67,9 +68,12 @@ void Device::Core::scanned(Result<Scanned> result, std::chrono::nanoseconds took
     watch_->watch(watched_);
     scan_in({});  // what happened before they were watched
   }
+  policy_ = std::move(result->policy);
+  say_policy();
   scanned_ = true;
   unsettled_ = result->unsettled;
   waiting_ = result->waiting;
+  fetches_ = result->fetches;
   no_scan_before_ = world_.reactor().now() + std::chrono::duration_cast<sim::Instant::duration>(took) * scan_share;
   blocked_ = false;
   more_up_ |= result->commands > 0;
@@ -79,13 +83,40 @@ void Device::Core::scanned(Result<Scanned> result, std::chrono::nanoseconds took
   for (const auto& ask : result->asks)
     if (greeted_ && dialogue_) act(dialogue_->say(ask));  // else HelloAck's answers ask for it
   feed();
+  fetch();
   check_idle();
 }
 
 void Device::Core::forget_upload() {
-  greeted_ = more_up_ = blocked_ = false;
+  greeted_ = more_up_ = blocked_ = fetching_ = false;
+  fetch_timer_.reset();
   cursor_ = {};
   unanswered_.clear();
+}
+
+/// One range at a time: what is asked for beside the feed must not hold up what comes by itself.
+void Device::Core::fetch() {
+  if (!greeted_ || fetches_ == 0 || fetching_ || fetch_timer_ || disk_bad_ || !dialogue_ || !shelf_) return;
+  if (dialogue_->state() != Dialogue::State::open) return;
+  fetching_ = true;
+  on_disk([](Shelf* shelf) { return shelf->next_fetch(); },
+          [this, session = session_](Result<NextFetch> next) {
+            if (!next) return disk_failed(std::move(next.error()));
+            fetches_ = next->waiting;
+            if (session != session_ || !dialogue_) return fetch();
+            if (!next->fetch) {
+              fetching_ = false;
+              return check_idle();
+            }
+            act(dialogue_->say(*next->fetch));
+          });
+}
+
+void Device::Core::fetch_later() {
+  fetch_timer_ = world_.reactor().after(fetch_pause, [this] {
+    fetch_timer_.reset();
+    fetch();
+  });
 }
 
 void Device::Core::feed() {

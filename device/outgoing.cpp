@@ -5,6 +5,7 @@
 #include <chrono>
 #include <set>
 
+#include "core/e2e/stub_mark.hpp"
 #include "device/names.hpp"
 #include "device/trouble.hpp"
 
@@ -111,6 +112,8 @@ void Outgoing::fresh(const Findings::Fresh& found) {
   row.name = renamed_for(file.name, mail_base(row.gid, row.size), row.base_flags);
   row.received = now_unix();
   row.origin = Origin::local;
+  renames_.push_back({file.path, tree_.path(*tree_.find(row.view, row.folder)) + "/" + row.name});
+  if (const auto of = stub_of(file)) return refuse_stub(row, *of);
   index_.put(row);
   command({.view = row.view,
            .verb = e2e::Verb::create,
@@ -121,10 +124,67 @@ void Outgoing::fresh(const Findings::Fresh& found) {
            .received = row.received,
            .size = row.size},
           row.sha256);
-  renames_.push_back({file.path, tree_.path(*tree_.find(row.view, row.folder)) + "/" + row.name});
 }
 
-void Outgoing::gone(const Findings::Gone& some) {
+std::optional<Gid> Outgoing::stub_of(const FoundFile& file) {
+  const auto content = files_.read_part(file.path, 0, stub_mark_within);
+  if (!content && content.error().kind != FaultKind::not_found) throw Trouble(content.error());
+  const auto gids = content ? e2e::stub_gids(*content) : std::vector<Gid>();
+  for (const auto& gid : gids)
+    if (index_.item(file.view, gid)) return gid;
+  return gids.empty() ? std::nullopt : std::optional(gids.front());
+}
+
+/// A copy of a stub, or an edited one, is no message: it stays here, and the mailbox never gets it.
+void Outgoing::refuse_stub(ItemRow& row, const Gid& of) {
+  row.stub = true;
+  row.fingerprint.assign(reinterpret_cast<const char*>(of.data()), of.size());
+  index_.put(row);
+  const auto* folder = tree_.find(row.view, row.folder);
+  done_.notes.push_back("A file in " + (folder == nullptr ? std::string() : tree_.shown(*folder)) +
+                        " is a copy of a message that is here only in part: it was not sent. `tidegate-device fetch " +
+                        gid_text(of) + "` gets the message whole; then copy it again.");
+}
+
+/// A stub whose file is gone, and of which there is a copy: moved by copying (then the message moves), or edited (then
+/// the stub comes again; the edited text stays where it is). Never a removal: all there would be left is a part.
+bool Outgoing::kept_as_copy(ItemRow& row) {
+  const View gid{reinterpret_cast<const char*>(row.gid.data()), row.gid.size()};
+  for (const auto& copy : index_.stub_copies(row.view)) {
+    const bool same = copy.sha256 == row.sha256;
+    if (copy.gid == row.gid || (copy.fingerprint != gid && !same)) continue;
+    if (!same) {
+      index_.erase(row.view, row.gid);
+      index_.want_compare(row.view, true);
+      return true;
+    }
+    const auto mask = pending_->find({row.view, row.gid});
+    const auto from = told_folder(row, mask == pending_->end() ? Pending() : mask->second);
+    if (from != copy.folder)
+      command({.view = row.view, .verb = e2e::Verb::move, .gid = row.gid, .folder = from, .to = copy.folder});
+    const auto folder = tree_.path(*tree_.find(copy.view, copy.folder)) + "/";
+    const auto was = copy.name;
+    row.folder = copy.folder;
+    row.name = renamed_for(copy.name, mail_base(row.gid, row.size), flags_of_name(copy.name));
+    row.inode = copy.inode;
+    row.mtime_ns = copy.mtime_ns;
+    index_.erase(copy.view, copy.gid);
+    index_.put(row);
+    renames_.push_back({folder + was, folder + row.name});
+    return true;
+  }
+  return false;
+}
+
+void Outgoing::gone(const Findings::Gone& found) {
+  auto some = found;
+  if (!index_.stub_copies(some.view).empty())  // rare: they are looked for by a walk over all rows
+    std::erase_if(some.gids, [&](const Gid& gid) {
+      auto row = index_.item(some.view, gid);
+      return row && row->origin != Origin::local && kept_as_copy(*row);
+    });
+  some.missing -= found.gids.size() - some.gids.size();
+  if (some.gids.empty()) return;
   const auto holds = holds_.list();
   const bool asked = std::ranges::any_of(holds, [&](const HoldRow& hold) {
     return hold.view == some.view && hold.folder == some.folder && !hold.released;

@@ -34,6 +34,7 @@ class Outgoing {
   struct Done {
     std::size_t commands = 0;
     std::vector<Held> held;
+    std::vector<std::string> notes;
   };
   Done take(const Findings&, const PendingItems&);
 
@@ -43,6 +44,9 @@ class Outgoing {
   };
   void place(const Findings::Placed&);
   void fresh(const Findings::Fresh&);
+  std::optional<Gid> stub_of(const FoundFile&);
+  void refuse_stub(ItemRow&, const Gid& of);
+  bool kept_as_copy(ItemRow&);
   void gone(const Findings::Gone&);
   void remove(const ItemRow&);
   void release();

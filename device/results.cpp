@@ -29,6 +29,9 @@ void Shelf::take(const e2e::CommandResult& result) {
   ended.command = std::move(*command);
   ended.text = result.text;
   const auto& said = ended.command.command;
+  const bool made = said.verb == e2e::Verb::create && result.fault == 0;
+  const auto view = said.view;
+  const auto gid = result.gid == no_gid ? said.gid : result.gid;
   touch(said.view, said.gid);
   switch (said.verb) {
     case e2e::Verb::set_flags:
@@ -51,6 +54,7 @@ void Shelf::take(const e2e::CommandResult& result) {
   }
   group_->ended.push_back(std::move(ended));
   flush();
+  if (made) leave_if_outside(view, gid);  // nobody sends what this device does not want
 }
 
 /// The store's flags move by what it was told; a Meta that came before the result may have said so already.

@@ -34,7 +34,7 @@ void Scan::forget() {
 
 Findings Scan::look(const ScanOrder& order, sim::Instant now, const PendingItems& pending, const std::set<Key>& held,
                     const std::function<bool(const std::string& path)>& ours) {
-  order_ = &order, pending_ = &pending, held_ = &held, now_ = now;
+  order_ = &order, pending_ = &pending, held_ = &held, ours_ = &ours, now_ = now;
   findings_ = {};
   missing_.clear(), unknown_.clear(), by_size_.clear(), missing_in_.clear(), foreign_.reset();
   for (const auto& [key, folder] : tree_.all())
@@ -212,7 +212,7 @@ void Scan::confirm(const Missing& missing, std::map<Key, Findings::Gone>& gone) 
   const auto& seen = folders_[folder];
   const bool deleted = order_->deleted.contains(tree_.path(*missing.folder) + "/" + missing.row.name);
   // Missed twice while the directory stood still: its last change came before the first of the two looks.
-  const bool certain = deleted || (now_ - since >= settling && seen.since <= since);
+  const bool certain = (deleted || (now_ - since >= settling && seen.since <= since)) && !may_have_a_copy(missing);
   if (!certain) {
     if (seen.since > since) missing_since_[missing.key] = now_;
     return unsettle(folder.first, folder.second);
@@ -225,6 +225,16 @@ void Scan::confirm(const Missing& missing, std::map<Key, Findings::Gone>& gone) 
   }
   missing_since_.erase(missing.key);
   gone[folder].gids.push_back(missing.row.gid);
+}
+
+/// What becomes of a stub is decided when every new file has been looked at: one of them may be what it was copied or
+/// edited to.
+bool Scan::may_have_a_copy(const Missing& missing) {
+  const auto row = index_.item(missing.key.first, missing.row.gid);
+  if (!row || !row->stub) return false;
+  return std::ranges::any_of(unknown_, [&](const Unknown& unknown) {
+    return !unknown.taken && unknown.file.view == missing.key.first && !(*ours_)(unknown.file.path);
+  });
 }
 
 /// A mail program made a new directory and moved it there. That is no removal.

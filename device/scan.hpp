@@ -106,6 +106,7 @@ class Scan {
   void settle(Unknown&);
   void forget_gone();
   bool lies_elsewhere(const Missing&);
+  bool may_have_a_copy(const Missing&);
   const Bytes& hash(const FoundFile&);
   void unsettle(std::uint64_t view, const Gid& folder);
 
@@ -121,6 +122,7 @@ class Scan {
   const ScanOrder* order_ = nullptr;
   const PendingItems* pending_ = nullptr;
   const std::set<Key>* held_ = nullptr;
+  const std::function<bool(const std::string& path)>* ours_ = nullptr;
   sim::Instant now_{};
   Findings findings_;
   std::vector<Missing> missing_;

@@ -19,20 +19,27 @@ constexpr auto look_after = 200ms;
 std::size_t cost(const e2e::ToDevice& message) {
   if (const auto* item = std::get_if<e2e::Item>(&message)) return item->first.octets.size() + message_cost;
   if (const auto* part = std::get_if<e2e::ItemPart>(&message)) return part->octets.octets.size() + message_cost;
+  if (const auto* range = std::get_if<e2e::Range>(&message)) return range->octets.octets.size() + message_cost;
   if (const auto* page = std::get_if<e2e::ComparePage>(&message)) return page->entries.size() * 64 + message_cost;
   return message_cost;
 }
 
 }  // namespace
 
-e2e::Hello Device::Core::hello() const {
+e2e::Hello Device::Core::hello() {
   e2e::Hello hello;
   hello.device = settings_.name;
   hello.previous = account_.previous;
   for (const auto& [view, position] : positions_) hello.positions.push_back(position);
-  hello.settings = settings_.wanted;
+  hello.settings = policy_said_ = policy_;
   hello.compressions = settings_.compressions;
   return hello;
+}
+
+void Device::Core::say_policy() {
+  if (!greeted_ || !dialogue_ || policy_said_ == policy_) return;
+  policy_said_ = policy_;
+  act(dialogue_->say(policy_));
 }
 
 void Device::Core::drop_session() {
@@ -59,7 +66,7 @@ void Device::Core::heard(e2e::ToDevice message) {
     if (!hold->released) tell(Alarmed{hold->text});
     return;
   }
-  if (std::holds_alternative<e2e::Alive>(message) || std::holds_alternative<e2e::Range>(message)) return;
+  if (std::holds_alternative<e2e::Alive>(message)) return;
   if (const auto* ack = std::get_if<e2e::HelloAck>(&message)) greeted(*ack);
   if (const auto* folders = std::get_if<e2e::Folders>(&message)) note_folders(*folders);
   if (const auto* mark = std::get_if<e2e::Mark>(&message)) note_mark(*mark);
@@ -134,6 +141,11 @@ void Device::Core::applied(std::uint64_t session, Result<Applied> result) {
   for (const auto& note : result->notes) tell(Alarmed{note});
   if (result->commands_left) waiting_ = *result->commands_left;
   if (result->greeted && session == session_) greeted_ = more_up_ = true;
+  say_policy();
+  if (result->fetched && session == session_) {
+    fetching_ = false;
+    if (result->fetch_later) fetch_later();
+  }
   for (const auto& answer : result->answers) {
     if (const auto* ack = std::get_if<e2e::Ack>(&answer)) {
       positions_[ack->position.view] = ack->position;
@@ -153,6 +165,7 @@ void Device::Core::applied(std::uint64_t session, Result<Applied> result) {
   if (connection_ && connection_->paused() && queued_ < settings_.queue_limit / 2) connection_->pause(false);
   pump();
   feed();
+  fetch();
   scan_in(look_after);  // folders may be new: they are to be watched
   if (session == session_) check_idle();
 }
@@ -185,6 +198,7 @@ void Device::Core::check_idle() {
     write_status();
   }
   if (!scanned_ || unsettled_ || waiting_ > 0) return;  // something is still to go up
+  if (fetches_ > 0 && !fetch_timer_) return;
   if (!jobs_left && !std::exchange(idle_told_, true)) tell(Idle{});
 }
 

@@ -6,6 +6,7 @@
 
 #include "device/group.hpp"
 #include "device/names.hpp"
+#include "device/policy.hpp"
 #include "device/trouble.hpp"
 
 namespace tidegate::device {
@@ -52,6 +53,7 @@ Result<void> Shelf::open() {
     lay_roots();
     if (index_->note("state") == "wiping") erase_account();
     tree_->load();
+    load_windows();
     finish_leaving();
     sweep();
   });
@@ -105,6 +107,7 @@ void Shelf::sweep() {
     for (const auto& file : need(files_.list(places_.vdir + "/.tmp")))
       need(files_.remove(places_.vdir + "/.tmp/" + file.name));
   settle_strays();
+  erase_parts();
 }
 
 void Shelf::sweep_folder(const FolderRow& folder) {
@@ -132,6 +135,8 @@ void Shelf::settle_strays() {
       ++it;
       continue;
     }
+    std::erase_if(it->second, [&](const std::string& path) { return settle_fetched(*row, path); });
+    row = index_->item(it->first.first, it->first.second);
     const bool present = need(files_.info(path_of(*row))).has_value();
     for (const auto& path : it->second) {
       const bool same_size = parse_mail_name(last_of(path))->size == row->size;
@@ -186,6 +191,7 @@ Result<void> Shelf::recover() {
     check_root(places_.maildir, false);
     check_root(places_.vdir, false);
     tree_->load();
+    load_windows();
     finish_leaving();
     sweep();
     scan_->forget();
@@ -215,7 +221,10 @@ Result<Scanned> Shelf::scan(const ScanOrder& order) {
     for (const auto& held : taken.held)
       out.notes.push_back(std::to_string(held.items) + " messages are missing in " + held.folder +
                           " at once: nothing is removed before you say so, see `tidegate-device hold list`.");
+    for (auto& note : taken.notes) out.notes.push_back(std::move(note));
     out.directories = watched();
+    out.policy = read_policy(*index_);
+    out.fetches = Fetches(index_->database()).waiting().size();
     return out;
   });
   if (!done) sound_ = false;
@@ -266,6 +275,7 @@ void Shelf::erase_account() {
   need(files_.sync_directory(places_.maildir));
   need(files_.sync_directory(places_.vdir));
   index_->erase_everything();
+  erase_parts();
   outbox_.erase();
   tree_->clear();
 }

@@ -4,7 +4,9 @@
 //   * many items: tmp/ → fsync each → rename → fsync directories → one FULL transaction {rows, position} → answers;
 //   * one live mail: renamed into place at once (then it is "on disk" for people), its fsync still comes before the
 //     transaction and so before the acknowledgement;
-//   * what goes is recorded first (table leaving), then the file goes.
+//   * what goes is recorded first (table leaving), then the file goes; what a new position's windows do not cover goes
+//   in
+//     the transaction that brings the position.
 // An item in several folders has one file, in the first of them that this device knows.
 // All of it on the disk pool's one thread. A fault means: nothing of the batch may be acknowledged; end the session,
 // call recover() until it succeeds, and let the gateway send again from the position on disk.
@@ -20,6 +22,7 @@
 #include "core/sim/world.hpp"
 #include "device/compare.hpp"
 #include "device/digest.hpp"
+#include "device/fetches.hpp"
 #include "device/holds.hpp"
 #include "device/index.hpp"
 #include "device/journal.hpp"
@@ -51,6 +54,8 @@ struct Applied {
   bool greeted = false;                      ///< a HelloAck was among them: commands may go up
   std::optional<std::size_t> commands_left;  ///< live in the journal, if results were among them
   std::vector<std::string> notes;            ///< sentences for the user: kept aside, refused …
+  bool fetched = false;                      ///< a Range was among them: the next one may be asked for
+  bool fetch_later = false;                  ///< but not now: the store cannot give it
 };
 
 /// What a look at the Maildir came to.
@@ -62,6 +67,13 @@ struct Scanned {
   std::vector<std::string> notes;
   std::vector<e2e::ToGateway> asks;      ///< compares that became wanted
   std::vector<std::string> directories;  ///< to be watched
+  e2e::Settings policy;                  ///< as it stands in device.db now
+  std::size_t fetches = 0;               ///< stubs that are to come whole
+};
+
+struct NextFetch {
+  std::optional<e2e::Fetch> fetch;
+  std::size_t waiting = 0;  ///< with that one
 };
 
 class Shelf {
@@ -81,6 +93,8 @@ class Shelf {
 
   /// What goes up next (device/upload.hpp).
   Result<UploadStep> upload(UploadCursor, std::size_t room);
+  /// What is to be asked for now, so that a stub becomes whole; puts what is complete in its place.
+  Result<NextFetch> next_fetch();
   /// Finds what was done to the Maildir since and journals it. Does nothing while apply()'s last fault is not mended.
   Result<Scanned> scan(const ScanOrder&);
 
@@ -111,10 +125,20 @@ class Shelf {
   void take(const e2e::ItemPart&);
   void take(const e2e::Meta&);
   void take_gone(std::uint64_t view, std::uint64_t seq, const Gid&);
+  void let_go(ItemRow&);
   void take(const e2e::Mark&);
   void take(const e2e::CompareDigests&);
   void take(const e2e::ComparePage&);
   void take(const e2e::CompareEnd&);
+  // fetching.cpp: the whole in the place of a stub
+  void take(const e2e::Range&);
+  std::string parts_of(std::uint64_t view, const Gid&) const;
+  void resume(FetchRow&);
+  bool put_whole(FetchRow, ItemRow);
+  void replaced(const ItemRow&, const std::string& stub);
+  void forget_fetch(const FetchRow&);
+  bool settle_fetched(ItemRow, const std::string& path);
+  void erase_parts();
   void whole_item(const e2e::Item&, View content, const std::string& written, Bytes hash);
   void place(Put&, const std::optional<ItemRow>& before, View content);
   void rename_put(Put&);
@@ -122,6 +146,10 @@ class Shelf {
   void sync_files();
   void touch(std::uint64_t view, const Gid&);
   void flush();
+  // windows.cpp: what this device wants no longer
+  void load_windows();
+  void keep_within(std::uint64_t view, const std::vector<e2e::Window>&);
+  void leave_if_outside(std::uint64_t view, const Gid&);
   // keep.cpp: files that are here already, and what was done to them meanwhile
   bool keep_or_adopt(const e2e::Item&, const std::optional<ItemRow>& row, const Bytes& hash);
   bool adopt_stray(const e2e::Item&, const Bytes& hash);
@@ -166,6 +194,7 @@ class Shelf {
   std::map<Key, Transfer> transfers_;
   std::map<Key, std::vector<std::string>> strays_;  ///< files named by a gid that no row has: paths
   std::map<std::uint64_t, Compare> compares_;
+  std::map<std::uint64_t, std::vector<e2e::Window>> windows_;  ///< of each view's position on disk
   std::vector<std::string> left_;  ///< gone for good; their `leaving` rows go with the next transaction
   Applied applied_;
   bool sound_ = true;  ///< disk and index agree; false between a fault and recover()

@@ -51,7 +51,7 @@ std::optional<Upload::Source> Upload::source(UploadStep& out, const CommandRow& 
   Source found{row.path, row.skip};
   if (row.command.verb == e2e::Verb::create) {
     const auto item = index_.item(row.command.view, row.command.gid);
-    if (!item || item->sha256 != row.sha256) return std::nullopt;
+    if (!item || item->stub || item->sha256 != row.sha256) return std::nullopt;
     const auto path = locate_(*item);
     if (!path) {
       out.blocked = true;

@@ -27,6 +27,14 @@ struct Job {
   bool done = false;
   bool operator==(const Job&) const = default;
 };
+/// How far back a position reaches in a folder.
+struct Window {
+  Gid folder{};                    ///< all zero: every folder that is not named
+  std::int64_t since = INT64_MIN;  ///< mail received before this is not there; `nowhere`: nothing of the folder is
+  bool operator==(const Window&) const = default;
+};
+inline constexpr std::int64_t nowhere = INT64_MAX;
+
 /// A device's position in a view. The device commits it together with what it applied; what it presents counts.
 struct Position {
   std::uint64_t view = 0;
@@ -35,6 +43,8 @@ struct Position {
   std::vector<Job> jobs;
   std::uint64_t base = 0;  ///< contents of all that was added or rewritten up to here were sent; `live` runs ahead of
                            ///< it while the device catches up, since items come in the order of their last change
+  std::vector<Window> windows;  ///< what it speaks of (windows.hpp); none: everything
+  std::uint64_t last_job = 0;   ///< the highest id that a job was given so far
   bool operator==(const Position&) const = default;
 };
 
@@ -116,7 +126,7 @@ struct Item {
   std::array<std::byte, 20> fingerprint{};
   std::uint64_t size = 0;  ///< octets of the whole content, as in the store
   Packed first;            ///< the content from offset 0; `first.size` octets of it
-  bool stub = false;       ///< later: the body was over the device's limit, this is header + text + stub
+  bool stub = false;       ///< `first` is all of it: header, text, and a stub for what was left out
   bool operator==(const Item&) const = default;
 };
 struct ItemPart {
@@ -233,14 +243,17 @@ using ToDevice = std::variant<std::monostate, Alive, HelloAck, Folders, Item, It
 struct FolderChoice {
   Gid folder{};
   bool wanted = true;
-  std::uint32_t days_back = 0;  ///< 0: all
+  std::uint32_t days_back = 0;  ///< 0: as Settings says; all_days: all
   bool operator==(const FolderChoice&) const = default;
 };
+inline constexpr std::uint32_t all_days = UINT32_MAX;
+/// What a device wants. Each message replaces the one before.
 struct Settings {
-  bool all_folders = true;
-  std::vector<FolderChoice> folders;
-  std::uint32_t days_back = 0, days_ahead = 0;  ///< 0: all
-  std::uint64_t largest_inline = 0;             ///< 0: no limit
+  bool all_folders = true;            ///< also those that are not named
+  std::vector<FolderChoice> folders;  ///< of all views
+  std::uint32_t days_back = 0;        ///< of mail, whole days before today (UTC); 0: all
+  std::uint32_t days_ahead = 0;       ///< of calendars; 0: all
+  std::uint64_t largest_inline = 0;   ///< larger mails come as stubs; 0: no limit
   bool attachments_on_demand = false;
   bool operator==(const Settings&) const = default;
 };
@@ -350,6 +363,7 @@ inline constexpr std::size_t max_content_part = std::size_t{192} << 10;
 /// ComparePage, CompareWant); keywords beyond theirs are not sent.
 inline constexpr std::size_t max_list = 16384;
 inline constexpr std::size_t max_item_folders = 256;
+inline constexpr std::size_t max_choices = 1024;  ///< folders that a device names
 inline constexpr std::size_t max_keywords = 256;
 inline constexpr std::size_t max_keyword = 255;
 inline constexpr std::size_t max_recipients = 1024;

@@ -27,12 +27,18 @@ void fields(auto& f, Is<Job> auto& m) {
   f.scalar(6, m.until);
   f.scalar(7, m.done);
 }
+void fields(auto& f, Is<Window> auto& m) {
+  f.octets(1, m.folder);
+  f.scalar(2, m.since);
+}
 void fields(auto& f, Is<Position> auto& m) {
   f.scalar(1, m.view);
   f.octets(2, m.epoch);
   f.scalar(3, m.live);
   f.messages(4, m.jobs, max_list);
   f.scalar(5, m.base);
+  f.messages(6, m.windows, max_choices + 1);
+  f.scalar(7, m.last_job);
 }
 void fields(auto& f, Is<Packed> auto& m) {
   f.scalar(1, m.how);
@@ -198,7 +204,7 @@ void fields(auto& f, Is<FolderChoice> auto& m) {
 }
 void fields(auto& f, Is<Settings> auto& m) {
   f.scalar(1, m.all_folders);
-  f.messages(2, m.folders, max_list);
+  f.messages(2, m.folders, max_choices);
   f.scalar(3, m.days_back);
   f.scalar(4, m.days_ahead);
   f.scalar(5, m.largest_inline);

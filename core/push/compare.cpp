@@ -2,7 +2,9 @@
 // Feed's other half: resync by compare (docs/wire.md §8; design: state). Nothing is downloaded again that is there.
 #include <algorithm>
 
+#include "core/e2e/windows.hpp"
 #include "core/push/feed.hpp"
+#include "core/push/policy.hpp"
 
 namespace tidegate::push {
 namespace {
@@ -28,9 +30,13 @@ void Feed::list_buckets(const store::Head& head) {
     auto self = weak.lock();
     if (!self || self->stopped_) return;
     if (!rows) return self->ask_later("a compare", rows.error(), again);
-    std::vector<Gid> folders;
-    for (const auto& row : *rows)
-      if (!row.gone) folders.push_back(row.gid);
+    self->policy_due_ = false;
+    self->position_.windows = windows_of(self->settings_, *rows, self->wiring_.unix_now());
+    std::vector<store::Since> folders;
+    for (const auto& row : *rows) {
+      const auto from = e2e::since(self->position_.windows, row.gid, row.kind);
+      if (!row.gone && from != e2e::nowhere) folders.push_back({row.gid, from});
+    }
     self->wiring_.log.buckets(self->view_.id, std::move(folders),
                               [weak, head, again](Result<std::vector<store::Bucket>> buckets) {
                                 auto after = weak.lock();
@@ -79,6 +85,9 @@ void Feed::compare_pages() {
           return self->ask_later("a compare", rows.error());
         }
         self->answered();
+        std::erase_if(*rows, [&](const store::ItemRow& row) {
+          return !e2e::covered(self->position_.windows, {bucket.folder}, row.kind, row.received);
+        });
         std::size_t at = 0;
         do {
           e2e::ComparePage page{.view = self->view_.id, .folder = bucket.folder, .month = bucket.month, .entries = {}};
@@ -115,7 +124,7 @@ void Feed::compare_items() {
 
 void Feed::take_compared(std::vector<store::ItemRow> rows) {
   for (auto& row : rows)
-    if (row.seq_gone == 0) enqueue(std::move(row), 0, true);
+    if (row.seq_gone == 0) enqueue(std::move(row), 0, What::content);
 }
 
 void Feed::ended_compare() {

@@ -281,6 +281,7 @@ void DeviceSession::received(e2e::ToGateway message) {
     return end(wire::Code::invalid, "the device said something before Hello");
   }
   if (auto* ack = std::get_if<e2e::Ack>(&message)) return acknowledged(*ack);
+  if (auto* now = std::get_if<e2e::Settings>(&message)) return wants(*now);
   if (auto* want = std::get_if<e2e::CompareWant>(&message)) {
     if (auto* of = feed(want->view)) of->want(*want);
     return;
@@ -338,6 +339,10 @@ void DeviceSession::acknowledged(const e2e::Ack& ack) {
   positions_dirty_ = true;  // written by the sweep: a push costs the log no second transaction
 }
 
+void DeviceSession::wants(const e2e::Settings& now) {
+  for (auto& each : feeds_) each->wants(now);
+}
+
 void DeviceSession::flush_positions() {
   if (!positions_dirty_) return;
   positions_dirty_ = false;
@@ -365,6 +370,12 @@ void DeviceSession::fetch(const e2e::Fetch& wanted) {
           --self->fetching_;
           return self->push(range);
         }
+        if (rows->front().content_rev != wanted.content_rev) {
+          range.fault = static_cast<std::uint32_t>(FaultKind::conflict) + 1;
+          range.text = "this item has another content by now";
+          --self->fetching_;
+          return self->push(range);
+        }
         auto length = std::min<std::uint64_t>(wanted.length, e2e::max_content_part);
         self->wiring_.accounts.read(self->user_, wanted.view, rows->front(), wanted.from, length, true,
                                     [weak, range](Result<account::Accounts::Piece> piece) mutable {
@@ -375,7 +386,7 @@ void DeviceSession::fetch(const e2e::Fetch& wanted) {
                                         range.total = piece->total;
                                         range.octets =
                                             e2e::pack(View(*piece->octets).substr(piece->offset, piece->length),
-                                                      e2e::Compression::none);
+                                                      again->compression_);
                                       } else {
                                         range.fault = static_cast<std::uint32_t>(piece.error().kind) + 1;
                                         range.text = piece.error().text;
@@ -423,6 +434,7 @@ void DeviceSession::sweep(sim::Instant now) {
   const bool unheard =
       last_data_ > last_ack_ && last_data_ > last_alive_ && now - last_data_ >= wiring_.settings.alive_after_data;
   if (unheard || now - last_alive_ >= wiring_.settings.alive - wiring_.settings.sweep) send_alive();
+  for (auto& each : feeds_) each->day();
 }
 
 bool DeviceSession::current() const noexcept {

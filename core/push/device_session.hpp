@@ -92,6 +92,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void greet();
   bool check_history(const Bytes& previous);
   void acknowledged(const e2e::Ack&);
+  void wants(const e2e::Settings&);
   void flush_positions();
   void fetch(const e2e::Fetch&);
   void command(e2e::Command);
@@ -133,6 +134,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::size_t unwritten_ = 0;  ///< octets of commands handed on and not durable yet
   std::uint64_t owed_ = 0;     ///< credit held back meanwhile
   unsigned fetching_ = 0;
+  e2e::Compression compression_ = e2e::Compression::none;
 };
 
 }  // namespace tidegate::push

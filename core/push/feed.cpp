@@ -3,12 +3,15 @@
 
 #include <algorithm>
 
+#include "core/e2e/windows.hpp"
+#include "core/push/policy.hpp"
+
 namespace tidegate::push {
 namespace {
 
 constexpr std::size_t rows_a_batch = 128;
+constexpr std::int64_t seconds_a_day = 86400;
 constexpr std::chrono::seconds retry_first{1}, retry_ceiling{60};
-constexpr std::size_t left_out_most = 4096;
 
 e2e::Folders folders_message(store::ViewId view, const std::vector<store::FolderRow>& rows) {
   e2e::Folders message;
@@ -27,26 +30,15 @@ e2e::Folders folders_message(store::ViewId view, const std::vector<store::Folder
   return message;
 }
 
-/// Whether it speaks of the mailbox rather than of the item: then waiting is all there is to do.
-bool of_mailbox(FaultKind kind) {
-  switch (kind) {
-    case FaultKind::auth:
-    case FaultKind::throttled:
-    case FaultKind::anchor_expired:
-    case FaultKind::regressed:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
-Feed::Feed(const Wiring& wiring, std::string user, store::ViewRow view, e2e::Compression compression, Sink sink)
+Feed::Feed(const Wiring& wiring, std::string user, store::ViewRow view, e2e::Compression compression,
+           e2e::Settings settings, Sink sink)
     : wiring_(wiring),
       user_(std::move(user)),
       view_(std::move(view)),
       compression_(compression),
+      settings_(std::move(settings)),
       sink_(std::move(sink)) {}
 
 void Feed::stop() {
@@ -71,8 +63,21 @@ void Feed::changed(std::uint64_t head, bool folders) {
   sink_.progress();
 }
 
+void Feed::wants(e2e::Settings settings) {
+  settings_ = std::move(settings);
+  policy_due_ = true;
+  sink_.progress();
+}
+
+void Feed::day() {
+  const auto today = wiring_.unix_now() / seconds_a_day;
+  if (std::exchange(day_, today) == today) return;
+  policy_due_ = true;
+  sink_.progress();
+}
+
 bool Feed::caught_up() const noexcept {
-  return started_ && queue_.empty() && !asking_ && position_.live >= head_ &&
+  return started_ && !policy_due_ && queue_.empty() && !asking_ && position_.live >= head_ &&
          std::ranges::all_of(position_.jobs, &e2e::Job::done);
 }
 
@@ -88,6 +93,7 @@ void Feed::step(const std::function<bool()>& room) {
   read_ahead();
   if (asking_ || !room()) return;
   if (folders_due_) return ask_folders();
+  if (policy_due_ && started_ && !comparing_) adopt_policy();
   if (!queue_.empty()) return;
   if (comparing_) {
     if (!wanted_buckets_.empty()) return compare_pages();
@@ -151,7 +157,9 @@ void Feed::ask_folders() {
     self->answered();
     self->known_folders_.clear();
     for (const auto& row : *rows) self->known_folders_.insert(row.gid);
-    self->sink_.push(folders_message(self->view_.id, *rows));
+    self->folders_ = std::move(*rows);
+    self->policy_due_ = true;
+    self->sink_.push(folders_message(self->view_.id, self->folders_));
     self->sink_.progress();
   });
 }
@@ -173,16 +181,40 @@ void Feed::ask_live() {
 void Feed::take_live(std::vector<store::ItemRow> rows, std::uint64_t head, bool complete) {
   const bool filling = !std::ranges::all_of(position_.jobs, &e2e::Job::done);
   for (auto& row : rows) {
-    // design 5: content goes along only if it may be new to the device, else metadata. `live` cannot tell: an item
-    // added at 15 and flagged at 264 comes as the 264th, to a device that may have stood at 200 when it was cut off.
-    // And a move may carry an item from a folder whose back-fill has not come to it into one whose back-fill has
-    // passed.
-    const bool fresh = row.seq_added > position_.base || row.seq_body > position_.base;
-    const bool content = row.seq_gone <= position_.live && (fresh || filling || left_out_.contains(row.gid));
-    enqueue(std::move(row), 0, content);
+    const auto what = due(row, filling);
+    enqueue(std::move(row), 0, what);
   }
   live_complete_ = complete;
   batch_head_ = complete ? head : 0;
+}
+
+/// design 5: content goes along only if it may be new to the device, else metadata. `live` cannot tell: an item added
+/// at 15 and flagged at 264 comes as the 264th, to a device that may have stood at 200 when it was cut off. And a move
+/// may carry an item from a folder whose back-fill has not come to it into one whose back-fill has passed.
+Feed::What Feed::due(const store::ItemRow& row, bool filling) const {
+  if (row.seq_gone != 0) return What::remove;
+  const auto& windows = position_.windows;
+  const bool moved = row.seq_moved > position_.base;
+  // What was never there and changes outside of the windows is nothing to the device.
+  if (!e2e::covered(windows, row.folders, row.kind, row.received)) return moved ? What::drop : What::nothing;
+  const bool fresh = row.seq_added > position_.base || row.seq_body > position_.base;
+  // Only its last move is known. If it came in by one before that, the device misses it, and asks for a compare.
+  const bool came_in = moved && !e2e::covered(windows, row.moved_from, row.kind, row.received);
+  return fresh || came_in || filling || left_out_.contains(row.gid) ? What::content : What::meta;
+}
+
+/// The position gets the windows that are wanted now. What is queued was chosen by those before.
+void Feed::adopt_policy() {
+  policy_due_ = false;
+  day_ = wiring_.unix_now() / seconds_a_day;
+  auto windows = windows_of(settings_, folders_, wiring_.unix_now());
+  if (windows == position_.windows) return;
+  queue_.erase(std::ranges::find(queue_, false, &Entry::begun), queue_.end());
+  live_complete_ = false;
+  complete_job_ = 0;
+  remaining_.clear();
+  cover(position_, std::move(windows), folders_);
+  mark_due_ = true;
 }
 
 bool Feed::ask_job() {
@@ -224,17 +256,24 @@ void Feed::ask_remaining(std::uint64_t id, const store::BackfillQuery& query) {
 }
 
 void Feed::take_job(std::uint64_t id, std::vector<store::ItemRow> rows, bool complete) {
-  for (auto& row : rows) enqueue(std::move(row), id, true);
+  const auto* of = job(id);
+  if (!of) return;  // nobody wants it any more
+  const auto folder = of->folder;
+  for (auto& row : rows) {
+    const bool wanted = e2e::covered(position_.windows, {folder}, row.kind, row.received);
+    enqueue(std::move(row), id, wanted ? What::content : What::nothing);
+  }
   if (complete) complete_job_ = id;
 }
 
-void Feed::enqueue(store::ItemRow row, std::uint64_t of_job, bool content) {
+void Feed::enqueue(store::ItemRow row, std::uint64_t of_job, What what) {
   for (const auto& folder : row.folders)
     if (!known_folders_.contains(folder)) folders_due_ = true;
   Entry entry;
   entry.row = std::move(row);
   entry.job = of_job;
-  entry.content = content;
+  entry.what = what;
+  if (what == What::content) entry.look = may_be_stub(entry.row);
   entry.serial = next_serial_++;
   queue_.push_back(std::move(entry));
 }
@@ -254,23 +293,33 @@ void Feed::put_back() {
 bool Feed::emit_front() {
   Entry& entry = queue_.front();
   const auto& row = entry.row;
-  if (row.seq_gone != 0) {
-    sink_.push(e2e::Remove{.view = view_.id, .seq = row.seq(), .gid = row.gid});
-  } else if (!entry.content) {
-    sink_.push(e2e::Meta{.view = view_.id,
-                         .job = entry.job,
-                         .seq = row.seq(),
-                         .gid = row.gid,
-                         .folders = row.folders,
-                         .flags = row.flags,
-                         .keywords = row.keywords});
-  } else if (!entry.skip) {
-    if (!entry.ready) return false;
-    emit_content(entry);
-    if (entry.offset < entry.total) {
-      read(entry);
-      return false;
-    }
+  switch (entry.what) {
+    case What::remove:
+      sink_.push(e2e::Remove{.view = view_.id, .seq = row.seq(), .gid = row.gid});
+      break;
+    case What::drop:
+      sink_.push(e2e::DropHere{.view = view_.id, .seq = row.seq(), .gid = row.gid});
+      break;
+    case What::meta:
+      sink_.push(e2e::Meta{.view = view_.id,
+                           .job = entry.job,
+                           .seq = row.seq(),
+                           .gid = row.gid,
+                           .folders = row.folders,
+                           .flags = row.flags,
+                           .keywords = row.keywords});
+      break;
+    case What::content:
+      if (entry.skip) break;
+      if (!entry.ready) return false;
+      emit_content(entry);
+      if (entry.offset < entry.total) {
+        read(entry);
+        return false;
+      }
+      break;
+    case What::nothing:
+      break;
   }
   emitted(entry);
   queue_.pop_front();
@@ -293,8 +342,9 @@ void Feed::emit_content(Entry& entry) {
                          .keywords = row.keywords,
                          .content_rev = row.content_rev,
                          .fingerprint = row.fingerprint,
-                         .size = entry.total,
-                         .first = std::move(packed)});
+                         .size = entry.whole == 0 ? entry.total : entry.whole,
+                         .first = std::move(packed),
+                         .stub = entry.whole != 0});
   } else {
     sink_.push(e2e::ItemPart{.view = view_.id,
                              .seq = row.seq(),
@@ -311,7 +361,7 @@ void Feed::emit_content(Entry& entry) {
 
 void Feed::emitted(const Entry& entry) {
   mark_due_ = true;
-  if (!entry.skip && (entry.content || entry.row.seq_gone != 0)) left_out_.erase(entry.row.gid);
+  if (!entry.skip && entry.what != What::meta) left_out_.erase(entry.row.gid);
   if (comparing_) return;
   if (entry.job == 0) {
     position_.live = std::max(position_.live, entry.row.seq());
@@ -335,150 +385,6 @@ void Feed::mark() {
   // The device commits finished jobs with this very mark; they need not be carried on.
   sink_.push(std::move(message));
   std::erase_if(position_.jobs, [](const e2e::Job& of) { return of.done; });
-}
-
-// --- contents -------------------------------------------------------------------------------------------------------
-
-void Feed::read_ahead() {
-  if (retry_) return;
-  std::size_t under_way = 0;
-  std::uint64_t octets = 0;
-  for (auto& entry : queue_) {
-    if (under_way >= wiring_.settings.reads_ahead || octets > wiring_.settings.reads_ahead_octets) return;
-    if (!entry.content || entry.skip || entry.row.seq_gone != 0) continue;
-    ++under_way;
-    octets += std::min<std::uint64_t>(entry.row.size, e2e::max_content_part);
-    if (!entry.asked) read(entry);
-  }
-}
-
-void Feed::read(Entry& entry) {
-  entry.asked = true;
-  if (entry.stale) return look_up(entry);
-  read_now(entry);
-}
-
-void Feed::read_now(Entry& entry) {
-  wiring_.accounts.read(user_, view_.id, entry.row, entry.offset, e2e::max_content_part, entry.job == 0 && !comparing_,
-                        [weak = weak_from_this(), serial = entry.serial](Result<account::Accounts::Piece> piece) {
-                          if (auto self = weak.lock(); self && !self->stopped_) self->got(serial, std::move(piece));
-                        });
-}
-
-/// Moved or renumbered meanwhile, it has another id. Its numbers stay those it was queued under: a higher one would
-/// carry the position over rows that have not been sent.
-void Feed::look_up(Entry& entry) {
-  wiring_.log.items(view_.id, {entry.row.gid},
-                    [weak = weak_from_this(), serial = entry.serial](Result<std::vector<store::ItemRow>> rows) {
-                      auto self = weak.lock();
-                      if (!self || self->stopped_) return;
-                      auto found = std::ranges::find(self->queue_, serial, &Entry::serial);
-                      if (found == self->queue_.end()) return;
-                      if (rows && (rows->empty() || rows->front().seq_gone != 0)) {
-                        // Gone by now is ordinary: its removal follows in the log.
-                        self->leave_out(*found, Fault{FaultKind::not_found, self->user_, "gone", {}, {}});
-                        return self->sink_.progress();
-                      }
-                      if (rows) {
-                        const auto& now = rows->front();
-                        const bool other = now.id != found->row.id || now.backend != found->row.backend;
-                        found->row.id = now.id;
-                        found->row.backend = now.backend;
-                        found->row.content_rev = now.content_rev;
-                        if (!found->resized) found->row.size = now.size;
-                        if (other) found->tries = 0;
-                        found->stale = false;
-                      }
-                      self->read_now(*found);
-                    });
-}
-
-void Feed::got(std::uint64_t serial, Result<account::Accounts::Piece> piece) {
-  auto entry = std::ranges::find(queue_, serial, &Entry::serial);
-  if (entry == queue_.end()) return;  // put back meanwhile
-  if (!piece) {
-    failed(*entry, piece.error());
-  } else if (entry->begun && piece->total != entry->total && !entry->resized) {
-    begin_again(*entry, piece->total);
-  } else if (entry->begun && (piece->total != entry->total || piece->length == 0)) {
-    failed(*entry, Fault{FaultKind::invalid, user_, "the content changed while it was read", {}, {}});
-  } else if (piece->length == 0 && piece->total != 0) {
-    // A store that says "nothing here" before the declared end would otherwise be asked forever.
-    failed(*entry, Fault{FaultKind::invalid, user_, "empty read", {}, {}});
-  } else {
-    entry->octets = std::move(piece->octets);
-    entry->from = piece->offset;
-    entry->length = piece->length;
-    entry->total = piece->total;
-    entry->ready = true;
-    entry->tries = 0;
-  }
-  sink_.progress();
-}
-
-/// Servers estimate sizes, and an item names its size before its content: what was sent is void.
-void Feed::begin_again(Entry& entry, std::uint64_t size) {
-  sink_.push(e2e::ItemPart{.view = view_.id,
-                           .seq = entry.row.seq(),
-                           .gid = entry.row.gid,
-                           .offset = entry.offset,
-                           .octets = {},
-                           .last = true,
-                           .failed = true});
-  entry.row.size = size;
-  entry.offset = 0;
-  entry.resized = true;
-  entry.begun = entry.asked = entry.ready = false;
-}
-
-bool Feed::worth_waiting(const Entry& entry, const Fault& fault) const {
-  if (of_mailbox(fault.kind)) return true;
-  if (fault.kind == FaultKind::unavailable || fault.kind == FaultKind::cancelled) {
-    // Who breaks every time while all else goes well is the item (it kills the server's worker, or ours).
-    for (const auto& health : wiring_.accounts.health(user_))
-      if (health.backend == entry.row.backend && health.unreachable_since != 0) return true;
-    return entry.tries < wiring_.settings.tries_broken;
-  }
-  return entry.tries < wiring_.settings.tries_refused;
-}
-
-void Feed::failed(Entry& entry, const Fault& fault) {
-  entry.asked = entry.ready = false;
-  const bool looked_up = std::exchange(entry.stale, true);
-  if (fault.kind == FaultKind::not_found) {
-    if (entry.tries++ > 0 || looked_up) leave_out(entry, fault);
-    return;  // else once more at once, with the id that the log knows now
-  }
-  ++entry.tries;
-  if (!worth_waiting(entry, fault)) return leave_out(entry, fault);
-  if (entry.tries == 1)
-    wiring_.note(3, "contents of " + user_ + " wait for the back-end (" + fault.where + "): " + fault.text);
-  auto wait = std::max<std::chrono::nanoseconds>(fault.retry_after, pause_after(entry.tries - 1));
-  retry_ = wiring_.world.reactor().after(wait, [weak = weak_from_this()] {
-    auto self = weak.lock();
-    if (!self || self->stopped_) return;
-    self->retry_.reset();
-    self->sink_.progress();
-  });
-}
-
-void Feed::leave_out(Entry& entry, const Fault& fault) {
-  if (entry.begun)
-    sink_.push(e2e::ItemPart{.view = view_.id,
-                             .seq = entry.row.seq(),
-                             .gid = entry.row.gid,
-                             .offset = entry.offset,
-                             .octets = {},
-                             .last = true,
-                             .failed = true});
-  entry.skip = true;
-  if (left_out_.size() < left_out_most) left_out_.insert(entry.row.gid);
-  // Gone by now is ordinary: its removal follows in the log. The rest is worth a sentence.
-  if (fault.kind == FaultKind::not_found) return;
-  auto text = "an item in a folder of " + user_ + " cannot be read and was left out (" +
-              std::string(to_string(fault.kind)) + ", " + fault.where + "): " + fault.text;
-  wiring_.note(4, text);
-  sink_.push(e2e::Alarm{.code = 1, .text = text});
 }
 
 }  // namespace tidegate::push

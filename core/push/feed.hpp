@@ -7,6 +7,7 @@
 //   emitting ──content cannot be read now──► waiting ──back-off──► emitting
 //   emitting ──content cannot be read at all──► left out with a sentence; sent when something of it changes
 //   emitting a back-fill ──head moved──► what has not begun is put back ──► asking (live)
+//   any ──settings, or a new day──► what has not begun is put back, the position gets its new windows ──► (Mark)
 #pragma once
 #include <deque>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "core/e2e/sync.hpp"
+#include "core/push/stub.hpp"
 #include "core/push/wiring.hpp"
 
 namespace tidegate::push {
@@ -26,7 +28,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
     std::move_only_function<void(e2e::ToDevice)> push;  ///< takes a message for sealing
     std::move_only_function<void()> progress;           ///< something can go on: call step() when there is room
   };
-  Feed(const Wiring&, std::string user, store::ViewRow, e2e::Compression, Sink);
+  Feed(const Wiring&, std::string user, store::ViewRow, e2e::Compression, e2e::Settings, Sink);
 
   /// Goes on from this position (its epoch is the view's).
   void start(e2e::Position, std::uint64_t head);
@@ -36,6 +38,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void want(const e2e::CompareWant&);
 
   void changed(std::uint64_t head, bool folders);
+  void wants(e2e::Settings);  ///< from now on
+  void day();                 ///< windows move with the days: asks whether it is another one
   /// Makes messages while `room()` says so; nothing to do: returns at once.
   void step(const std::function<bool()>& room);
 
@@ -46,14 +50,18 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void stop();  ///< no callback goes on after this
 
  private:
+  enum class What { content, meta, remove, drop, nothing };  ///< nothing: the position passes it
   struct Entry {
     store::ItemRow row;
+    What what = What::content;
     std::uint64_t job = 0;
     std::shared_ptr<const Bytes> octets;  ///< the piece that is next
     std::size_t from = 0, length = 0;     ///< within octets
     std::uint64_t offset = 0;             ///< of that piece in the content
     std::uint64_t total = 0;
-    bool asked = false, ready = false, begun = false, skip = false, content = false;
+    std::shared_ptr<Stub> look;  ///< the mail is looked at first: it may go as a stub
+    std::uint64_t whole = 0;     ///< octets of the mail whose stub `octets` is; 0: they are its own
+    bool asked = false, ready = false, begun = false, skip = false;
     bool stale = false;    ///< a read failed: the log may know another id by now
     bool resized = false;  ///< its size was corrected once
     unsigned tries = 0;
@@ -67,7 +75,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void take_live(std::vector<store::ItemRow>, std::uint64_t head, bool complete);
   void take_job(std::uint64_t job, std::vector<store::ItemRow>, bool complete);
   void take_compared(std::vector<store::ItemRow>);
-  void enqueue(store::ItemRow, std::uint64_t job, bool content);
+  void enqueue(store::ItemRow, std::uint64_t job, What);
+  What due(const store::ItemRow&, bool filling) const;
+  void adopt_policy();
   void put_back();
   bool emit_front();
   void emit_content(Entry&);
@@ -78,6 +88,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void look_up(Entry&);
   void read_now(Entry&);
   void got(std::uint64_t serial, Result<account::Accounts::Piece>);
+  void looked(Entry&, const account::Accounts::Piece&);
+  std::shared_ptr<Stub> may_be_stub(const store::ItemRow&) const;
   void begin_again(Entry&, std::uint64_t size);
   void failed(Entry&, const Fault&);
   bool worth_waiting(const Entry&, const Fault&) const;
@@ -96,13 +108,16 @@ class Feed : public std::enable_shared_from_this<Feed> {
   std::string user_;
   store::ViewRow view_;
   e2e::Compression compression_;
+  e2e::Settings settings_;
   Sink sink_;
   e2e::Position position_;
   std::uint64_t head_ = 0;
   std::deque<Entry> queue_;
   std::uint64_t next_serial_ = 1;
+  std::vector<store::FolderRow> folders_;
   std::set<Gid> known_folders_;
-  bool folders_due_ = true, asking_ = false, started_ = false, mark_due_ = false, stopped_ = false;
+  std::int64_t day_ = 0;  ///< since 1970
+  bool folders_due_ = true, policy_due_ = true, asking_ = false, started_ = false, mark_due_ = false, stopped_ = false;
   std::uint64_t batch_head_ = 0;  ///< live may go here when the queue is empty
   bool live_complete_ = false;
   std::uint64_t complete_job_ = 0;  ///< this job is done when the queue is empty

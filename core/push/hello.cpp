@@ -3,40 +3,14 @@
 #include <algorithm>
 
 #include "core/push/device_session.hpp"
+#include "core/push/policy.hpp"
 
 namespace tidegate::push {
 namespace {
 
-/// Inbox first, then what people read, the rest behind.
-int order_of(const store::FolderRow& folder) {
-  switch (folder.role) {
-    case Role::inbox:
-      return 0;
-    case Role::calendar:
-    case Role::contacts:
-    case Role::tasks:
-      return 1;
-    case Role::none:
-    case Role::drafts:
-    case Role::sent:
-      return 2;
-    case Role::archive:
-      return 3;
-    case Role::junk:
-    case Role::trash:
-      return 4;
-  }
-  return 5;
-}
-
 /// A new device starts live at the head; what is there already comes by one job a folder.
-e2e::Position first_position(store::ViewId view, const store::Head& head, std::vector<store::FolderRow> folders) {
-  e2e::Position position{.view = view, .epoch = head.epoch, .live = head.head, .jobs = {}, .base = head.head};
-  std::ranges::sort(folders, {}, [](const store::FolderRow& each) { return std::pair(order_of(each), each.name); });
-  std::uint64_t id = 1;
-  for (const auto& folder : folders)
-    if (!folder.gone) position.jobs.push_back({.id = id++, .folder = folder.gid, .snapshot = head.head});
-  return position;
+e2e::Position first_position(store::ViewId view, const store::Head& head) {
+  return {.view = view, .epoch = head.epoch, .live = head.head, .jobs = {}, .base = head.head, .windows = no_windows()};
 }
 
 bool usable(const e2e::Position& presented, const store::Head& head) {
@@ -85,8 +59,11 @@ void DeviceSession::hello(e2e::Hello said) {
   open_->ack.gateway = wiring_.settings.gateway_name;
   open_->ack.readable_by_relay = wiring_.directory.readable_by_relay(user_, wiring_.unix_now());
   if (wiring_.backup_version) open_->ack.backup_version = wiring_.backup_version();
-  bool deflate = std::ranges::find(said.compressions, e2e::Compression::deflate) != said.compressions.end();
-  open_->ack.compression = deflate ? e2e::Compression::deflate : e2e::Compression::none;
+  // The first of the device's that we have: all of them are worth their while.
+  const auto known = std::ranges::find_if(said.compressions, [](e2e::Compression how) {
+    return how == e2e::Compression::zstd || how == e2e::Compression::deflate || how == e2e::Compression::none;
+  });
+  if (known != said.compressions.end()) open_->ack.compression = *known;
   wiring_.log.views(user_,
                     [weak = weak_from_this(), said = std::move(said)](Result<std::vector<store::ViewRow>> views) {
                       auto self = weak.lock();
@@ -122,11 +99,14 @@ void DeviceSession::open_view(const e2e::Hello& said, const store::ViewRow& view
   e2e::ViewInfo info{
       .view = view.id, .name = view.mailbox, .epoch = head.epoch, .head = head.head, .floor = head.floor};
   auto presented = std::ranges::find(said.positions, view.id, &e2e::Position::view);
+  auto windows = windows_of(said.settings, folders, wiring_.unix_now());
   if (presented == said.positions.end()) {
-    info.start = first_position(view.id, head, std::move(folders));
+    info.start = first_position(view.id, head);
+    cover(info.start, std::move(windows), std::move(folders));
   } else if (cloned_ || !usable(*presented, head)) {
     info.compare = true;
-    info.start = {.view = view.id, .epoch = head.epoch, .live = head.head, .jobs = {}, .base = head.head};
+    info.start = first_position(view.id, head);
+    info.start.windows = std::move(windows);
   } else {
     info.start = *presented;
   }
@@ -137,7 +117,7 @@ void DeviceSession::open_view(const e2e::Hello& said, const store::ViewRow& view
                       [weak = weak_from_this()] {
                         if (auto self = weak.lock()) self->pump();
                       }};
-  auto made = std::make_shared<Feed>(wiring_, user_, view, open_->ack.compression, std::move(sink));
+  auto made = std::make_shared<Feed>(wiring_, user_, view, open_->ack.compression, said.settings, std::move(sink));
   open_->feeds.emplace_back(std::move(made), head);
   open_->ack.views.push_back(std::move(info));
   if (--open_->left == 0) greet();
@@ -151,6 +131,7 @@ void DeviceSession::greet() {
     open->ack.alarms.emplace_back(
         "this device came with an older memory than it should have: it was restored from a backup, or a copy of it is "
         "in use; everything is compared");
+  compression_ = open->ack.compression;
   pumping_ = true;  // the answer goes first; feeds begin behind it
   push(open->ack);
   for (std::size_t at = 0; at < open->feeds.size(); ++at) {

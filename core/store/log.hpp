@@ -59,6 +59,8 @@ struct ItemRow {
   std::vector<std::string> keywords;
   std::array<std::byte, 20> fingerprint{};
   std::uint64_t seq_added = 0, seq_body = 0, seq_meta = 0, seq_gone = 0;
+  std::uint64_t seq_moved = 0;  ///< its folders changed then (0: never); seq_meta is no lower
+  std::vector<Gid> moved_from;  ///< what its folders were before that
   std::uint64_t seq() const noexcept { return std::max(std::max(seq_added, seq_body), std::max(seq_meta, seq_gone)); }
 };
 
@@ -129,6 +131,11 @@ struct BackfillQuery {
   std::int64_t until = INT64_MIN;
 };
 
+struct Since {  ///< a part of a folder: what was received from then on
+  Gid folder{};
+  std::int64_t from = INT64_MIN;
+};
+
 struct Bucket {  ///< one (folder, month) for a compare
   Gid folder{};
   std::uint32_t month = 0;  ///< months since 1970-01, UTC, by received
@@ -196,7 +203,7 @@ class Log {
   virtual void backfill_remaining(ViewId, BackfillQuery, Done<std::uint64_t>) = 0;
   virtual void items(ViewId, std::vector<Gid>, Done<std::vector<ItemRow>>) = 0;
   virtual void chosen(ViewId, const Gid&, Done<Chosen>) = 0;
-  virtual void buckets(ViewId, std::vector<Gid> folders, Done<std::vector<Bucket>>) = 0;
+  virtual void buckets(ViewId, std::vector<Since> folders, Done<std::vector<Bucket>>) = 0;
   virtual void bucket(ViewId, Gid folder, std::uint32_t month, Done<std::vector<ItemRow>>) = 0;
 
   /// A device's position as last acknowledged: holds the floor for tombstones, shows in status. The device's own word

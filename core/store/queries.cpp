@@ -12,15 +12,19 @@ namespace {
 
 #define TIDEGATE_ROW_COLUMNS                                                                                 \
   "SELECT i.gid, i.folders, b.name, i.id, i.content_rev, i.state_rev, i.kind, i.received, i.size, i.flags, " \
-  "i.keywords, i.fingerprint, i.seq_added, i.seq_body, i.seq_meta, i.seq_gone "
+  "i.keywords, i.fingerprint, i.seq_added, i.seq_body, i.seq_meta, i.seq_gone, i.seq_moved, i.moved_from "
+
+std::vector<Gid> gids_of(View octets) {
+  std::vector<Gid> gids;
+  for (std::size_t at = 0; at + sizeof(Gid) <= octets.size(); at += sizeof(Gid))
+    octets.copy(reinterpret_cast<char*>(gids.emplace_back().data()), sizeof(Gid), at);
+  return gids;
+}
 
 ItemRow row_of(const Query& query) {
   ItemRow row;
   row.gid = query.array<16>(0);
-  const auto folders = query.octets(1);
-  for (std::size_t at = 0; at + row.gid.size() <= folders.size(); at += row.gid.size()) {
-    folders.copy(reinterpret_cast<char*>(row.folders.emplace_back().data()), row.gid.size(), at);
-  }
+  row.folders = gids_of(query.octets(1));
   row.backend = query.bytes(2);
   row.id = query.bytes(3);
   row.content_rev = query.bytes(4);
@@ -39,6 +43,8 @@ ItemRow row_of(const Query& query) {
   row.seq_body = static_cast<std::uint64_t>(query.integer(13));
   row.seq_meta = static_cast<std::uint64_t>(query.integer(14));
   row.seq_gone = static_cast<std::uint64_t>(query.integer(15));
+  row.seq_moved = static_cast<std::uint64_t>(query.integer(16));
+  row.moved_from = gids_of(query.octets(17));
   return row;
 }
 
@@ -174,13 +180,13 @@ std::vector<ItemRow> find_items(Database& database, ViewId view, const std::vect
   return rows;
 }
 
-std::vector<Bucket> find_buckets(Database& database, ViewId view, const std::vector<Gid>& folders) {
+std::vector<Bucket> find_buckets(Database& database, ViewId view, const std::vector<Since>& folders) {
   std::vector<Bucket> buckets;
-  for (const auto& folder : folders) {
+  for (const auto& [folder, from] : folders) {
     Query query(database,
                 "SELECT m.received, m.gid, i.seq FROM item_folders m CROSS JOIN items i ON i.no = m.item "
-                "WHERE m.view = ? AND m.folder = ? ORDER BY m.received, m.gid",
-                view, blob(folder));
+                "WHERE m.view = ? AND m.folder = ? AND m.received >= ? ORDER BY m.received, m.gid",
+                view, blob(folder), from);
     const auto first = buckets.size();
     while (query.row()) {
       const auto month = month_of(query.integer(0));

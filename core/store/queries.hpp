@@ -17,7 +17,7 @@ std::vector<ItemRow> find_changes(Database&, ViewId, std::uint64_t above, std::s
 std::vector<ItemRow> find_backfill(Database&, ViewId, const BackfillQuery&, std::size_t limit);
 std::uint64_t count_backfill(Database&, ViewId, const BackfillQuery&);
 std::vector<ItemRow> find_items(Database&, ViewId, const std::vector<Gid>&);
-std::vector<Bucket> find_buckets(Database&, ViewId, const std::vector<Gid>& folders);
+std::vector<Bucket> find_buckets(Database&, ViewId, const std::vector<Since>& folders);
 std::vector<ItemRow> find_bucket(Database&, ViewId, const Gid& folder, std::uint32_t month);
 
 /// Months since 1970-01 in UTC; times before are month 0.

@@ -152,7 +152,13 @@ CREATE TABLE quarantine(     -- items that cannot be read, with the reason
 /// Until when an administrator admitted a device whose suite does not authenticate it; 0: paired, no end.
 constexpr const char* version_2 = "ALTER TABLE devices ADD COLUMN expires INTEGER NOT NULL DEFAULT 0";
 
-constexpr std::array versions{version_1, version_2};
+/// Where an item was before it is where it is: devices that want some folders only hear of moves in and out of them.
+constexpr const char* version_3 = R"sql(
+ALTER TABLE items ADD COLUMN seq_moved  INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE items ADD COLUMN moved_from BLOB NOT NULL DEFAULT x'';
+)sql";
+
+constexpr std::array versions{version_1, version_2, version_3};
 static_assert(versions.size() == schema_version);
 
 std::int64_t pragma(Database& database, const char* literal) {

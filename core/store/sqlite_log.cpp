@@ -326,7 +326,7 @@ void SqliteLog::chosen(ViewId view, const Gid& gid, Done<Chosen> done) {
   readers_->read<Chosen>([=](Database& database) { return find_chosen(database, view, gid); }, std::move(done));
 }
 
-void SqliteLog::buckets(ViewId view, std::vector<Gid> folders, Done<std::vector<Bucket>> done) {
+void SqliteLog::buckets(ViewId view, std::vector<Since> folders, Done<std::vector<Bucket>> done) {
   readers_->read<std::vector<Bucket>>(
       [view, folders = std::move(folders)](Database& database) { return find_buckets(database, view, folders); },
       std::move(done));

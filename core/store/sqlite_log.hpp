@@ -45,7 +45,7 @@ class SqliteLog final : public Log {
   void backfill_remaining(ViewId, BackfillQuery, Done<std::uint64_t>) override;
   void items(ViewId, std::vector<Gid>, Done<std::vector<ItemRow>>) override;
   void chosen(ViewId, const Gid&, Done<Chosen>) override;
-  void buckets(ViewId, std::vector<Gid> folders, Done<std::vector<Bucket>>) override;
+  void buckets(ViewId, std::vector<Since> folders, Done<std::vector<Bucket>>) override;
   void bucket(ViewId, Gid folder, std::uint32_t month, Done<std::vector<ItemRow>>) override;
 
   void remember_position(const std::string& user, View device_id, ViewId, std::uint64_t live, Bytes encoded,

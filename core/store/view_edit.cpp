@@ -176,6 +176,8 @@ void ViewEdit::update(const Item& before, const Item& after, std::int64_t backen
       after.received, after.size, after.flags, blob(after.keywords), blob(after.fingerprint), after.seq_added,
       after.seq_body, after.seq_meta, after.seq_gone, seq, after.listing, after.no);
   if (after.seq_gone == 0) enter_folders(after);
+  if (before.folders != after.folders)
+    database_.run("UPDATE items SET seq_moved = ?, moved_from = ? WHERE no = ?", seq, blob(before.folders), after.no);
 }
 
 void ViewEdit::mark_named(const Item& item, std::int64_t listing, View state_rev) {

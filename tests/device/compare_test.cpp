@@ -69,7 +69,7 @@ Talk compare(DiskFixture& disk, const ScriptedLog& log, bool end = true) {
       }
   }
   if (end) {
-    const auto done = disk.shelf->apply({e2e::CompareEnd{{log.view, log.epoch, log.head, {}}}});
+    const auto done = disk.shelf->apply({e2e::CompareEnd{log.mark(log.head).position}});
     EXPECT_TRUE(done);
     EXPECT_EQ(done->answers.size(), 1U);
   }
@@ -136,7 +136,7 @@ TEST(Compare, NothingIsDroppedBeforeItIsComplete) {
   disk.expect_equal(log);  // all is still there
   // Cut here: the next session has no compare under way, so its end is a lie.
   ASSERT_TRUE(disk.shelf->apply({log.hello_ack(true), log.tree()}));
-  EXPECT_FALSE(disk.shelf->apply({e2e::CompareEnd{{log.view, other.epoch, other.head, {}}}}));
+  EXPECT_FALSE(disk.shelf->apply({e2e::CompareEnd{other.mark(other.head).position}}));
   ASSERT_TRUE(disk.shelf->recover());
   disk.expect_equal(log);
   EXPECT_EQ(disk.live(), log.head);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "device/policy.hpp"
 #include "tests/device/disk_fixture.hpp"
 #include "tests/device/scripted_peer.hpp"
 
@@ -108,6 +109,21 @@ TEST_F(DeviceTest, PairsAndReceivesAPush) {
   EXPECT_EQ(*host.files().read("/mail/new/" + mail_base(gid_of(1), mail(1).size())), mail(1));
   EXPECT_EQ(*host.files().read("/mail/cur/" + mail_base(gid_of(2), 300'000) + ":2,S"), mail(2, 300'000));
   EXPECT_EQ(count<Current>(), 1);
+}
+
+TEST_F(DeviceTest, WhatAPersonWantsIsSaidInHello) {
+  ASSERT_TRUE(pair());
+  start();
+  ASSERT_TRUE(world.run_until([&] { return peer.hellos.size() == 1; }, 1min));
+  EXPECT_EQ(peer.hellos[0].settings, e2e::Settings{});
+  device.reset();
+  {
+    Index index("/state/device.db", host.sqlite_vfs());
+    ASSERT_TRUE(change_policy(index, {.days = "7"}));
+  }
+  start();
+  ASSERT_TRUE(world.run_until([&] { return peer.hellos.size() == 2; }, 1min));
+  EXPECT_EQ(peer.hellos[1].settings.days_back, 7U);
 }
 
 TEST_F(DeviceTest, APairingCutAfterMessage3IsRepeatedWithTheSameKey) {

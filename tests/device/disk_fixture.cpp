@@ -59,7 +59,7 @@ e2e::HelloAck ScriptedLog::hello_ack(bool compare) const {
   info.epoch = epoch;
   info.head = head;
   info.compare = compare;
-  info.start = {view, epoch, 0, {}};
+  info.start = {.view = view, .epoch = epoch, .live = 0, .jobs = {}, .windows = windows};
   ack.views.push_back(info);
   return ack;
 }
@@ -82,7 +82,9 @@ e2e::Item ScriptedLog::item(const Entry& entry, std::uint64_t job) const {
   return item;
 }
 
-e2e::Mark ScriptedLog::mark(std::uint64_t live) const { return {{view, epoch, live, {}}, {}}; }
+e2e::Mark ScriptedLog::mark(std::uint64_t live) const {
+  return {.position = {.view = view, .epoch = epoch, .live = live, .jobs = {}, .windows = windows}, .remaining = {}};
+}
 
 std::vector<e2e::ToDevice> ScriptedLog::since(std::uint64_t live, std::size_t mark_every, std::size_t part) const {
   std::map<std::uint64_t, const Entry*> order;

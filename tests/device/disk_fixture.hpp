@@ -117,6 +117,7 @@ struct ScriptedLog {
   e2e::Epoch epoch{};
   std::map<std::uint64_t, Entry> entries;
   std::vector<e2e::FolderInfo> folders;
+  std::vector<e2e::Window> windows;  ///< of the positions it sends
 
   ScriptedLog();
   void add(std::uint64_t number, Bytes content, std::uint32_t flags = 0, std::uint64_t folder = 1,

@@ -344,7 +344,7 @@ TEST(Upward, ACompareLeavesAloneWhatTheStoreCannotKnowYet) {
     for (const auto& bucket : std::get<e2e::CompareWant>(answer).buckets)
       pages.emplace_back(e2e::ComparePage{1, bucket.folder, bucket.month, {}, true});
   ASSERT_TRUE(disk.shelf->apply(std::move(pages)));
-  ASSERT_TRUE(disk.shelf->apply({e2e::CompareEnd{{1, disk.log.epoch, disk.log.head, {}}}}));
+  ASSERT_TRUE(disk.shelf->apply({e2e::CompareEnd{disk.log.mark(disk.log.head).position}}));
   EXPECT_EQ(disk.mails("cur").size() + disk.mails("new").size(), 1U) << "the store has nothing, but the new one stays";
 }
 

@@ -35,9 +35,7 @@ class UpwardDevice : public testing::Test, public Events {
     world.run_for(10s);
   }
   void TearDown() override { device.reset(); }
-  Settings settings() const {
-    return {.state = "/state", .maildir = "/mail", .vdir = "/pim", .ca_file = {}, .wanted = {}};
-  }
+  Settings settings() const { return {.state = "/state", .maildir = "/mail", .vdir = "/pim", .ca_file = {}}; }
   void start() {
     device = std::make_unique<Device>(host, settings(), *this);
     device->run();

@@ -52,9 +52,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     default: {
       const View view(reinterpret_cast<const char*>(octets.data()), octets.size());
-      check_packed({e2e::Compression::deflate, octets.size() * 3, Bytes(view)});
-      const auto back = e2e::unpack(e2e::pack(view, e2e::Compression::deflate), std::size_t{64} << 20);
-      if (!back || *back != view) std::abort();
+      for (const auto how : {e2e::Compression::deflate, e2e::Compression::zstd}) {
+        check_packed({how, octets.size() * 3, Bytes(view)});
+        const auto back = e2e::unpack(e2e::pack(view, how), std::size_t{64} << 20);
+        if (!back || *back != view) std::abort();
+      }
     }
   }
   return 0;

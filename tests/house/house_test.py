@@ -50,6 +50,7 @@ FOREIGN = {
     r"dlfcn\.h": ("core/plugin",),
     r"curl/.*": ("core/proxy",),
     r"openssl/ssl\.h": ("core/tls",),
+    r"zstd\.h": ("core/e2e",),
     r"gtest/.*|gmock/.*": ("core/plugin_check",),
 }
 

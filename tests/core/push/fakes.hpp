@@ -34,6 +34,7 @@ class Log final : public store::Log {
   bool no_view = false;
   std::map<std::string, int> fails;   ///< verb → so many of its next calls cannot be answered
   std::map<std::string, int> counts;  ///< verb → calls
+  std::vector<store::Since> asked_buckets;
 
   /// An item with that content (see Accounts::contents), as if it came in now.
   store::ItemRow& add(unsigned number, Gid folder, std::int64_t received, std::uint64_t size) {
@@ -51,6 +52,11 @@ class Log final : public store::Log {
     row.seq_meta = ++now.head;
   }
   void remove(unsigned number) { rows.at(gid(number)).seq_gone = ++now.head; }
+  void move(unsigned number, Gid folder) {
+    auto& row = rows.at(gid(number));
+    row.moved_from = std::exchange(row.folders, {folder});
+    row.seq_meta = row.seq_moved = ++now.head;
+  }
 
   std::uint64_t start_counter() const override { return 1; }
   void raise_start_counter(Done<std::uint64_t> done) override { answer(std::move(done), std::uint64_t{2}); }
@@ -117,9 +123,10 @@ class Log final : public store::Log {
       if (auto row = rows.find(each); row != rows.end()) found.push_back(row->second);
     answer(std::move(done), std::move(found), "items");
   }
-  void buckets(store::ViewId, std::vector<Gid> folders, Done<std::vector<store::Bucket>> done) override {
+  void buckets(store::ViewId, std::vector<store::Since> folders, Done<std::vector<store::Bucket>> done) override {
     std::vector<store::Bucket> found;
-    for (const auto& folder : folders) found.push_back({.folder = folder, .month = 0, .count = 1});
+    for (const auto& [folder, from] : folders) found.push_back({.folder = folder, .month = 0, .count = 1});
+    asked_buckets = std::move(folders);
     answer(std::move(done), std::move(found), "buckets");
   }
   void bucket(store::ViewId, Gid folder, std::uint32_t, Done<std::vector<store::ItemRow>> done) override {

@@ -350,7 +350,7 @@ TEST_F(SessionsTest, ADeviceThatAsksWithoutTakingIsEnded) {
   hear(*peer);
   outlet.credit = 0;
   for (int i = 0; i < 100 && outlet.out.empty(); ++i) {
-    sessions->frame(peer->say(e2e::Fetch{.view = 1, .gid = gid(1), .content_rev = {}, .from = 0, .length = 200'000}));
+    sessions->frame(peer->say(e2e::Fetch{.view = 1, .gid = gid(1), .content_rev = "1", .from = 0, .length = 200'000}));
     if (i % 10 == 9) settle();
   }
   EXPECT_EQ(take_closed().code, wire::Code::too_many);

@@ -155,7 +155,9 @@ TEST(Directory, AStateOfTheFirstSchemaIsBroughtUp) {
   ASSERT_TRUE(bed.done([&](auto done) {
     bed.log->transact(
         [](void* sqlite) -> Result<void> {
-          if (auto gone = Once(sqlite, "ALTER TABLE devices DROP COLUMN expires").finish(); !gone) return gone;
+          for (const auto* column :
+               {"devices DROP COLUMN expires", "items DROP COLUMN seq_moved", "items DROP COLUMN moved_from"})
+            if (auto gone = Once(sqlite, ("ALTER TABLE " + std::string(column)).c_str()).finish(); !gone) return gone;
           return Once(sqlite, "PRAGMA user_version = 1").finish();
         },
         std::move(done));

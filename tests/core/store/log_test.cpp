@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/store/database.hpp"
 #include "tests/core/store/log_bed.hpp"
 
 namespace tidegate::store {
@@ -306,7 +307,7 @@ TEST(Log, BucketsAgreeWithTheirPagesAndMoveWithAnyChange) {
   const auto in = bed.folder_named(view, "in").gid;
   const auto ask = [&] {
     return *answer_of<std::vector<Bucket>>(bed.world,
-                                           [&](auto done) { bed.log->buckets(view, {in}, std::move(done)); });
+                                           [&](auto done) { bed.log->buckets(view, {{in}}, std::move(done)); });
   };
   const auto before = ask();
   ASSERT_EQ(before.size(), 2U);
@@ -318,10 +319,54 @@ TEST(Log, BucketsAgreeWithTheirPagesAndMoveWithAnyChange) {
       *answer_of<std::vector<ItemRow>>(bed.world, [&](auto done) { bed.log->bucket(view, in, 1, std::move(done)); });
   ASSERT_EQ(page.size(), 2U);
   EXPECT_EQ(page[0].id, "3");
+  const auto later = *answer_of<std::vector<Bucket>>(
+      bed.world, [&](auto done) { bed.log->buckets(view, {{in, february + 1}}, std::move(done)); });
+  ASSERT_EQ(later.size(), 1U) << "of a part of the folder only what was received since then";
+  EXPECT_EQ(later[0].count, 1U);
   bed.apply(view, "in", {item("1", "in", february - 1, seen)}, "a2");
   const auto after = ask();
   EXPECT_NE(after[0].digest, before[0].digest);
   EXPECT_EQ(after[1].digest, before[1].digest);
+}
+
+TEST(Log, WhereAnItemWasBeforeItsLastMoveIsRemembered) {
+  LogBed bed;
+  const auto view = bed.view();
+  bed.apply(view, "in", {item("1", "in", 10)}, "a1");
+  EXPECT_EQ(bed.changes(view)[0].seq_moved, 0U);
+  EXPECT_TRUE(bed.changes(view)[0].moved_from.empty());
+  auto moved = item("7", "work", 10);
+  moved.was = "1";
+  bed.apply(view, "work", {moved}, "w1");
+  const auto in = bed.folder_named(view, "in").gid, work = bed.folder_named(view, "work").gid;
+  auto row = bed.changes(view)[0];
+  EXPECT_EQ(row.folders, std::vector{work});
+  EXPECT_EQ(row.moved_from, std::vector{in});
+  EXPECT_EQ(row.seq_moved, row.seq_meta);
+  const auto at = row.seq_moved;
+  bed.apply(view, "work", {item("7", "work", 10, seen)}, "w2");
+  row = bed.changes(view)[0];
+  EXPECT_EQ(row.seq_moved, at) << "flags are no move";
+  EXPECT_GT(row.seq_meta, at);
+  EXPECT_EQ(row.moved_from, std::vector{in});
+}
+
+TEST(Log, AStateOfTheFirstSchemaIsBroughtUp) {
+  LogBed bed;
+  const auto view = bed.view();
+  bed.apply(view, "in", {item("1", "in", 10)}, "a1");
+  bed.close();
+  {
+    auto old = Database::open(bed.host, bed.settings.path, Database::Use::write, 1024);
+    ASSERT_TRUE(old);
+    ASSERT_TRUE(
+        (*old)->execute("ALTER TABLE items DROP COLUMN seq_moved; ALTER TABLE items DROP COLUMN moved_from; "
+                        "ALTER TABLE devices DROP COLUMN expires; PRAGMA user_version = 1"));
+  }
+  bed.open();
+  ASSERT_TRUE(bed.log);
+  ASSERT_EQ(bed.changes(view).size(), 1U);
+  EXPECT_EQ(bed.changes(view)[0].seq_moved, 0U);
 }
 
 TEST(Log, TombstonesStayUntilTheDevicesHavePassedThem) {

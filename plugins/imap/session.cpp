@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "plugins/imap/backend.hpp"
+#include "plugins/imap/in_time.hpp"
 #include "plugins/imap/roles.hpp"
 
 namespace tidegate::imap {
@@ -229,6 +230,7 @@ Result<std::vector<Row>> ImapSession::rows_of(const Call& call, const UidSet& ui
 }
 
 Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range, Sink sink) {
+  if (auto on = in_time(call, host_.now(), settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
   // Not not_found: it is there, under a number that the next sync brings.
@@ -240,13 +242,20 @@ Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range
   const std::uint64_t length = std::min(range.length, most - range.from);
   const bool whole = range.from == 0 && length == most;
   const std::string part = whole ? std::string() : fmt::format("<{}.{}>", range.from, length);
+  std::uint64_t given = 0;
+  Sink stoppable = [&](Octets octets) {
+    if (call.stop.stop_requested()) return false;
+    given += octets.size();
+    return sink(octets);
+  };
   auto streamed = connection_->stream_body(
-      call, name->uid, fmt::format("UID FETCH {} (UID BODY.PEEK[]{})", name->uid, part), length, sink);
+      call, name->uid, fmt::format("UID FETCH {} (UID BODY.PEEK[]{})", name->uid, part), length, stoppable);
   if (!streamed) return std::unexpected(streamed.error());
+  if (call.stop.stop_requested()) return fault(FaultKind::cancelled, settings_.host, "The reading was stopped.");
   if (!streamed->existed) {
     return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
   }
-  return streamed->octets;
+  return given;
 }
 
 Result<Written> ImapSession::update(const Call&, View, View, Source) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Law 9 before anything is begun: a command cut short costs the connection.
+// Law 9 before anything is begun: a command cut short costs the connection. By the clock of core/tls, which ends the
+// waiting of those that are under way.
 #pragma once
 #include <string>
 
@@ -7,8 +8,8 @@
 
 namespace tidegate::imap {
 
-inline Result<void> in_time(const Call& call, Clock::time_point now, const std::string& where) {
-  if (!call.stop.stop_requested() && now < call.deadline) return {};
+inline Result<void> in_time(const Call& call, const std::string& where) {
+  if (!call.stop.stop_requested() && Clock::now() < call.deadline) return {};
   return fault(FaultKind::cancelled, where, "The call was stopped or its time was over before it began.");
 }
 

@@ -230,7 +230,7 @@ Result<std::vector<Row>> ImapSession::rows_of(const Call& call, const UidSet& ui
 }
 
 Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range, Sink sink) {
-  if (auto on = in_time(call, host_.now(), settings_.host); !on) return std::unexpected(on.error());
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
   // Not not_found: it is there, under a number that the next sync brings.

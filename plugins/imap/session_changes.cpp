@@ -24,7 +24,7 @@ constexpr std::chrono::minutes shown_late{2};
 }  // namespace
 
 Result<Page> ImapSession::changes(const Call& call, View scope, View anchor, const Want& want) {
-  if (auto on = in_time(call, host_.now(), settings_.host); !on) return std::unexpected(on.error());
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   if (connection_->dead()) {
     return fault(FaultKind::unavailable, settings_.host, "The connection to the mail server was lost; open it again.");
   }

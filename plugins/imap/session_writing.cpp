@@ -98,7 +98,7 @@ Result<WriteNote> ImapSession::noted(const Call& call, const std::string& folder
 
 Result<Written> ImapSession::create(const Call& call, View folder, const NewItem& item, Source source,
                                     Attempt& attempt) {
-  if (auto on = in_time(call, host_.now(), settings_.host); !on) return std::unexpected(on.error());
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   if (item.kind != Kind::mail) return mail_only();
   const std::string mailbox(folder);
   const auto name = quoted(mailbox);
@@ -170,7 +170,7 @@ Result<void> ImapSession::there(const Call& call, const ItemName& name) {
 }
 
 Result<Written> ImapSession::set_flags(const Call& call, View item, const FlagDelta& delta) {
-  if (auto on = in_time(call, host_.now(), settings_.host); !on) return std::unexpected(on.error());
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
   if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
@@ -200,7 +200,7 @@ Result<void> ImapSession::expunge(const Call& call, const ItemName& name) {
 }
 
 Result<void> ImapSession::remove(const Call& call, View item, View folder, View) {
-  if (auto on = in_time(call, host_.now(), settings_.host); !on) return std::unexpected(on.error());
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name || (!folder.empty() && name->folder != folder)) {
     return fault(FaultKind::not_found, settings_.host, "This is no message of this folder.");
@@ -211,7 +211,7 @@ Result<void> ImapSession::remove(const Call& call, View item, View folder, View)
 }
 
 Result<Written> ImapSession::move(const Call& call, View item, View from, View to, Attempt& attempt) {
-  if (auto on = in_time(call, host_.now(), settings_.host); !on) return std::unexpected(on.error());
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name || name->folder != from)
     return fault(FaultKind::not_found, settings_.host, "This is no message of this folder.");
@@ -303,7 +303,7 @@ std::string ImapSession::top_prefix(char delimiter) const {
 }
 
 Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, Attempt&) {
-  if (auto on = in_time(call, host_.now(), settings_.host); !on) return std::unexpected(on.error());
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   if (like.kind != Kind::mail) return mail_only();
   const auto own = modified_utf7_from_utf8(like.name);
   if (!own || own->empty()) return fault(FaultKind::invalid, settings_.host, "This is no name for a folder.");

@@ -21,6 +21,10 @@ Fault of_opening(Fault fault) {
   return fault;
 }
 
+Fault no_longer_served() {
+  return Fault{FaultKind::cancelled, "account", "This user is no longer served here.", {}, {}};
+}
+
 std::span<const std::byte> octets(View view) { return std::as_bytes(std::span(view.data(), view.size())); }
 
 }  // namespace
@@ -38,7 +42,7 @@ void Agent::close_second() {
   if (!second) return;
   dispose(std::move(second->session));
   for (auto& waiting : second->errands) {
-    waiting.done(Fault{FaultKind::cancelled, "account", "This user is no longer served here.", {}, {}});
+    waiting.done(no_longer_served());
   }
 }
 
@@ -55,8 +59,7 @@ void Agent::run_second() {
   if (!second_wanted() || second_->busy) return;
   if (!second_allowed_) {  // one session a user: the watching one is borrowed between its calls
     if (!course_.lend()) return;
-    fd_.reset();
-    wake_by_ = sim::Instant::max();
+    quit_listening();
     second_->session = std::move(session_);
   }
   second_->busy = true;
@@ -94,18 +97,30 @@ void Agent::run_second() {
 }
 
 void Agent::run_errand(Errand next) {
+  const bool live = next.live, has = second_->session != nullptr;
+  auto granted = [self = weak_from_this(), next = std::move(next)](std::shared_ptr<Lease> lease) mutable {
+    const auto agent = self.lock();
+    if (!agent || agent->stopped_) return next.done(no_longer_served());
+    agent->run_errand(std::move(next), std::move(lease));
+  };
+  room_.connections.ask(user_, live, has, std::move(granted));
+}
+
+void Agent::run_errand(Errand next, std::shared_ptr<Lease> lease) {
   struct Outcome {
-    std::unique_ptr<Session> session;
+    Connection session;
     std::optional<Fault> fault;
   };
+  const std::weak_ptr opening = lease;
   // A listing ends only with its apply; everything else frees the session before its caller hears.
   auto work = [&backend = room_.backend, mailbox = Mailbox{user_, user_, user_}, session = std::move(second_->session),
-               borrowed = !second_allowed_, verb = std::move(next.work)](const Call& call) mutable -> Result<Outcome> {
+               borrowed = !second_allowed_, verb = std::move(next.work),
+               lease = std::move(lease)](const Call& call) mutable -> Result<Outcome> {
     Outcome outcome;
     if (!session) {
-      auto opened = backend.open(call, mailbox);
-      if (!opened || !*opened) {
-        outcome.fault = of_opening(opened ? no_session() : std::move(opened.error()));
+      auto opened = open_session(backend, call, mailbox, std::move(lease));
+      if (!opened) {
+        outcome.fault = of_opening(std::move(opened.error()));
         return outcome;
       }
       session = std::move(*opened);
@@ -123,11 +138,11 @@ void Agent::run_errand(Errand next) {
     session.reset();
     return outcome;
   };
-  auto then = [self = weak_from_this(), done = std::move(next.done)](Result<Outcome> result) mutable {
+  auto then = [self = weak_from_this(), done = std::move(next.done), opening](Result<Outcome> result) mutable {
+    if (!result)
+      if (const auto hangs = opening.lock()) hangs->tell(&result.error());
     const auto agent = self.lock();
-    if (!agent || agent->stopped_) {
-      return done(Fault{FaultKind::cancelled, "account", "This user is no longer served here.", {}, {}});
-    }
+    if (!agent || agent->stopped_) return done(no_longer_served());
     if (result) agent->second_->session = std::move(result->session);
     done(result ? std::move(result->fault) : std::optional(std::move(result.error())));
   };
@@ -144,12 +159,13 @@ void Agent::second_free() {
     return go();
   }
   if (second_wanted()) return run_second();
-  second_->close_at = room_.house.world.reactor().now() + kept_for;
+  const bool wanted = room_.connections.wanting();
+  second_->close_at = room_.house.world.reactor().now() + (wanted ? std::chrono::seconds(0) : kept_for);
   plan();
 }
 
 void Agent::read(Bytes item, Range range, std::uint64_t size, bool live, Done<Content> done) {
-  if (stopped_) return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+  if (stopped_) return done(std::unexpected(no_longer_served()));
   if (second_full()) return done(std::unexpected(crowded(room_.name)));
   auto got = std::make_shared<Content>();
   Errand reading;
@@ -189,7 +205,7 @@ void Agent::read(Bytes item, Range range, std::uint64_t size, bool live, Done<Co
 }
 
 void Agent::act(Accounts::StoreVerb verb, Done<void> done) {
-  if (stopped_) return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+  if (stopped_) return done(std::unexpected(no_longer_served()));
   if (second_full()) return done(std::unexpected(crowded(room_.name)));
   Errand acting;
   acting.live = true;
@@ -211,8 +227,7 @@ void Agent::deliver(Bytes message, Bytes token, Done<void> done) {
   room_.house.log.folders(view_, [self = weak_from_this(), message = std::move(message), token = std::move(token),
                                   done = std::move(done)](Result<std::vector<store::FolderRow>> folders) mutable {
     const auto agent = self.lock();
-    if (!agent || agent->stopped_)
-      return done(fault(FaultKind::cancelled, "account", "This user is no longer served here."));
+    if (!agent || agent->stopped_) return done(std::unexpected(no_longer_served()));
     if (!folders) return done(std::unexpected(std::move(folders.error())));
     if (agent->second_full()) return done(std::unexpected(crowded(agent->room_.name)));
     const auto inbox = std::ranges::find_if(*folders, [&](const store::FolderRow& row) {

@@ -160,7 +160,10 @@ std::vector<account::BackendUse> Gateway::uses(const config::Site& site) {
                    .kinds = std::move(kinds),
                    .workers = pace.workers,
                    .deadline = pace.deadline,
-                   .sweep = pace.sweep});
+                   .sweep = pace.sweep,
+                   .connects_per_second = pace.connects_per_second,
+                   .connections = pace.connections,
+                   .connections_per_user = pace.connections_per_user});
   }
   return all;
 }

@@ -222,6 +222,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
                  {"seats", "Seats"},
                  {"users", "Users"},
                  {"sessions", "Devices connected"},
+                 {"unreadable", "In quarantine"},
                  {"recovery", "Recovery key"}},
                 true);
   auto sessions = gateway.sessions();
@@ -239,6 +240,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
        {"seats", fmt::format("{} of {} used", link.seats_used, link.seats)},
        {"users", static_cast<std::int64_t>(gateway.directory().users().size())},
        {"sessions", static_cast<std::int64_t>(std::ranges::count(sessions, true, &push::Sessions::Shown::streaming))},
+       {"unreadable", static_cast<std::int64_t>(gateway.quarantine().rows().size())},
        {"recovery", gateway.recovery_confirmed() ? std::string("confirmed")
                                                  : std::string("not written down yet: tidegatectl recovery-key")}});
   reply.columns({{"backend", "Back-end"}, {"plugin", "Plugin"}, {"state", "State"}});
@@ -282,6 +284,28 @@ void on_hold_release(Gateway& gateway, const Request& request, Reply reply) {
 }
 void on_hold_discard(Gateway& gateway, const Request& request, Reply reply) {
   decide_hold(gateway, request, std::move(reply), false);
+}
+
+void on_quarantine_list(Gateway& gateway, const Request&, Reply reply) {
+  reply.columns({{"id", "Id"},
+                 {"user", "User"},
+                 {"backend", "Back-end"},
+                 {"attempts", "Tries"},
+                 {"since", "Since"},
+                 {"reason", "Why it cannot be read"}});
+  for (const auto& row : gateway.quarantine().rows())
+    reply.row({{"id", push::digits(row.gid)},
+               {"user", row.user},
+               {"backend", row.backend},
+               {"attempts", static_cast<std::int64_t>(row.attempts)},
+               {"since", moment(row.since)},
+               {"reason", row.reason}});
+  reply.ok();
+}
+
+void on_quarantine_retry(Gateway& gateway, const Request& request, Reply reply) {
+  if (auto again = gateway.quarantine().retry(request["id"]); !again) return reply.fail(again.error());
+  reply.ok();
 }
 
 void on_queue(Gateway& gateway, const Request&, Reply reply) {
@@ -336,6 +360,8 @@ void serve_commands(ctl::CtlServer& server, Gateway& gateway, std::function<void
   on("hold list", on_hold_list);
   on("hold release", on_hold_release);
   on("hold discard", on_hold_discard);
+  on("quarantine list", on_quarantine_list);
+  on("quarantine retry", on_quarantine_retry);
   on("queue", on_queue);
   on("recovery-key", on_recovery_key);
   server.on("user remove", [&gateway](const Request& request, Reply reply) {

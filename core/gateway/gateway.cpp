@@ -34,6 +34,7 @@ Gateway::~Gateway() {
   // The link first: nothing of what goes down now should still be told to devices.
   link_.reset();
   sessions_.reset();
+  quarantine_.reset();
   commands_.reset();
   accounts_.reset();
 }
@@ -90,6 +91,12 @@ Result<void> Gateway::open_state() {
                             if (sessions_) sessions_->changed(view, head, folders);
                           },
                       .note = note_});
+  quarantine_ = std::make_unique<push::Quarantine>(
+      world_, *log_, *accounts_, std::chrono::duration_cast<std::chrono::seconds>(settings.quarantine_retry),
+      [this](store::ViewId view, std::uint64_t head) {
+        if (sessions_) sessions_->changed(view, head, false);
+      });
+  if (auto loaded = quarantine_->load(); !loaded) return loaded;
   push::Settings push{.gateway_name = "tidegate " + settings.name};
   push.alive = std::chrono::duration_cast<std::chrono::seconds>(settings.alive);
   push.sweep = std::min(push.sweep, std::max(std::chrono::seconds(1), push.alive / 8));
@@ -99,6 +106,7 @@ Result<void> Gateway::open_state() {
                    .directory = *directory_,
                    .accounts = *accounts_,
                    .commands = *commands_,
+                   .quarantine = *quarantine_,
                    .outlet = *this,
                    .settings = push,
                    .note = note_,

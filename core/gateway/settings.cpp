@@ -54,6 +54,11 @@ const config::Table<Settings>& table() {
            "once, they stay on the devices until tidegatectl hold says whether that was meant. 0: never "
            "asks.",
            0, 100),
+       config::duration(
+           "quarantine_retry", &Settings::quarantine_retry, "1h",
+           "A message that cannot be read is tried again after this time, later ever more seldom, at least "
+           "once a day.",
+           1s, 24h),
        config::duration("alive", &Settings::alive, "4m",
                         "Each end of a device session says that it is alive this often.", 1s, 1h),
        config::choice(

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/push/quarantine.hpp"
+
 namespace tidegate::push {
 namespace {
 
@@ -178,7 +180,7 @@ void Feed::take_live(std::vector<store::ItemRow> rows, std::uint64_t head, bool 
     // And a move may carry an item from a folder whose back-fill has not come to it into one whose back-fill has
     // passed.
     const bool fresh = row.seq_added > position_.base || row.seq_body > position_.base;
-    const bool content = row.seq_gone <= position_.live && (fresh || filling || left_out_.contains(row.gid));
+    const bool content = row.seq_gone <= position_.live && (fresh || filling || lacked(row.gid));
     enqueue(std::move(row), 0, content);
   }
   live_complete_ = complete;
@@ -236,6 +238,7 @@ void Feed::enqueue(store::ItemRow row, std::uint64_t of_job, bool content) {
   entry.job = of_job;
   entry.content = content;
   entry.serial = next_serial_++;
+  if (content && entry.row.seq_gone == 0 && wiring_.quarantine.holds(view_.id, entry.row)) pass_over(entry);
   queue_.push_back(std::move(entry));
 }
 
@@ -312,6 +315,7 @@ void Feed::emit_content(Entry& entry) {
 void Feed::emitted(const Entry& entry) {
   mark_due_ = true;
   if (!entry.skip && (entry.content || entry.row.seq_gone != 0)) left_out_.erase(entry.row.gid);
+  if (!entry.skip && entry.content && entry.row.seq_gone == 0) wiring_.quarantine.readable(view_.id, entry.row.gid);
   if (comparing_) return;
   if (entry.job == 0) {
     position_.live = std::max(position_.live, entry.row.seq());
@@ -460,6 +464,13 @@ void Feed::failed(Entry& entry, const Fault& fault) {
   });
 }
 
+bool Feed::lacked(const Gid& gid) const { return left_out_.contains(gid) || wiring_.quarantine.knows(view_.id, gid); }
+
+void Feed::pass_over(Entry& entry) {
+  entry.skip = true;
+  if (left_out_.size() < left_out_most) left_out_.insert(entry.row.gid);
+}
+
 void Feed::leave_out(Entry& entry, const Fault& fault) {
   if (entry.begun)
     sink_.push(e2e::ItemPart{.view = view_.id,
@@ -469,10 +480,10 @@ void Feed::leave_out(Entry& entry, const Fault& fault) {
                              .octets = {},
                              .last = true,
                              .failed = true});
-  entry.skip = true;
-  if (left_out_.size() < left_out_most) left_out_.insert(entry.row.gid);
+  pass_over(entry);
   // Gone by now is ordinary: its removal follows in the log. The rest is worth a sentence.
   if (fault.kind == FaultKind::not_found) return;
+  wiring_.quarantine.add(user_, view_.id, entry.row, entry.tries, fault);
   auto text = "an item in a folder of " + user_ + " cannot be read and was left out (" +
               std::string(to_string(fault.kind)) + ", " + fault.where + "): " + fault.text;
   wiring_.note(4, text);

@@ -45,12 +45,15 @@ struct Settings {
   std::uint32_t pairing_failures = 10;        ///< a minute and handle, then refused for a minute
 };
 
+class Quarantine;
+
 struct Wiring {
   sim::World& world;
   store::Log& log;
   store::Directory& directory;
   account::Accounts& accounts;
   journal::Commands& commands;
+  Quarantine& quarantine;
   Outlet& outlet;
   Settings settings;
   std::function<void(int level, const std::string&)> note;  ///< one line for the log; never content

@@ -24,6 +24,9 @@ struct BackendUse {  ///< one back-end that serves a part of the user's store
   /// Of the back-end itself, for all its users; 0: as Settings says.
   std::size_t workers = 0;
   std::chrono::milliseconds deadline{0}, sweep{0};
+  unsigned connects_per_second = 0;  ///< 0: as many as want to
+  std::size_t connections = 0;       ///< at once, of all users; 0: as many as want to
+  unsigned connections_per_user = 2;
 };
 
 struct Settings {

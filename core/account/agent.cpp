@@ -43,12 +43,12 @@ void Agent::stop() {
   if (entered_ != sim::Instant::max()) room_.house.agenda.leave(*this, entered_);
   entered_ = sim::Instant::max();
   course_.stop();
-  fd_.reset();
+  quit_listening();
   dispose(std::move(session_));
   close_second();
 }
 
-void Agent::dispose(std::unique_ptr<Session> session) {
+void Agent::dispose(Connection session) {
   if (!session) return;
   room_.workers.call<void>(
       false,
@@ -181,8 +181,7 @@ void Agent::park() {
 
 /// One call for the whole way from "the descriptor is readable" to the page.
 void Agent::wake() {
-  fd_.reset();
-  wake_by_ = sim::Instant::max();
+  quit_listening();
   plan();
   const Want want{room_.house.settings.page_limit, room_.house.settings.inline_up_to, {}};
   const bool idle_else = course_.nothing_due();
@@ -219,9 +218,22 @@ void Agent::wake() {
   });
 }
 
-void Agent::submit(Reply begun, std::move_only_function<void(const Call&, Reply&)> verb) {
+void Agent::submit(Reply begun, Verb verb) {
+  const bool live = begun.live;
+  auto granted = [self = weak_from_this(), begun = std::move(begun),
+                  verb = std::move(verb)](std::shared_ptr<Lease> lease) mutable {
+    const auto agent = self.lock();
+    if (agent && !agent->stopped_) agent->run(std::move(begun), std::move(verb), std::move(lease));
+  };
+  room_.connections.ask(user_, live, session_ != nullptr, std::move(granted));
+}
+
+void Agent::run(Reply begun, Verb verb, std::shared_ptr<Lease> lease) {
   begun.session = std::move(session_);
-  auto then = [self = weak_from_this(), scope = begun.scope, live = begun.live](Result<Reply> reply) {
+  auto then = [self = weak_from_this(), scope = begun.scope, live = begun.live,
+               opening = std::weak_ptr(lease)](Result<Reply> reply) {
+    if (!reply)
+      if (const auto hangs = opening.lock()) hangs->tell(&reply.error());
     const auto agent = self.lock();
     if (!agent || agent->stopped_) return;
     if (reply) return agent->took(std::move(*reply));
@@ -230,11 +242,11 @@ void Agent::submit(Reply begun, std::move_only_function<void(const Call&, Reply&
   };
   const bool live = begun.live;
   auto work = [&backend = room_.backend, mailbox = Mailbox{user_, user_, user_}, reply = std::move(begun),
-               verb = std::move(verb)](const Call& call) mutable -> Result<Reply> {
+               verb = std::move(verb), lease = std::move(lease)](const Call& call) mutable -> Result<Reply> {
     if (!reply.session) {
-      auto opened = backend.open(call, mailbox);
-      if (!opened || !*opened) {
-        reply.fault = opened ? no_session() : std::move(opened.error());
+      auto opened = open_session(backend, call, mailbox, std::move(lease));
+      if (!opened) {
+        reply.fault = std::move(opened.error());
         reply.session_fault = true;
         return std::move(reply);
       }
@@ -285,7 +297,7 @@ void Agent::took(Reply reply) {
     hears(false);
     caps_known_ = true;
     course_.parks(reply.can->parks && !room_.watched());
-    second_allowed_ = reply.can->sessions_per_user >= 2;
+    second_allowed_ = std::min<unsigned>(reply.can->sessions_per_user, room_.connections_per_user) >= 2;
   }
   if (reply.hint) course_.hinted(*reply.hint);
   if (reply.fault) return trouble(reply);
@@ -316,7 +328,24 @@ void Agent::listen(const Parking& parking) {
       go();
     });
   }
+  listens_as_ = room_.listens(*this);
   plan();
+}
+
+void Agent::quit_listening() {
+  fd_.reset();
+  wake_by_ = sim::Instant::max();
+  room_.leaves(std::exchange(listens_as_, 0));
+}
+
+void Agent::give_way() {
+  listens_as_ = 0;
+  if (stopped_ || !course_.give_way()) return;
+  quit_listening();
+  dispose(std::move(session_));
+  hears(false);
+  plan();
+  go();
 }
 
 /// A session that hears of every scope needs no polling beside it.
@@ -400,14 +429,14 @@ void Agent::trouble(Reply& reply) {
   if (fault.kind == FaultKind::anchor_expired && !reply.from.empty()) return expired(std::move(reply.scope));
   const bool session = reply.session_fault || reply.scope.empty() || !concerns_scope(fault);
   unwell(fault, session && !reply.ours);
+  if (fault.kind == FaultKind::throttled && !reply.ours) room_.connections.throttled(user_, fault);
   if (!session) course_.unusable(reply.scope);
   if (fault.kind == FaultKind::not_found && !session) course_.due({}, false);  // the tree will tell
   auto& house = room_.house;
   if (const auto until = course_.failed(fault, session, house.world.reactor().now(), house.dice())) {
     rest_until_ = *until;
     course_.due(reply.scope, reply.live);  // what was asked is still to be asked
-    fd_.reset();
-    wake_by_ = sim::Instant::max();
+    quit_listening();
     dispose(std::move(session_));
     hears(false);
     plan();

@@ -13,9 +13,6 @@
 
 namespace tidegate::account {
 
-/// What a plugin's open() that gave neither a session nor a fault comes to.
-inline Fault no_session() { return Fault{FaultKind::unavailable, "plugin", "The back-end gave no session.", {}, {}}; }
-
 class Agent : public std::enable_shared_from_this<Agent> {
  public:
   Agent(Room&, std::string user, ViewId, const std::vector<Kind>& kinds);
@@ -27,6 +24,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void stop();  ///< gives the sessions back; late answers find nobody
   void hinted(const Hint&);
   void deaf(const Fault&);      ///< the watch lost this mailbox
+  void give_way();              ///< others need the connection it listens on
   void ring(sim::Instant now);  ///< the agenda's time has come
 
   struct Content {
@@ -45,7 +43,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   struct Reply {  ///< of the watching session
     Bytes scope{}, from{};
     bool live = false;
-    std::unique_ptr<Session> session{};
+    Connection session{};
     std::optional<Capabilities> can{};  ///< it was opened just now
     std::optional<Hint> hint{};
     std::optional<Page> page{};
@@ -67,7 +65,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   };
   struct Flight;
   struct Second {
-    std::unique_ptr<Session> session;
+    Connection session;
     bool busy = false;
     std::deque<Errand> errands;
     std::deque<Bytes> scopes;  ///< listings to go on with
@@ -80,7 +78,9 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void list();
   void park();
   void wake();
-  void submit(Reply begun, std::move_only_function<void(const Call&, Reply&)> verb);
+  using Verb = std::move_only_function<void(const Call&, Reply&)>;
+  void submit(Reply begun, Verb);  ///< when it is its turn to connect
+  void run(Reply begun, Verb, std::shared_ptr<Lease>);
   void took(Reply);
   void bring(Bytes scope, Bytes from, Page, bool live, bool second);
   void brought(const Bytes& scope, bool live, bool second, bool more, Bytes anchor, Result<store::Applied>);
@@ -90,6 +90,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void expired(Bytes scope);
   void listen(const Parking&);
   void hears(bool everything);
+  void quit_listening();
   void well();
   void unwell(const Fault&, bool unreachable);
   void keep_only_ours(Page&) const;
@@ -99,7 +100,8 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void close_second();
   bool second_wanted() const;
   void run_second();
-  void run_errand(Errand);
+  void run_errand(Errand);  ///< when it is its turn to connect
+  void run_errand(Errand, std::shared_ptr<Lease>);
   Errand flight_of(Errand first);
   static std::optional<Fault> fetch(const Call&, Session&, const Session::Reading&, std::uint64_t size, Content&);
   void list_on_second(Bytes scope);
@@ -107,7 +109,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
 
   sim::Instant round_after(sim::Instant now) const;
   void plan();  ///< enters the earliest of all times into the agenda
-  void dispose(std::unique_ptr<Session>);
+  void dispose(Connection);
 
   Room& room_;
   const std::string user_;
@@ -115,12 +117,13 @@ class Agent : public std::enable_shared_from_this<Agent> {
   const std::uint32_t kinds_;  ///< bits by Kind
   bool stopped_ = false, heard_by_watch_ = false, hears_all_ = false, caps_known_ = false, second_allowed_ = true;
   Course course_;
-  std::unique_ptr<Session> session_;
+  Connection session_;
   std::unique_ptr<FdWait> fd_;
   Bytes inbox_anchor_;
   bool inbox_anchor_known_ = false;
   sim::Instant next_round_ = sim::Instant::max(), rest_until_ = sim::Instant::max(), wake_by_ = sim::Instant::max();
   sim::Instant entered_ = sim::Instant::max();
+  std::uint64_t listens_as_ = 0;  ///< with the room, while it listens; 0: it does not
   Health health_;
   std::unique_ptr<Second> second_;  ///< none while there is nothing for it
 };

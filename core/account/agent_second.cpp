@@ -74,8 +74,7 @@ void Agent::run_second() {
   if (!second_wanted() || second_->busy) return;
   if (!second_allowed_) {  // one session a user: the watching one is borrowed between its calls
     if (!course_.lend()) return;
-    fd_.reset();
-    wake_by_ = sim::Instant::max();
+    quit_listening();
     second_->session = std::move(session_);
   }
   second_->busy = true;
@@ -113,18 +112,30 @@ void Agent::run_second() {
 }
 
 void Agent::run_errand(Errand next) {
+  const bool live = next.live, has = second_->session != nullptr;
+  auto granted = [self = weak_from_this(), next = std::move(next)](std::shared_ptr<Lease> lease) mutable {
+    const auto agent = self.lock();
+    if (!agent || agent->stopped_) return next.done(no_longer_served());
+    agent->run_errand(std::move(next), std::move(lease));
+  };
+  room_.connections.ask(user_, live, has, std::move(granted));
+}
+
+void Agent::run_errand(Errand next, std::shared_ptr<Lease> lease) {
   struct Outcome {
-    std::unique_ptr<Session> session;
+    Connection session;
     std::optional<Fault> fault;
   };
+  const std::weak_ptr opening = lease;
   // A listing ends only with its apply; everything else frees the session before its caller hears.
   auto work = [&backend = room_.backend, mailbox = Mailbox{user_, user_, user_}, session = std::move(second_->session),
-               borrowed = !second_allowed_, verb = std::move(next.work)](const Call& call) mutable -> Result<Outcome> {
+               borrowed = !second_allowed_, verb = std::move(next.work),
+               lease = std::move(lease)](const Call& call) mutable -> Result<Outcome> {
     Outcome outcome;
     if (!session) {
-      auto opened = backend.open(call, mailbox);
-      if (!opened || !*opened) {
-        outcome.fault = of_opening(opened ? no_session() : std::move(opened.error()));
+      auto opened = open_session(backend, call, mailbox, std::move(lease));
+      if (!opened) {
+        outcome.fault = of_opening(std::move(opened.error()));
         return outcome;
       }
       session = std::move(*opened);
@@ -140,11 +151,11 @@ void Agent::run_errand(Errand next) {
     session.reset();
     return outcome;
   };
-  auto then = [self = weak_from_this(), done = std::move(next.done)](Result<Outcome> result) mutable {
+  auto then = [self = weak_from_this(), done = std::move(next.done), opening](Result<Outcome> result) mutable {
+    if (!result)
+      if (const auto hangs = opening.lock()) hangs->tell(&result.error());
     const auto agent = self.lock();
-    if (!agent || agent->stopped_) {
-      return done(no_longer_served());
-    }
+    if (!agent || agent->stopped_) return done(no_longer_served());
     if (result) agent->second_->session = std::move(result->session);
     done(result ? std::move(result->fault) : std::optional(std::move(result.error())));
   };
@@ -227,7 +238,8 @@ void Agent::second_free() {
     return go();
   }
   if (second_wanted()) return run_second();
-  second_->close_at = room_.house.world.reactor().now() + kept_for;
+  const bool wanted = room_.connections.wanting();
+  second_->close_at = room_.house.world.reactor().now() + (wanted ? std::chrono::seconds(0) : kept_for);
   plan();
 }
 

@@ -67,6 +67,7 @@ void Course::hinted(const Hint& hint) {
 void Course::round() {
   due_.add({}, false);
   list_due_ = true;
+  gave_way_ = false;
 }
 
 void Course::listed(const std::vector<Bytes>& scopes) {
@@ -103,6 +104,14 @@ void Course::parked() {
   woken_ = false;
 }
 
+bool Course::give_way() {
+  if (state_ != State::parked) return false;
+  state_ = State::idle;
+  gave_way_ = elsewhere_ = true;
+  woken_ = false;
+  return true;
+}
+
 std::optional<sim::Instant> Course::failed(const Fault& fault, bool session, sim::Instant now, double dice) {
   if (state_ == State::stopped) return std::nullopt;
   if (!session && concerns_scope(fault)) {
@@ -130,7 +139,7 @@ Course::Action Course::next() {
     action = sync_or({});
     if (action.what == What::nothing && list_due_) action.what = What::list;
     // An inbox that cannot be looked at cannot be listened to: asking it again at once would never end.
-    if (action.what == What::nothing && parks_ && !inbox_.empty() && !inbox_unusable_) {
+    if (action.what == What::nothing && parks_ && !gave_way_ && !inbox_.empty() && !inbox_unusable_) {
       // It listens where it looked last, and must not listen elsewhere.
       action = elsewhere_ ? Action{What::sync, inbox_, true} : Action{What::park, {}, false};
     }

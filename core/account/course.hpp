@@ -5,6 +5,7 @@
 //   idle     + list of scopes stale -> list (working)
 //   idle     + nothing due, parks   -> park (working), on the inbox
 //   parked   + hint, due or wake    -> wake (working): unpark and sync in one call
+//   parked   + others in need       -> idle: it lets its connection go, and polls
 //   working  + answer               -> idle
 //   working  + fault of one scope   -> idle, the scope waits for the next round (the inbox: and does not park)
 //   working  + fault of the session -> resting until the back-off is over
@@ -76,6 +77,8 @@ class Course {
   void unusable(View scope);  ///< a fault of this scope alone: it waits for the next round
   void woken();               ///< the descriptor is readable, or wake_by has come
   void parked();
+  /// Others wait for the connection it listens on: it does not listen again before the next round.
+  bool give_way();
   /// A fault of this scope (empty, or `session`: of the session). Returns until when it rests, if it does.
   std::optional<sim::Instant> failed(const Fault&, bool session, sim::Instant now, double dice);
   void rested() {
@@ -98,6 +101,7 @@ class Course {
 
   State state_ = State::idle;
   bool parks_ = false, list_due_ = false, woken_ = false, inbox_unusable_ = false;
+  bool gave_way_ = false;
   bool elsewhere_ = true;  ///< the session last looked at another scope than the inbox
   Bytes inbox_;
   DueScopes due_;

@@ -55,9 +55,20 @@ Room::Room(House& the_house, const BackendUse& use)
       name(use.name),
       backend(*use.backend),
       sweep(use.sweep.count() != 0 ? use.sweep : house.settings.sweep),
+      connections_per_user(use.connections_per_user),
       workers(house.world, name, use.workers != 0 ? use.workers : house.settings.workers,
               {.call = use.deadline.count() != 0 ? use.deadline : house.settings.call_deadline}),
-      watch_(backend.watch(*this)) {}
+      connections(
+          house.world,
+          {.per_second = use.connects_per_second,
+           .connections = use.connections,
+           .retry_first = house.settings.retry_first,
+           .retry_ceiling = house.settings.retry_ceiling},
+          [this] { return house.dice(); }, [this] { make_way(); }),
+      watch_(backend.watch(*this)) {
+  // Who is told of changes by one watch for all has light handles; else each session is taken for a connection.
+  connections.are_connections(watch_ == nullptr);
+}
 
 Room::~Room() {
   watch_.reset();  // no hint comes any more
@@ -74,6 +85,24 @@ void Room::part(const std::string& mailbox, Agent& agent) {
   const auto found = std::find_if(first, last, [&](const auto& entry) { return entry.second == &agent; });
   if (found != last) agents_.erase(found);
   if (watch_ && !agents_.contains(mailbox)) watch_->drop(mailbox);
+}
+
+std::uint64_t Room::listens(Agent& agent) {
+  listening_.emplace(++listened_, &agent);
+  if (connections.wanting())  // not within the agent's own steps
+    house.world.reactor().post([this, alive = std::weak_ptr(alive_)] {
+      if (!alive.expired() && connections.wanting()) make_way();
+    });
+  return listened_;
+}
+
+void Room::make_way() {
+  if (listening_.empty()) return;
+  auto* agent = listening_.begin()->second;
+  listening_.erase(listening_.begin());
+  house.world.reactor().post([weak = agent->weak_from_this()] {
+    if (const auto still = weak.lock()) still->give_way();
+  });
 }
 
 void Room::listen_again(const std::string& mailbox) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/account/account.hpp"
+#include "core/account/connections.hpp"
 #include "core/account/workers.hpp"
 #include "core/sim/world.hpp"
 
@@ -60,6 +61,9 @@ class Room final : public Hints {
   void part(const std::string& mailbox, Agent&);
   void listen_again(const std::string& mailbox);
   bool watched() const { return watch_ != nullptr; }
+  /// A number for leaves(): this agent holds a connection only to listen. Whoever does so longest gives it up first.
+  std::uint64_t listens(Agent&);
+  void leaves(std::uint64_t number) { listening_.erase(number); }
 
   void hint(View mailbox, const Hint&) noexcept override;
   void lost(View mailbox, const Fault&) noexcept override;
@@ -68,7 +72,9 @@ class Room final : public Hints {
   const std::string name;
   Backend& backend;
   const std::chrono::milliseconds sweep;
+  const unsigned connections_per_user;
   Workers workers;
+  Connections connections;
 
  private:
   struct News {
@@ -77,7 +83,10 @@ class Room final : public Hints {
   };
   void note(View mailbox, const Hint*, const Fault*) noexcept;
   void deliver();
+  void make_way();
 
+  std::map<std::uint64_t, Agent*> listening_;
+  std::uint64_t listened_ = 0;
   std::unordered_multimap<std::string, Agent*> agents_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
   std::mutex mutex_;

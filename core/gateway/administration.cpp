@@ -219,6 +219,7 @@ void Gateway::remove_user(std::string user, Done<void> done) {
       return done(std::unexpected(refused(answer, user)));
     sessions_->removed(user);
     accounts_->stop(user);
+    quarantine_->forget_user(user);
     directory_->remove_user(user, [this, user, done = std::move(done)](Result<void> removed) mutable {
       if (!removed) return done(std::move(removed));
       back_up_soon();

@@ -308,6 +308,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
                  {"users", "Users"},
                  {"sessions", "Devices connected"},
                  {"suites_refused", "Suites refused"},
+                 {"unreadable", "In quarantine"},
                  {"recovery", "Recovery key"},
                  {"backup", "Backup"}},
                 true);
@@ -327,6 +328,7 @@ void on_status(Gateway& gateway, const Request&, Reply reply) {
        {"users", static_cast<std::int64_t>(gateway.directory().users().size())},
        {"sessions", static_cast<std::int64_t>(std::ranges::count(sessions, true, &push::Sessions::Shown::streaming))},
        {"suites_refused", static_cast<std::int64_t>(gateway.suites_refused())},
+       {"unreadable", static_cast<std::int64_t>(gateway.quarantine().rows().size())},
        {"recovery", gateway.recovery_confirmed() ? std::string("confirmed")
                                                  : std::string("not written down yet: tidegatectl recovery-key")},
        {"backup", backup_text(gateway.backup())}});
@@ -372,6 +374,28 @@ void on_hold_release(Gateway& gateway, const Request& request, Reply reply) {
 }
 void on_hold_discard(Gateway& gateway, const Request& request, Reply reply) {
   decide_hold(gateway, request, std::move(reply), false);
+}
+
+void on_quarantine_list(Gateway& gateway, const Request&, Reply reply) {
+  reply.columns({{"id", "Id"},
+                 {"user", "User"},
+                 {"backend", "Back-end"},
+                 {"attempts", "Tries"},
+                 {"since", "Since"},
+                 {"reason", "Why it cannot be read"}});
+  for (const auto& row : gateway.quarantine().rows())
+    reply.row({{"id", push::digits(row.gid)},
+               {"user", row.user},
+               {"backend", row.backend},
+               {"attempts", static_cast<std::int64_t>(row.attempts)},
+               {"since", moment(row.since)},
+               {"reason", row.reason}});
+  reply.ok();
+}
+
+void on_quarantine_retry(Gateway& gateway, const Request& request, Reply reply) {
+  if (auto again = gateway.quarantine().retry(request["id"]); !again) return reply.fail(again.error());
+  reply.ok();
 }
 
 void on_queue(Gateway& gateway, const Request&, Reply reply) {
@@ -427,6 +451,8 @@ void serve_commands(ctl::CtlServer& server, Gateway& gateway, std::function<void
   on("hold list", on_hold_list);
   on("hold release", on_hold_release);
   on("hold discard", on_hold_discard);
+  on("quarantine list", on_quarantine_list);
+  on("quarantine retry", on_quarantine_retry);
   on("queue", on_queue);
   on("recovery-key", on_recovery_key);
   on("backup", on_backup);

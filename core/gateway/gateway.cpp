@@ -36,6 +36,7 @@ Gateway::~Gateway() {
   // The link first: nothing of what goes down now should still be told to devices.
   link_.reset();
   sessions_.reset();
+  quarantine_.reset();
   commands_.reset();
   accounts_.reset();
 }
@@ -93,6 +94,12 @@ Result<void> Gateway::open_state() {
                             if (sessions_) sessions_->changed(view, head, folders);
                           },
                       .note = note_});
+  quarantine_ = std::make_unique<push::Quarantine>(
+      world_, *log_, *accounts_, std::chrono::duration_cast<std::chrono::seconds>(settings.quarantine_retry),
+      [this](store::ViewId view, std::uint64_t head) {
+        if (sessions_) sessions_->changed(view, head, false);
+      });
+  if (auto loaded = quarantine_->load(); !loaded) return loaded;
   push::Settings push{.gateway_name = "tidegate " + settings.name};
   push.alive = std::chrono::duration_cast<std::chrono::seconds>(settings.alive);
   push.vmes_1 = settings.suite_vmes_1;
@@ -104,6 +111,7 @@ Result<void> Gateway::open_state() {
                    .directory = *directory_,
                    .accounts = *accounts_,
                    .commands = *commands_,
+                   .quarantine = *quarantine_,
                    .outlet = *this,
                    .settings = push,
                    .note = note_,
@@ -196,7 +204,10 @@ std::vector<account::BackendUse> Gateway::uses(const config::Site& site) {
                    .kinds = std::move(kinds),
                    .workers = pace.workers,
                    .deadline = pace.deadline,
-                   .sweep = pace.sweep});
+                   .sweep = pace.sweep,
+                   .connects_per_second = pace.connects_per_second,
+                   .connections = pace.connections,
+                   .connections_per_user = pace.connections_per_user});
   }
   return all;
 }

@@ -14,6 +14,7 @@
 #include "core/journal/commands.hpp"
 #include "core/link/link.hpp"
 #include "core/plugin/plugins.hpp"
+#include "core/push/quarantine.hpp"
 #include "core/push/sessions.hpp"
 #include "core/sim/world.hpp"
 #include "core/store/directory.hpp"
@@ -74,6 +75,8 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void decide_hold(std::uint64_t number, bool release, Done<void> done) {
     log_->decide_hold(number, release, std::move(done));
   }
+
+  push::Quarantine& quarantine() { return *quarantine_; }
 
   const Config& config() const { return config_; }
   const store::Directory& directory() const { return *directory_; }
@@ -145,6 +148,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   std::unique_ptr<Backup> backup_;
   std::unique_ptr<account::Accounts> accounts_;
   std::unique_ptr<journal::Commands> commands_;
+  std::unique_ptr<push::Quarantine> quarantine_;
   std::unique_ptr<push::Sessions> sessions_;
   wire::Instance instance_;
   std::unordered_map<std::uint64_t, std::move_only_function<void(wire::Answer)>> asked_;

@@ -70,6 +70,11 @@ const config::Table<Settings>& table() {
        config::duration("backup_every", &Settings::backup_every, "24h", "A backup is made this often.", 1min, 30 * 24h),
        config::duration("backup_soon", &Settings::backup_soon, "1m",
                         "And so long after a pairing, a revocation, or a user that came or went.", 1s, 24h),
+       config::duration(
+           "quarantine_retry", &Settings::quarantine_retry, "1h",
+           "A message that cannot be read is tried again after this time, later ever more seldom, at least "
+           "once a day.",
+           1s, 24h),
        config::duration("alive", &Settings::alive, "4m",
                         "Each end of a device session says that it is alive this often.", 1s, 1h),
        config::choice(

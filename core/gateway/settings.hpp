@@ -22,7 +22,7 @@ struct Settings {
   Pairing pairing = Pairing::mail;
   std::chrono::milliseconds pairing_expires{};
   std::uint64_t page_cache = 0, content_cache = 0, inline_up_to = 0;
-  std::chrono::milliseconds poll_folders{}, alive{};
+  std::chrono::milliseconds poll_folders{}, alive{}, quarantine_retry{};
   std::uint64_t hold_share = 50;  ///< percent
   bool suite_vmes_1 = false, suite_none = false;
   Backups backup = Backups::relay;

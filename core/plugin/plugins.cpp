@@ -113,7 +113,20 @@ const config::Table<BackendSettings>& backend_table() {
                        256),
        config::duration("sweep", &BackendSettings::sweep, "15m",
                         "How often everything is looked at although no hint came, to make lost hints good.", 10s, 24h),
-       config::duration("deadline", &BackendSettings::deadline, "60s", "Longest time one call may take.", 1s, 1h)}};
+       config::duration("deadline", &BackendSettings::deadline, "60s", "Longest time one call may take.", 1s, 1h),
+       config::integer(
+           "connects_per_second", &BackendSettings::connects_per_second, "100",
+           "How many connections are opened in a second at most, so that a server is not stormed after a "
+           "restart. 0: as fast as they come. Not for plugins that are told of changes for all users at once.",
+           0, 100'000),
+       config::integer("connections", &BackendSettings::connections, "0",
+                       "How many connections there may be at once. Where more users want one, they take turns: who "
+                       "listens longest lets his go and is polled. 0: no limit.",
+                       0, 1'000'000),
+       config::integer(
+           "connections_per_user", &BackendSettings::connections_per_user, "2",
+           "How many of them one user may hold: 1, or 2 with a second one for reading while the first listens.", 1,
+           2)}};
   return table;
 }
 

@@ -31,6 +31,9 @@ struct BackendSettings {
   std::uint32_t workers = 16;                  ///< threads of its pool
   std::chrono::milliseconds sweep{900'000};    ///< how often everything is looked at although no hint came
   std::chrono::milliseconds deadline{60'000};  ///< of one verb
+  std::uint32_t connects_per_second = 100;
+  std::uint32_t connections = 0;
+  std::uint32_t connections_per_user = 2;
 };
 const config::Table<BackendSettings>& backend_table();
 

@@ -54,12 +54,13 @@ TEST_F(Law7, UnknownFoldersAreNotFound) {
     SCOPED_TRACE(shown(id));
     auto page = session_->changes(call(), id, {}, Want{});
     ASSERT_FALSE(page);
-    is(page.error(), {FaultKind::not_found, FaultKind::invalid});
+    // Unsupported: a name that no folder of this server can ever have.
+    is(page.error(), {FaultKind::not_found, FaultKind::invalid, FaultKind::unsupported});
     if (!can(can_create)) continue;
     Attempt attempt{subject().token(), {}, [](View) { return Result<void>{}; }};
     auto made = session_->create(call(), id, NewItem{Kind::mail, 4, 0, {}, {}}, source_of("x\r\n\r"), attempt);
     ASSERT_FALSE(made);
-    is(made.error(), {FaultKind::not_found, FaultKind::invalid});
+    is(made.error(), {FaultKind::not_found, FaultKind::invalid, FaultKind::unsupported});
   }
 }
 

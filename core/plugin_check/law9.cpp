@@ -18,11 +18,13 @@ class Law9 : public Law {
     auto result = work();
     EXPECT_LT(Clock::now() - begin, 5s) << "over the grace of 5 s";
     ASSERT_FALSE(result) << "it went on in spite of deadline or stop";
-    EXPECT_EQ(result.error().kind, FaultKind::cancelled) << result.error().text;
+    const auto kind = result.error().kind;
+    EXPECT_TRUE(kind == FaultKind::cancelled || kind == FaultKind::not_found) << result.error().text;
   }
   void all_verbs(const Call& given) {
     auto& session = *session_;
     Attempt attempt{subject().token(), {}, [](View) { return Result<void>{}; }};
+    // Ids that name nothing may be found out first: then it ended soon as well.
     cancelled_soon("open", [&] { return subject().backend().open(given, subject().mailbox()); });
     cancelled_soon("changes", [&] { return session.changes(given, {}, {}, Want{}); });
     cancelled_soon("read", [&] { return session.read(given, "x", {}, [](Octets) { return true; }); });

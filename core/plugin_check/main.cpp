@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // tidegate-plugin-check PLUGIN.so --config FILE: holds a plugin and a live back-end against the laws of the Store
 // contract.
+#include <chrono>
 #include <iostream>
+#include <random>
 
 #include <boost/program_options.hpp>
 #include <gtest/gtest.h>
@@ -22,8 +24,11 @@ int main(int count, char** arguments) {
       "backend", options::value(&chosen.backend), "which section, if there are several")(
       "user", options::value(&chosen.user)->default_value("alice"), "whose mailbox (a test user's)")(
       "folder", options::value(&chosen.folder), "id of a mail folder to write in, where none can be made")(
-      "seed", options::value(&chosen.seed)->default_value(1), "of the random interleavings of law 2")(
-      "steps", options::value(&chosen.steps)->default_value(200), "how many of them");
+      "hand", options::value(&chosen.hand),
+      "command that acts at the back-end itself: COMMAND keep|restore|spoil|mend (the manual page says what)")(
+      "seed", options::value(&chosen.seed), "of the random interleavings of law 2; else one is chosen and printed")(
+      "steps", options::value(&chosen.steps)->default_value(200), "how many of them")(
+      "patience", options::value<unsigned>()->default_value(30), "seconds within which the back-end tells of a change");
   options::positional_options_description first;
   first.add("plugin", 1);
   try {
@@ -34,6 +39,8 @@ int main(int count, char** arguments) {
       return 0;
     }
     options::notify(values);
+    if (!values.contains("seed")) chosen.seed = std::random_device{}();
+    chosen.patience = std::chrono::seconds(values["patience"].as<unsigned>());
   } catch (const options::error& error) {
     std::cerr << "tidegate-plugin-check: " << error.what() << "\n\n" << known << '\n';
     return 2;
@@ -44,6 +51,7 @@ int main(int count, char** arguments) {
     tidegate::check::Subject::done();
     return 2;
   }
+  std::cout << "The same interleavings again: --seed " << tidegate::check::Subject::get().options().seed << std::endl;
   const int result = RUN_ALL_TESTS();
   tidegate::check::Subject::done();
   return result;

@@ -15,9 +15,13 @@
 #include <gtest/gtest.h>
 
 #include "core/config/ini.hpp"
-#include "core/plugin/plugins.hpp"
+#include "core/plugin_check/hand.hpp"
 #include "core/sdk/store.hpp"
 #include "core/sim/real_world.hpp"
+
+namespace tidegate::plugin {
+class Plugins;
+}
 
 namespace tidegate::check {
 
@@ -27,8 +31,10 @@ struct Options {
   std::string backend;  ///< its name; empty: the only one, or the only one with this plugin
   std::string user = "alice";
   std::string folder;  ///< where to write; empty: one is made and removed again
+  std::string hand;    ///< command that acts at the back-end itself; empty: what needs it is skipped
   std::uint64_t seed = 1;
-  unsigned steps = 200;  ///< of law 2
+  unsigned steps = 200;               ///< of law 2
+  std::chrono::seconds patience{30};  ///< of law 8: the back-end's own time for a notice
 };
 
 /// One a process; made before the cases run, on the main thread, which plays the worker. The reactor has its own
@@ -49,6 +55,11 @@ class Subject {
   /// A folder of that kind that the cases may fill; nullopt with a reason when there can be none.
   std::optional<Bytes> scratch(Session&, Kind, std::string& why);
   Bytes token();  ///< 16 random octets
+  /// The back-end tells these hints of the mailbox from now on; false: it has no watch. `hints` outlives the Subject.
+  bool listen(Hints&);
+  /// Something done at the back-end itself, about that folder of ours and that item; a sentence why not, or empty.
+  std::string hand(const std::string& word, const Bytes& folder, const Bytes& item = {},
+                   const std::string& message_id = {});
   ~Subject();
 
  private:
@@ -63,7 +74,10 @@ class Subject {
   std::thread reactor_;
   std::unique_ptr<plugin::Plugins> plugins_;
   std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Watch> watch_;
+  bool asked_to_watch_ = false;
   std::map<Kind, Bytes> scratch_;
+  std::map<Bytes, std::string> names_;  ///< of the folders made here
   std::set<Bytes> made_;
   std::mt19937_64 dice_;
 };
@@ -101,6 +115,7 @@ class Law : public testing::Test {
   /// Puts a mail into the folder; its id. A fault fails the case: empty id.
   Bytes put(Session&, View folder, const std::string& octets, Kind = Kind::mail, std::uint32_t flags = 0);
   std::string mail(unsigned number) const;  ///< a small one with a Message-ID of its own
+  std::string message_id(unsigned number) const;
   Result<std::string> whole(Session&, View item, Range = {});
 
   std::unique_ptr<Session> session_;
@@ -115,6 +130,9 @@ std::string shown(View id);  ///< an id in printable form
   const auto folder##_found = subject().scratch(*session_, kind, why_not); \
   if (!folder##_found) GTEST_SKIP() << why_not;                            \
   const Bytes folder = *folder##_found
+
+#define NEEDS_HAND(...) \
+  if (const auto cannot = subject().hand(__VA_ARGS__); !cannot.empty()) GTEST_SKIP() << cannot
 
 #define NEEDS(verb, sentence) \
   if (!can(verb)) GTEST_SKIP() << "the back-end offers no " sentence

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/push/feed.hpp"
+#include "core/push/quarantine.hpp"
 
 namespace tidegate::push {
 namespace {
@@ -183,6 +184,13 @@ void Feed::failed(Entry& entry, const Fault& fault) {
   });
 }
 
+bool Feed::lacked(const Gid& gid) const { return left_out_.contains(gid) || wiring_.quarantine.knows(view_.id, gid); }
+
+void Feed::pass_over(Entry& entry) {
+  entry.skip = true;
+  if (left_out_.size() < left_out_most) left_out_.insert(entry.row.gid);
+}
+
 void Feed::leave_out(Entry& entry, const Fault& fault) {
   if (entry.begun)
     sink_.push(e2e::ItemPart{.view = view_.id,
@@ -192,10 +200,10 @@ void Feed::leave_out(Entry& entry, const Fault& fault) {
                              .octets = {},
                              .last = true,
                              .failed = true});
-  entry.skip = true;
-  if (left_out_.size() < left_out_most) left_out_.insert(entry.row.gid);
+  pass_over(entry);
   // Gone by now is ordinary: its removal follows in the log. The rest is worth a sentence.
   if (fault.kind == FaultKind::not_found) return;
+  wiring_.quarantine.add(user_, view_.id, entry.row, entry.tries, fault);
   auto text = "an item in a folder of " + user_ + " cannot be read and was left out (" +
               std::string(to_string(fault.kind)) + ", " + fault.where + "): " + fault.text;
   wiring_.note(4, text);

@@ -5,6 +5,7 @@
 
 #include "core/e2e/windows.hpp"
 #include "core/push/policy.hpp"
+#include "core/push/quarantine.hpp"
 
 namespace tidegate::push {
 namespace {
@@ -200,7 +201,7 @@ Feed::What Feed::due(const store::ItemRow& row, bool filling) const {
   const bool fresh = row.seq_added > position_.base || row.seq_body > position_.base;
   // Only its last move is known. If it came in by one before that, the device misses it, and asks for a compare.
   const bool came_in = moved && !e2e::covered(windows, row.moved_from, row.kind, row.received);
-  return fresh || came_in || filling || left_out_.contains(row.gid) ? What::content : What::meta;
+  return fresh || came_in || filling || lacked(row.gid) ? What::content : What::meta;
 }
 
 /// The position gets the windows that are wanted now. What is queued was chosen by those before.
@@ -275,6 +276,7 @@ void Feed::enqueue(store::ItemRow row, std::uint64_t of_job, What what) {
   entry.what = what;
   if (what == What::content) entry.look = may_be_stub(entry.row);
   entry.serial = next_serial_++;
+  if (what == What::content && wiring_.quarantine.holds(view_.id, entry.row)) pass_over(entry);
   queue_.push_back(std::move(entry));
 }
 
@@ -362,6 +364,7 @@ void Feed::emit_content(Entry& entry) {
 void Feed::emitted(const Entry& entry) {
   mark_due_ = true;
   if (!entry.skip && entry.what != What::meta) left_out_.erase(entry.row.gid);
+  if (!entry.skip && entry.what == What::content) wiring_.quarantine.readable(view_.id, entry.row.gid);
   if (comparing_) return;
   if (entry.job == 0) {
     position_.live = std::max(position_.live, entry.row.seq());

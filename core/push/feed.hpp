@@ -5,7 +5,7 @@
 //   idle ──head moved / job left──► asking ──rows──► emitting ──queue empty──► (Mark) ──► asking | idle
 //   asking ──the log cannot be read──► waiting ──back-off──► asking
 //   emitting ──content cannot be read now──► waiting ──back-off──► emitting
-//   emitting ──content cannot be read at all──► left out with a sentence; sent when something of it changes
+//   emitting ──content cannot be read at all──► left out with a sentence, into quarantine; sent when it changes
 //   emitting a back-fill ──head moved──► what has not begun is put back ──► asking (live)
 //   any ──settings, or a new day──► what has not begun is put back, the position gets its new windows ──► (Mark)
 #pragma once
@@ -94,6 +94,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void failed(Entry&, const Fault&);
   bool worth_waiting(const Entry&, const Fault&) const;
   void leave_out(Entry&, const Fault&);
+  void pass_over(Entry&);
+  bool lacked(const Gid&) const;  ///< was left out, in this session or an earlier one
   std::chrono::seconds pause_after(unsigned tries) const;
   void answered();
   void ask_later(const char* what, const Fault&, std::move_only_function<void()> again = {});

@@ -53,12 +53,15 @@ struct Settings {
   }
 };
 
+class Quarantine;
+
 struct Wiring {
   sim::World& world;
   store::Log& log;
   store::Directory& directory;
   account::Accounts& accounts;
   journal::Commands& commands;
+  Quarantine& quarantine;
   Outlet& outlet;
   Settings settings;
   std::function<void(int level, const std::string&)> note;  ///< one line for the log; never content

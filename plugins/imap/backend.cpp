@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "plugins/imap/in_time.hpp"
 #include "plugins/imap/session.hpp"
 #include "plugins/imap/smtp.hpp"
 #include "plugins/imap/utf7.hpp"
@@ -67,6 +68,9 @@ Result<void> ImapBackend::submit(const Call& call, const Mailbox& box, const Env
 Result<std::unique_ptr<Session>> ImapBackend::open(const Call& call, const Mailbox& box) {
   const std::string& owner = whose(box);
   const std::string& actor = box.actor.empty() ? owner : box.actor;
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
+  // RFC 4616: an empty authorization identity is the administrative account's own mailbox.
+  if (owner.empty()) return fault(FaultKind::not_found, settings_.host, "A mailbox without a name is nobody's.");
   if (const auto pause = habits_.login_pause(owner, host_.now()); pause.count() > 0) {
     Fault later{FaultKind::throttled,
                 settings_.host,

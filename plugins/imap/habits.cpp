@@ -53,6 +53,15 @@ void Habits::grew_old(std::string_view what) {
   young_.worked(what);
 }
 
+bool Habits::contents_break(std::string_view what, Clock::time_point now) const {
+  const Lock lock(mutex_);
+  return breaking_.left(what, now).count() > 0;
+}
+void Habits::contents_broke(std::string_view what, Clock::time_point now) {
+  const Lock lock(mutex_);
+  breaking_.failed(what, now);
+}
+
 milliseconds Habits::folder_pause(std::string_view what, Clock::time_point now) const {
   const Lock lock(mutex_);
   return phantoms_.left(what, now);

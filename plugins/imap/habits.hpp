@@ -40,6 +40,10 @@ class Habits {
   void folder_refused(std::string_view what, Clock::time_point now);
   void folder_opened(std::string_view what);
 
+  // --- folders in which a connection broke while contents were fetched: one message may do that every time (law 11)
+  bool contents_break(std::string_view what, Clock::time_point now) const;
+  void contents_broke(std::string_view what, Clock::time_point now);
+
  private:
   struct Record {
     bool kept = false;
@@ -51,6 +55,7 @@ class Habits {
   std::array<Record, 3> promises_{};
   Shunned young_{3, std::chrono::seconds(5), std::chrono::minutes(5)};
   Shunned phantoms_{2, std::chrono::minutes(5), std::chrono::hours(1)};
+  Shunned breaking_{0, std::chrono::minutes(10), std::chrono::hours(1)};
 };
 
 }  // namespace tidegate::imap

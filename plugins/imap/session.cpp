@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "plugins/imap/backend.hpp"
+#include "plugins/imap/in_time.hpp"
 #include "plugins/imap/roles.hpp"
 
 namespace tidegate::imap {
@@ -282,6 +283,7 @@ std::optional<std::string> ImapSession::read_ahead(const ItemName& name, Range r
 }
 
 Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range, Sink sink) {
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
   if (const auto octets = read_ahead(*name, range)) {
@@ -293,13 +295,20 @@ Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range
     return std::unexpected(selected.error());
   if (range.length == 0 || range.from >= body_most) return 0;
   const std::uint64_t length = std::min(range.length, body_most - range.from);
+  std::uint64_t given = 0;
+  Sink stoppable = [&](Octets octets) {
+    if (call.stop.stop_requested()) return false;
+    given += octets.size();
+    return sink(octets);
+  };
   auto streamed = connection_->stream_body(
-      call, name->uid, fmt::format("UID FETCH {} {}", name->uid, body_attributes(range, length)), length, sink);
+      call, name->uid, fmt::format("UID FETCH {} {}", name->uid, body_attributes(range, length)), length, stoppable);
   if (!streamed) return std::unexpected(streamed.error());
+  if (call.stop.stop_requested()) return fault(FaultKind::cancelled, settings_.host, "The reading was stopped.");
   if (!streamed->existed) {
     return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
   }
-  return streamed->octets;
+  return given;
 }
 
 Result<Written> ImapSession::update(const Call&, View, View, Source) {

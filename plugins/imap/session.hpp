@@ -114,6 +114,7 @@ class ImapSession final : public Session {
   Result<WriteNote> noted(const Call&, const std::string& folder, Attempt&);
   std::string top_prefix(char delimiter) const;
   Result<void> expunge(const Call&, const ItemName&);
+  Result<void> there(const Call&, const ItemName&);  // not_found if it is gone
   Result<void> store_flags(const Call&, const ItemName&, char sign, const std::string& words, std::uint64_t& modseq);
 
   ImapBackend& backend_;

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "plugins/imap/backend.hpp"
+#include "plugins/imap/in_time.hpp"
 #include "plugins/imap/turn.hpp"
 
 namespace tidegate::imap {
@@ -23,6 +24,7 @@ constexpr std::chrono::minutes shown_late{2};
 }  // namespace
 
 Result<Page> ImapSession::changes(const Call& call, View scope, View anchor, const Want& want) {
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   if (connection_->dead()) {
     return fault(FaultKind::unavailable, settings_.host, "The connection to the mail server was lost; open it again.");
   }
@@ -32,7 +34,12 @@ Result<Page> ImapSession::changes(const Call& call, View scope, View anchor, con
     return fault(FaultKind::denied, settings_.host,
                  "The mail server lists this folder and does not open it; it is tried again later.");
   }
-  auto page = of_folder(call, scope, anchor, want);
+  Want mine = want;
+  if (backend_.habits().contents_break(phantom_key(scope), host_.now())) mine.inline_up_to = 0;
+  auto page = of_folder(call, scope, anchor, mine);
+  // Perhaps over one message's content. Whoever reads it finds out which; the folder must be listed meanwhile.
+  if (!page && connection_->dead() && mine.inline_up_to > 0 && page.error().kind == FaultKind::unavailable)
+    backend_.habits().contents_broke(phantom_key(scope), host_.now());
   // A refusal of one folder is no reason to give up the connection, whatever the server says for it.
   if (!page && page.error().kind == FaultKind::unavailable && !connection_->dead() && scope != inbox_) {
     page.error().kind = FaultKind::denied;
@@ -54,6 +61,7 @@ Result<Page> ImapSession::of_folder(const Call& call, View scope, View anchor, c
   } else {
     selected_.clear();  // SELECT tells UIDNEXT and HIGHESTMODSEQ of this moment
   }
+  const bool going_on = turn.anchor.listing || !turn.anchor.todo.empty();
   Result<void> step = begin(turn);
   if (step) step = take_new(turn);
   if (step && turn.page.changes.empty()) {
@@ -62,6 +70,8 @@ Result<Page> ImapSession::of_folder(const Call& call, View scope, View anchor, c
     if (settled || s.flags) step = take_flags(turn);
     if (step && (settled || s.expunged)) step = take_removals(turn);
     if (step && turn.page.changes.empty()) step = take_backlog(turn);
+    // What became meanwhile of messages that earlier pages named has not been asked for.
+    if (going_on && turn.anchor.todo.empty() && !turn.page.changes.empty()) turn.more = true;
   } else {
     turn.more = true;
   }
@@ -159,7 +169,7 @@ Result<void> ImapSession::take_new(Turn& turn) {
     rows = std::move(ready->rows);
   } else if (signals.arrived > 0 || state_.uidnext > a.uidnext) {
     const std::uint64_t span = state_.uidnext - a.uidnext;
-    const bool few = signals.arrived + std::min<std::uint64_t>(span, signals.exists) <= at_once;
+    const bool few = signals.arrived + std::min<std::uint64_t>(span, signals.exists) <= std::min(at_once, turn.limit);
     const bool told = signals.arrived == 0;
     signals.arrived = 0;
     if (few) {

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 
 #include "plugins/imap/backend.hpp"
+#include "plugins/imap/in_time.hpp"
 #include "plugins/imap/session.hpp"
 #include "plugins/imap/utf7.hpp"
 
@@ -29,6 +30,10 @@ class Sha256 {
 
 // Messages of equal size since a note that are read to be compared.
 constexpr std::size_t most_candidates = 20;
+
+std::unexpected<Fault> mail_only() {
+  return fault(FaultKind::unsupported, {}, "A mail server keeps mail only: calendars and contacts are elsewhere.");
+}
 
 std::string name_or_empty(std::string_view mailbox) { return quoted(mailbox).value_or("\"\""); }
 
@@ -93,6 +98,8 @@ Result<WriteNote> ImapSession::noted(const Call& call, const std::string& folder
 
 Result<Written> ImapSession::create(const Call& call, View folder, const NewItem& item, Source source,
                                     Attempt& attempt) {
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
+  if (item.kind != Kind::mail) return mail_only();
   const std::string mailbox(folder);
   const auto name = quoted(mailbox);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This folder's name cannot be spoken in IMAP.");
@@ -154,16 +161,20 @@ Result<void> ImapSession::store_flags(const Call& call, const ItemName& name, ch
   return {};
 }
 
+// STORE on a UID that is gone answers OK and does nothing (RFC 3501 §6.4.8).
+Result<void> ImapSession::there(const Call& call, const ItemName& name) {
+  auto found = command(call, fmt::format("UID SEARCH UID {}", name.uid), Doing::reading, name.folder);
+  if (!found) return std::unexpected(found.error());
+  if (found->found.contains(name.uid)) return {};
+  return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
+}
+
 Result<Written> ImapSession::set_flags(const Call& call, View item, const FlagDelta& delta) {
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
   if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
-  // STORE on a UID that is gone answers OK and does nothing (RFC 3501 §6.4.8).
-  auto there = command(call, fmt::format("UID SEARCH UID {}", name->uid), Doing::reading, name->folder);
-  if (!there) return std::unexpected(there.error());
-  if (!there->found.contains(name->uid)) {
-    return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
-  }
+  if (auto still = there(call, *name); !still) return std::unexpected(still.error());
   std::uint64_t modseq = 0;
   auto step = store_flags(call, *name, '+', flag_words(delta.add, delta.keywords_add), modseq);
   if (step) step = store_flags(call, *name, '-', flag_words(delta.clear, delta.keywords_clear), modseq);
@@ -189,15 +200,18 @@ Result<void> ImapSession::expunge(const Call& call, const ItemName& name) {
 }
 
 Result<void> ImapSession::remove(const Call& call, View item, View folder, View) {
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name || (!folder.empty() && name->folder != folder)) {
     return fault(FaultKind::not_found, settings_.host, "This is no message of this folder.");
   }
   if (auto selected = select_item(call, *name); !selected) return selected;
+  if (auto still = there(call, *name); !still) return still;
   return expunge(call, *name);
 }
 
 Result<Written> ImapSession::move(const Call& call, View item, View from, View to, Attempt& attempt) {
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name || name->folder != from)
     return fault(FaultKind::not_found, settings_.host, "This is no message of this folder.");
@@ -289,6 +303,8 @@ std::string ImapSession::top_prefix(char delimiter) const {
 }
 
 Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, Attempt&) {
+  if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
+  if (like.kind != Kind::mail) return mail_only();
   const auto own = modified_utf7_from_utf8(like.name);
   if (!own || own->empty()) return fault(FaultKind::invalid, settings_.host, "This is no name for a folder.");
   auto listed = list(call);

@@ -6,6 +6,7 @@
 
 #include "plugins/mock/memory.hpp"
 #include "plugins/mock/mock.hpp"
+#include "plugins/mock/paging.hpp"
 #include "plugins/mock/posix.hpp"
 #include "plugins/mock/session.hpp"
 #include "plugins/mock/settings.hpp"
@@ -53,27 +54,33 @@ void MockBackend::schedule(Running& running) {
   const auto when = began_ + (repeats ? step.every * (running.done + 1) : step.at);
   running.timer = store_->host().at(when, [this, &running] {
     ++running.done;
-    perform(running.step);
+    if (auto done = perform(running.step); !done)
+      store_->host().log(
+          3, "the script's line " + std::to_string(running.step.line) + " came to nothing: " + done.error().text);
     schedule(running);
   });
 }
 
-void MockBackend::perform(const Step& step) {
+Result<void> MockBackend::perform(const Step& step) {
   switch (step.what) {
     case Step::What::fault:
     case Step::What::slow:
       store_->mischief().arm(step);
-      return;
+      return {};
     case Step::What::lose_hints:
       store_->ear().deaf_until(store_->host().now() + step.span);
-      return;
-    case Step::What::add:
-    case Step::What::flag:
-    case Step::What::remove:
-      if (auto done = change(step); !done)
-        store_->host().log(3,
-                           "the script's line " + std::to_string(step.line) + " came to nothing: " + done.error().text);
+      return {};
+    default:
+      return change(step);
   }
+}
+
+Result<void> MockBackend::take_orders() {
+  auto control =
+      Control::open(store_->host(), store_->settings().control, [this](const Step& step) { return perform(step); });
+  if (!control) return std::unexpected(control.error());
+  control_ = std::move(*control);
+  return {};
 }
 
 /// The octets of an `add`: the file's, or made up.
@@ -111,21 +118,40 @@ Result<void> MockBackend::change(const Step& step) {
     const std::scoped_lock lock((*box)->mutex);
     auto found = (*box)->tree->find(step.folder);
     if (!found) return std::unexpected(found.error());
-    auto& folder = **found;
-    if (auto done = folder.refresh(); !done) return done;
-    auto item = step.item;
-    if (item == "newest" || item == "oldest") {
-      const auto all = folder.older(nullptr, item == "newest" ? 1 : SIZE_MAX);
-      if (all.empty()) return no_item(item);
-      item = all.back().name;
-    }
-    auto done = step.what == Step::What::add      ? add(step, (*box)->name, folder)
-                : step.what == Step::What::remove ? folder.remove(item, {})
-                                                  : folder.set_flags(item, step.set, step.clear);
-    if (!done) return done;
+    if (auto done = (*found)->refresh(); !done) return done;
+    if (auto done = change(step, (*box)->name, **found); !done) return done;
   }
   store_->ear().hint((*box)->name, Hint{{step.folder}, false});
   return {};
+}
+
+/// The box is locked, the folder refreshed.
+Result<void> MockBackend::change(const Step& step, const std::string& user, ItemFolder& folder) {
+  auto item = step.item;
+  if (item == "newest" || item == "oldest") {
+    const auto all = folder.older(nullptr, item == "newest" ? 1 : SIZE_MAX);
+    if (all.empty()) return no_item(item);
+    item = all.back().name;
+  }
+  switch (step.what) {
+    case Step::What::add:
+      return add(step, user, folder);
+    case Step::What::flag:
+      return folder.set_flags(item, step.set, step.clear);
+    case Step::What::remove:
+      return folder.remove(item, {});
+    case Step::What::spoil:
+    case Step::What::mend:
+      // An item may be spoilt before it is there: nobody has read it then.
+      store_->spoil(user, item_id(step.folder, item), step.what == Step::What::spoil);
+      return {};
+    case Step::What::keep:
+      return folder.keep();
+    case Step::What::restore:
+      return folder.restore();
+    default:
+      return {};  // no change of a folder
+  }
 }
 
 namespace {
@@ -151,7 +177,11 @@ class MockPlugin final : public Plugin {
       if (const auto slash = settings->script.rfind('/'); slash != std::string::npos)
         folder = settings->script.substr(0, slash);
     }
-    return std::make_unique<MockBackend>(host, std::move(*settings), std::move(steps), std::move(folder));
+    const bool controlled = !settings->control.empty();
+    auto backend = std::make_unique<MockBackend>(host, std::move(*settings), std::move(steps), std::move(folder));
+    if (controlled)
+      if (auto listens = backend->take_orders(); !listens) return std::unexpected(listens.error());
+    return backend;
   }
 };
 

@@ -22,6 +22,11 @@ std::chrono::sys_seconds received_of(std::int64_t second) {
 }  // namespace
 
 std::unexpected<Fault> no_item(View) { return fault(FaultKind::not_found, {}, "there is no such item (any more)"); }
+Result<void> ItemFolder::keep() {
+  return fault(FaultKind::unsupported, {}, "only a folder in memory is kept and restored; copy the directory instead");
+}
+Result<void> ItemFolder::restore() { return keep(); }
+
 std::unexpected<Fault> no_folder(View name) {
   return fault(FaultKind::not_found, std::string(name), "there is no such folder (any more)");
 }

@@ -64,6 +64,10 @@ class ItemFolder {
   /// Moves the item here and gives its name here. Not there but here: that was done earlier.
   virtual Result<Bytes> take(ItemFolder& from, View name) = 0;
   virtual Kind kind() const = 0;
+
+  // As a backup of the server: restore() goes back to what keep() found, and the numbers with it. Fault unsupported.
+  virtual Result<void> keep();
+  virtual Result<void> restore();
 };
 
 /// All folders of one user.

@@ -251,6 +251,20 @@ Result<Bytes> MemoryFolder::take(ItemFolder& other, View name) {
   return mine;
 }
 
+Result<void> MemoryFolder::keep() {
+  kept_ = std::make_unique<const State>(State{items_, log_, extras_, named_});
+  return {};
+}
+
+Result<void> MemoryFolder::restore() {
+  if (!kept_) return fault(FaultKind::not_found, {}, "nothing was kept of this folder");
+  items_ = kept_->items;
+  log_ = kept_->log;
+  extras_ = kept_->extras;
+  named_ = kept_->named;
+  return {};
+}
+
 // --- the folders of a user
 
 MemoryTree::MemoryTree(std::string user, std::uint32_t items, std::uint32_t item_size,

@@ -39,6 +39,8 @@ class MemoryFolder final : public ItemFolder {
   Result<void> remove(View name, View if_content_rev) override;
   Result<Bytes> take(ItemFolder& from, View name) override;
   Kind kind() const override { return kind_; }
+  Result<void> keep() override;
+  Result<void> restore() override;
 
  private:
   struct Item {
@@ -51,6 +53,13 @@ class MemoryFolder final : public ItemFolder {
     std::shared_ptr<const std::string> octets;
     std::chrono::sys_seconds received;
     std::uint32_t rev = 1;
+  };
+
+  struct State {
+    std::vector<Item> items;
+    std::vector<std::uint32_t> log;
+    std::unordered_map<std::uint32_t, Extra> extras;
+    std::unordered_map<Bytes, std::uint32_t> named;
   };
 
   std::optional<std::uint32_t> index_of(View name) const;  ///< of one that is there
@@ -67,6 +76,7 @@ class MemoryFolder final : public ItemFolder {
   std::vector<std::uint32_t> log_;  // change number − 1 → index; stale where the item has a later number
   std::unordered_map<std::uint32_t, Extra> extras_;
   std::unordered_map<Bytes, std::uint32_t> named_;
+  std::unique_ptr<const State> kept_;
 };
 
 class MemoryTree final : public Tree {

@@ -127,8 +127,10 @@ Result<Page> next_page(ItemFolder& folder, View scope, View anchor, const Want& 
   Anchor at{folder.epoch(), folder.last(), true, folder.last(), {}};
   if (!anchor.empty()) {
     auto given = decode_anchor(anchor);
-    if (!given || given->epoch != folder.epoch() || given->number > folder.last() || given->number < folder.floor())
-      return expired(scope);
+    if (!given || given->epoch != folder.epoch() || given->number < folder.floor()) return expired(scope);
+    if (given->number > folder.last())  // law 10
+      return fault(FaultKind::regressed, std::string(scope),
+                   "the folder went back in time, as after a restore; check it, then list it again");
     at = std::move(*given);
   }
   Filling page(folder, scope, want);

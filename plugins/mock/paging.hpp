@@ -21,7 +21,7 @@ struct Anchor {
 std::string encode(const Anchor&);
 std::optional<Anchor> decode_anchor(View);  ///< nullopt: not one of ours
 
-/// The next page of a folder that was just refreshed. Laws 1 and 2. Fault anchor_expired: law 3.
+/// The next page of a folder that was just refreshed. Laws 1 and 2. Faults anchor_expired: law 3; regressed: law 10.
 Result<Page> next_page(ItemFolder&, View scope, View anchor, const Want&);
 
 /// The item's id from its folder's and its name within, and back.

@@ -82,15 +82,23 @@ class Line {
       step.every = *first;
       step.times = *count;
     }
+    return what(step);
+  }
+  std::string what(Step& step) {
     const auto verb = take();
     auto why = verb == "add"              ? add(step)
                : verb == "flag"           ? flag(step)
-               : verb == "remove"         ? remove(step)
+               : verb == "remove"         ? of_item(step, Step::What::remove)
+               : verb == "spoil"          ? of_item(step, Step::What::spoil)
+               : verb == "mend"           ? of_item(step, Step::What::mend)
+               : verb == "keep"           ? of_folder(step, Step::What::keep)
+               : verb == "restore"        ? of_folder(step, Step::What::restore)
                : verb == "fault"          ? fault_of(step, take(), take())
                : verb == "anchor_expired" ? fault_of(step, "changes", verb)
                : verb == "slow"           ? slow(step)
-               : verb == "lose"           ? lose(step)
-                                          : "knows add, flag, remove, fault, anchor_expired, slow and lose hints";
+               : verb == "lose"
+                   ? lose(step)
+                   : "knows add, flag, remove, spoil, mend, keep, restore, fault, anchor_expired, slow and lose hints";
     if (why.empty() && next_ < words_.size()) why = "has words too many: " + std::string(words_[next_]);
     return why;
   }
@@ -108,11 +116,15 @@ class Line {
     step.file = take();
     return {};
   }
-  std::string remove(Step& step) {
-    step.what = Step::What::remove;
-    if (!where(step)) return "remove needs USER FOLDER ITEM";
+  std::string of_item(Step& step, Step::What what) {
+    step.what = what;
+    if (!where(step)) return "needs USER FOLDER ITEM";
     step.item = take();
-    return step.item.empty() ? "remove needs USER FOLDER ITEM" : "";
+    return step.item.empty() ? "needs USER FOLDER ITEM" : "";
+  }
+  std::string of_folder(Step& step, Step::What what) {
+    step.what = what;
+    return where(step) ? "" : "needs USER FOLDER";
   }
   std::string flag(Step& step) {
     step.what = Step::What::flag;
@@ -185,6 +197,13 @@ Result<std::vector<Step>> parse_script(std::string_view name, std::string_view t
     steps.push_back(std::move(step));
   }
   return steps;
+}
+
+Result<Step> parse_step(std::string_view line) {
+  Step step;
+  if (auto why = Line(words(line)).what(step); !why.empty())
+    return fault(FaultKind::invalid, {}, "the mock's script: the line " + why);
+  return step;
 }
 
 void Mischief::arm(const Step& step) {

@@ -8,6 +8,9 @@
 //   at 5s anchor_expired once               = fault changes anchor_expired x1
 //   at 6s slow read 200ms x2                the next 2 take that much longer: real time, not virtual
 //   at 7s lose hints 10s
+//   at 8s spoil alice INBOX newest          it cannot be read any more; `mend` undoes it
+//   at 9s keep alice INBOX                  in memory only: as a backup does; `restore` goes back to it, numbers and
+//   all
 // Times count from the making of the back-end, in the host's time.
 #pragma once
 #include <chrono>
@@ -23,7 +26,7 @@
 namespace tidegate::mock {
 
 struct Step {
-  enum class What : std::uint8_t { add, flag, remove, fault, slow, lose_hints };
+  enum class What : std::uint8_t { add, flag, remove, spoil, mend, keep, restore, fault, slow, lose_hints };
   unsigned line = 0;
   What what = What::add;
   std::chrono::milliseconds at{};
@@ -39,6 +42,8 @@ struct Step {
 
 /// Fault invalid with where = "name:line". Pure.
 Result<std::vector<Step>> parse_script(std::string_view name, std::string_view text);
+/// One line without its `at` or `every`. Fault invalid. Pure.
+Result<Step> parse_step(std::string_view line);
 
 /// The faults and delays that are due. Any thread.
 class Mischief {

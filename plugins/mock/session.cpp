@@ -87,7 +87,12 @@ Result<Page> MockSession::changes(const Call& call, View scope, View anchor, con
   if (scope.empty()) return tree_page(anchor);
   auto items = folder(scope);
   if (!items) return std::unexpected(items.error());
-  return next_page(**items, scope, anchor, want);
+  auto page = next_page(**items, scope, anchor, want);
+  if (page)
+    for (auto& change : page->changes)
+      if (auto* item = std::get_if<Upsert>(&change); item && store_->spoilt(box_->name, item->id))
+        item->content.reset();
+  return page;
 }
 
 Result<std::uint64_t> MockSession::read(const Call& call, View item, Range range, Sink sink) {
@@ -102,6 +107,8 @@ Result<std::uint64_t> MockSession::read(const Call& call, View item, Range range
     if (!opened) return std::unexpected(opened.error());
     content = std::move(*opened);
   }
+  if (store_->spoilt(box_->name, item))
+    return fault(FaultKind::invalid, {}, "the mock's script made this item unreadable");
   std::array<std::byte, 65536> buffer;
   std::uint64_t given = 0;
   while (given < range.length) {

@@ -7,10 +7,11 @@
 namespace tidegate::mock {
 namespace {
 
-constexpr std::array<Setting, 7> table{{
+constexpr std::array<Setting, 8> table{{
     {"mode", "directory", "directory: a Maildir a user below root. memory: made up from a counter, for load tests."},
     {"root", "", "Directory mode: the directory that holds one sub-directory a user."},
     {"script", "", "File of scripted changes and faults (docs/sdk/mock.md)."},
+    {"control", "", "Path of a Unix socket that takes lines of the script at once (docs/sdk/mock.md)."},
     {"users", "1000", "Memory mode: how many users there are: user0, user1 …"},
     {"items", "10", "Memory mode: messages in each INBOX at the start."},
     {"item_size", "1024", "Memory mode: octets of each message, 256 to 16777216."},
@@ -48,6 +49,8 @@ Result<Settings> read_settings(std::span<const std::pair<std::string, std::strin
       settings.root = text;
     } else if (key == "script") {
       settings.script = text;
+    } else if (key == "control") {
+      settings.control = text;
     }
     for (const auto& [name, member] : numbers) {
       if (name != key) continue;

@@ -14,6 +14,7 @@ struct Settings {
   bool memory = false;      ///< mode = memory
   std::string root;         ///< directory mode: one sub-directory a user
   std::string script;       ///< file of script.hpp's form; empty: none
+  std::string control;      ///< path of control.hpp's socket; empty: none
   std::uint32_t users = 0;  ///< memory mode: user0 … user<users-1>
   std::uint32_t items = 0;  ///< memory mode: messages in each INBOX at the start
   std::uint32_t item_size = 0;

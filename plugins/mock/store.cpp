@@ -116,6 +116,19 @@ Result<std::shared_ptr<Box>> Store::box(std::string_view mailbox) {
   return box;
 }
 
+bool Store::spoilt(const std::string& box, View item) const {
+  const std::scoped_lock lock(mutex_);
+  return !spoilt_.empty() && spoilt_.contains({box, Bytes(item)});
+}
+
+void Store::spoil(const std::string& box, View item, bool yes) {
+  const std::scoped_lock lock(mutex_);
+  if (yes)
+    spoilt_.emplace(box, item);
+  else
+    spoilt_.erase({box, Bytes(item)});
+}
+
 Result<void> Store::begin(const Call& call, std::string_view verb) {
   if (call.stop.stop_requested() || host_.now() >= call.deadline) return cancelled();
   auto wish = mischief_.wish(verb);

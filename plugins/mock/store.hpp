@@ -59,6 +59,9 @@ class Store {
   Result<std::shared_ptr<Box>> box(std::string_view mailbox);
   /// Cancelled, or what the script wants of this verb; waits where it wants slowness.
   Result<void> begin(const Call&, std::string_view verb);
+  /// Whether the script made an item of a box unreadable (law 11).
+  bool spoilt(const std::string& box, View item) const;
+  void spoil(const std::string& box, View item, bool yes);
   std::string random_word();  ///< 32 hexadecimal digits
   Result<void> test() const;  ///< whether root is there
 
@@ -69,8 +72,9 @@ class Store {
   Settings settings_;
   Mischief mischief_;
   Ear ear_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Box>, std::less<>> boxes_;
+  std::set<std::pair<std::string, Bytes>> spoilt_;
 };
 
 }  // namespace tidegate::mock

@@ -51,6 +51,26 @@ struct Parked : testing::Test {
   Course course;
 };
 
+TEST_F(Parked, GivesWayAndListensAgainAfterTheNextRound) {
+  EXPECT_TRUE(course.give_way());
+  EXPECT_FALSE(course.give_way()) << "it has nothing to give";
+  EXPECT_EQ(course.next().what, What::nothing);
+  course.hinted({{"in"}, false});
+  EXPECT_EQ(course.next().what, What::sync);
+  course.answered("in");
+  course.idle();
+  EXPECT_EQ(course.next().what, What::nothing) << "it looked, and still does not listen";
+  course.round();
+  EXPECT_EQ(course.next().what, What::sync);
+  course.idle();
+  EXPECT_EQ(course.next().what, What::list);
+  course.listed({"in"});
+  EXPECT_EQ(course.next().what, What::sync);
+  course.answered("in");
+  course.idle();
+  EXPECT_EQ(course.next().what, What::park);
+}
+
 TEST_F(Parked, RestsUntilSomethingIsDue) {
   EXPECT_EQ(course.next().what, What::nothing);
   course.woken();

@@ -3,6 +3,7 @@
 #pragma once
 #include <gmock/gmock.h>
 
+#include "core/push/quarantine.hpp"
 #include "core/push/sessions.hpp"
 #include "core/sim/virtual_world.hpp"
 #include "tests/core/push/device_peer.hpp"
@@ -48,12 +49,16 @@ class SessionsTest : public testing::Test {
                                          const Fault& why) { sessions->broken(user, id, why.text); },
                         .changed = [](store::ViewId, std::uint64_t, bool) {},
                         .note = [this](int, const std::string& line) { notes.push_back(line); }});
+    quarantine = std::make_unique<Quarantine>(host, log, accounts, 1h, [this](store::ViewId view, std::uint64_t head) {
+      sessions->changed(view, head, false);
+    });
     sessions = std::make_unique<Sessions>(
         Wiring{.world = host,
                .log = log,
                .directory = directory,
                .accounts = accounts,
                .commands = *commands,
+               .quarantine = *quarantine,
                .outlet = outlet,
                .settings = rules,
                .note = [this](int, const std::string& line) { notes.push_back(line); },
@@ -142,6 +147,7 @@ class SessionsTest : public testing::Test {
   std::vector<std::string> notes, alarms;
   int paired = 0;
   std::unique_ptr<journal::Commands> commands;
+  std::unique_ptr<Quarantine> quarantine;
   std::unique_ptr<Sessions> sessions;
 };
 

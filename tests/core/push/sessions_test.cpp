@@ -228,6 +228,59 @@ TEST_F(SessionsTest, UnreadableItemIsLeftOutWithASentenceAndTheRestGoesOn) {
   EXPECT_EQ(only<e2e::Mark>(heard).back().position.live, 2U);
 }
 
+TEST_F(SessionsTest, WhatIsInQuarantineCostsTheNextSessionNothingAndComesWhenItCanBeRead) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "bad");
+  content(2, inbox, 20, "good");
+  accounts.faults[gid(1)] = std::deque<Fault>(5, Fault{FaultKind::invalid, "b", "nonsense", {}, {}});
+  changed();
+  world.run_for(10s);
+  auto heard = hear(*peer);
+  ASSERT_EQ(quarantine->rows().size(), 1U);
+  EXPECT_EQ(quarantine->rows()[0].attempts, 4U);
+  EXPECT_EQ(quarantine->rows()[0].reason, "nonsense");
+  EXPECT_EQ(quarantine->rows()[0].user, device.user);
+
+  accounts.reads.clear();
+  content(3, inbox, 30, "newer");
+  peer = connect(8, {only<e2e::Mark>(heard).back().position});
+  heard = hear(*peer);
+  EXPECT_EQ(only<e2e::Item>(heard).size(), 1U);
+  peer = connect(9);  // as a new device: it is filled from the beginning
+  heard = hear(*peer);
+  EXPECT_EQ(only<e2e::Item>(heard).size(), 2U) << "the rest goes on";
+  EXPECT_EQ(std::ranges::count(accounts.reads, gid(1)), 0) << "it has not changed";
+
+  ASSERT_TRUE(quarantine->retry(""));
+  EXPECT_TRUE(only<e2e::Item>(hear(*peer)).empty());
+  EXPECT_EQ(quarantine->rows()[0].attempts, 5U);
+  ASSERT_TRUE(quarantine->retry(digits(gid(1)).substr(0, 2)));
+  settle();
+  EXPECT_TRUE(quarantine->rows().empty());
+  log.rows.at(gid(1)).seq_body = ++log.now.head;  // as the true log does then
+  changed();
+  auto items = only<e2e::Item>(hear(*peer));
+  ASSERT_EQ(items.size(), 1U);
+  EXPECT_EQ(items[0].gid, gid(1));
+}
+
+TEST_F(SessionsTest, WhatIsInQuarantineIsReadAgainWhenItChanges) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "bad");
+  accounts.faults[gid(1)] = std::deque<Fault>(4, Fault{FaultKind::invalid, "b", "nonsense", {}, {}});
+  changed();
+  world.run_for(10s);
+  auto heard = hear(*peer);
+  peer = connect(8, {only<e2e::Mark>(heard).back().position});
+  hear(*peer);
+  log.flag(1, Flag::seen);
+  changed();
+  EXPECT_GE(only<e2e::Item>(hear(*peer)).size(), 1U);
+  EXPECT_TRUE(quarantine->rows().empty());
+}
+
 TEST_F(SessionsTest, WhatBreaksTheConnectionEveryTimeIsLeftOutIfAllElseIsWell) {
   auto peer = connect(7);
   hear(*peer);

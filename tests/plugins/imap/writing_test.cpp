@@ -165,9 +165,44 @@ TEST_F(Writing, aMoveOfWhatIsGoneLeavesNoNote) {
 
 TEST_F(Writing, somebodyElsesMarksSurviveOurExpunge) {
   start(logged_in("", {select_inbox,
+                       {"UID SEARCH UID 9", "* SEARCH 9\r\n$T OK done\r\n"},
                        {"UID STORE 9 +FLAGS.SILENT (\\Deleted)", "$T OK done\r\n"},
                        {"UID SEARCH DELETED", "* SEARCH 2 9\r\n$T OK done\r\n"}}));
   EXPECT_TRUE(session->remove(within(), item_id({"INBOX", 3, 9}), "INBOX", "1"));
+  finish();
+}
+
+TEST_F(Writing, aRemovalOfWhatIsGoneIsNotFound) {
+  start(logged_in("", {select_inbox, {"UID SEARCH UID 9", "* SEARCH\r\n$T OK done\r\n"}}));
+  const auto gone = session->remove(within(), item_id({"INBOX", 3, 9}), "INBOX", "1");
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().kind, FaultKind::not_found);
+  finish();
+}
+
+TEST_F(Writing, aMailServerTakesNoCalendar) {
+  start(logged_in("", {}));
+  Attempt attempt;
+  Folder like{};
+  like.kind = Kind::event;
+  like.name = "Calendar";
+  EXPECT_EQ(session->make_folder(within(), like, attempt).error().kind, FaultKind::unsupported);
+  const NewItem event{Kind::event, 1, 0, {}, {}};
+  EXPECT_EQ(session->create(
+                       within(), "INBOX", event, [](auto) { return std::size_t{0}; }, attempt)
+                .error()
+                .kind,
+            FaultKind::unsupported);
+  finish();
+}
+
+TEST_F(Writing, whatIsTooLateBeginsNothing) {
+  start(logged_in("", {}));
+  const Call late{Clock::now() - std::chrono::seconds(1), {}, 0};
+  Attempt attempt;
+  EXPECT_EQ(session->changes(late, "INBOX", {}, {}).error().kind, FaultKind::cancelled);
+  EXPECT_EQ(session->remove(late, item_id({"INBOX", 3, 9}), "INBOX", "1").error().kind, FaultKind::cancelled);
+  EXPECT_EQ(session->set_flags(late, item_id({"INBOX", 3, 9}), {}).error().kind, FaultKind::cancelled);
   finish();
 }
 

@@ -20,7 +20,7 @@ TARGETS = ["tidegated", "tidegatectl", "tidegate-relay", "tidegate-device", "plu
 GOALS = {"ratio_durable": (">=", 4, None), "ratio_nosync": (">=", 0.5, None)}
 USER = "alice@example.com"
 FIRST = 1767225600  # received, unix; a second apart
-CODECS = ["deflate", "none"]
+CODECS = ["zstd", "deflate", "none"]
 WORDS = ("the of harbour tide gate meeting Thursday budget attached please regards invoice number schedule project river quay "
          "minutes agenda follow forward reply week contract draft report figures again tomorrow office kindly between").split()
 

@@ -83,6 +83,7 @@ void Shelf::take(const e2e::HelloAck& message) {
   }
   change.commit();
   asked_.clear();
+  again_.clear();
   for (const auto view : index_->wanted_compares())
     if (!compares_.contains(view) && asked_.insert(view).second) applied_.answers.emplace_back(e2e::CompareAsk{view});
   applied_.greeted = true;
@@ -353,7 +354,7 @@ void Shelf::flush() {
     for (const auto& ended : group.ended) end_command(ended);
     for (const auto& path : group.leaves) index_->leave(path);
     for (const auto& [view, position] : group.positions) index_->put_position(position);
-    for (const auto view : group.compared) index_->want_compare(view, false);
+    for (const auto view : group.compared) compared(view);
     for (const auto& [key, seq] : group.ignored) journal_->ignored(key.first, key.second, seq);
     for (const auto view : group.wanted) want_compare(view);
     change.commit();

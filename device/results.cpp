@@ -151,7 +151,17 @@ void Shelf::end_command(const Ended& ended) {
 /// Within a transaction: the wish survives until a compare is complete.
 void Shelf::want_compare(std::uint64_t view) {
   index_->want_compare(view, true);
-  if (!compares_.contains(view) && asked_.insert(view).second) applied_.answers.emplace_back(e2e::CompareAsk{view});
+  if (compares_.contains(view))
+    again_.insert(view);  // the one under way may have passed what this is about
+  else if (asked_.insert(view).second)
+    applied_.answers.emplace_back(e2e::CompareAsk{view});
+}
+
+/// Within a transaction, after CompareEnd. What came to be wanted meanwhile is asked for anew.
+void Shelf::compared(std::uint64_t view) {
+  asked_.erase(view);
+  if (again_.erase(view) > 0) return want_compare(view);
+  index_->want_compare(view, false);
 }
 
 /// The store has an item of this device's under another gid.

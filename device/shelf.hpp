@@ -170,6 +170,7 @@ class Shelf {
   void settle_send(Ended&, const e2e::CommandResult&);
   void end_command(const Ended&);
   void want_compare(std::uint64_t view);
+  void compared(std::uint64_t view);
   void rename_commands(std::uint64_t view, const Gid& from, const Gid& to);
   // where.cpp: finding files whose names a user may have changed
   std::string path_of(const ItemRow&) const;
@@ -189,7 +190,8 @@ class Shelf {
   std::unique_ptr<Scan> scan_;
   std::unique_ptr<Outgoing> outgoing_;
   Outbox outbox_;
-  std::set<std::uint64_t> asked_;  ///< views whose compare was asked for on this session
+  std::set<std::uint64_t> asked_;  ///< views whose compare was asked for on this session, and has not ended
+  std::set<std::uint64_t> again_;  ///< views that are to be compared anew when the compare under way ends
   std::unique_ptr<Group> group_;
   std::map<Key, Transfer> transfers_;
   std::map<Key, std::vector<std::string>> strays_;  ///< files named by a gid that no row has: paths

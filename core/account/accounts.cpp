@@ -184,7 +184,11 @@ Accounts::Piece AllAccounts::piece_of(const Reading& asked, Agent::Content conte
 void AllAccounts::answer(const Reading& asked, Result<Agent::Content> result) {
   auto waiting = std::move(readings_.extract(asked).mapped());
   Result<Piece> piece;
-  if (result) {
+  if (result && result->octets.empty() && asked.from == 0 && asked.size > 0) {
+    // Dovecot, killed or at odds with its index, says NIL or {0} for a message that is there. That is no empty mail.
+    piece = fault(FaultKind::unavailable, "account",
+                  "The back-end gave nothing of an item that has " + std::to_string(asked.size) + " octets.");
+  } else if (result) {
     piece = piece_of(asked, std::move(*result));
   } else {
     piece = std::unexpected(std::move(result.error()));

@@ -288,11 +288,15 @@ void DeviceSession::received(e2e::ToGateway message) {
   }
   if (auto* ask = std::get_if<e2e::CompareAsk>(&message)) {
     auto* of = feed(ask->view);
-    if (!of || of->comparing() || overfull()) return;
+    if (!of || of->comparing()) return;
+    // A device asks once: what cannot be answered now is asked again in its next session.
+    if (overfull()) return end(wire::Code::too_many, "the device asks faster than it takes; it connects again", true);
     wiring_.log.head(ask->view, [weak = weak_from_this(), view = ask->view](Result<store::Head> head) {
       auto self = weak.lock();
       auto* again = self ? self->feed(view) : nullptr;
-      if (again && head) again->start_compare(*head);
+      if (!again || again->comparing()) return;
+      if (!head) return self->end(wire::Code::unavailable, "the gateway's log cannot be read: " + head.error().text);
+      again->start_compare(*head);
     });
     return;
   }

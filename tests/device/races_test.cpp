@@ -89,5 +89,34 @@ TEST(Races, NewsOfAnItemThatIsNotHereAskForACompareOnce) {
   EXPECT_FALSE(disk.asked_compare);
 }
 
+e2e::CompareDigests nothing_there(const Upward& disk) {
+  return {.view = 1, .epoch = disk.log.mark(disk.log.head).position.epoch, .head = disk.log.head, .digests = {}};
+}
+
+TEST(Races, WhatIsWantedAfterACompareIsAskedForInTheSameSession) {
+  Upward disk(7, 0);
+  for (std::uint64_t number = 77; number < 80; ++number) {
+    disk.asked_compare = false;
+    disk.tell(e2e::Meta{1, 0, ++disk.log.head, gid_of(number), {gid_of(1001)}, seen, {}});
+    disk.tell(disk.log.mark(disk.log.head));
+    EXPECT_TRUE(disk.asked_compare) << number;
+    disk.tell(nothing_there(disk));
+    disk.tell(e2e::CompareEnd{disk.log.mark(disk.log.head).position});
+  }
+}
+
+// The compare may have passed the item while its removal still masked it.
+TEST(Races, WhatIsWantedDuringACompareIsAskedForWhenItEnds) {
+  Upward disk(8, 1);
+  disk.store.refuse = [](const e2e::Command&) { return FaultKind::denied; };
+  ASSERT_TRUE(disk.host.files().remove(disk.path(1)));
+  disk.settle();
+  disk.tell(nothing_there(disk));
+  ASSERT_TRUE(disk.send());
+  EXPECT_FALSE(disk.asked_compare);
+  disk.tell(e2e::CompareEnd{disk.log.mark(disk.log.head).position});
+  EXPECT_TRUE(disk.asked_compare);
+}
+
 }  // namespace
 }  // namespace tidegate::device

@@ -591,6 +591,16 @@ TEST(Accounts, WhoBreaksTheSessionHearsOfItAndTheOthersComeAgain) {
   EXPECT_THAT(reads.got, ElementsAre("a=a", "b=b", "c: unavailable", "d=d"));
 }
 
+TEST(Accounts, NothingIsNotAnEmptyMail) {
+  AccountBed bed;
+  Reads reads(bed);
+  bed.backend.add("in", "void", "");
+  reads.ask("void", 5);
+  reads.ask("void", 0);
+  bed.wait(2s);
+  EXPECT_THAT(reads.got, ElementsAre("void: unavailable", "void="));
+}
+
 TEST(Accounts, AFlightIsBoundedByItsOctets) {
   AccountBed bed;
   Reads reads(bed);

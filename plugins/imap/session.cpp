@@ -269,7 +269,8 @@ void ImapSession::expect(const Call& call, std::span<const Reading> next) {
   if (!reply || reply->verdict != Verdict::ok) return;
   ahead_ = {.folder = first->folder, .uidvalidity = first->uidvalidity, .range = range, .bodies = {}};
   for (auto& row : reply->rows)
-    if (row.body && !row.body->empty() && uids.contains(row.uid)) ahead_.bodies.insert_or_assign(row.uid, std::move(*row.body));
+    if (row.body && !row.body->empty() && uids.contains(row.uid))
+      ahead_.bodies.insert_or_assign(row.uid, std::move(*row.body));
 }
 
 /// What expect() has brought; each once.

@@ -70,7 +70,7 @@ class Restore final : public Restoring {
     }
     auto opened = open(order_.file.empty() ? fetched_ : order_.file);
     if (!opened) return end(std::unexpected(std::move(opened.error())));
-    end(name_state(std::move(*opened)));
+    end(name_state(*opened));
   }
 
   Result<Restored> open(const std::string& sealed) {

@@ -77,6 +77,8 @@ Result<void> Gateway::open_state() {
                       .log = *log_,
                       .journal = *journal_,
                       .accounts = *accounts_,
+                      .settings = {.removals_per_hour = settings.removals_per_hour,
+                                   .resends = settings.send_unknown == SendUnknown::resend},
                       .tell =
                           [this](const std::string& user, View device, const e2e::CommandResult& result) {
                             if (sessions_) sessions_->answer(user, device, result);
@@ -89,7 +91,8 @@ Result<void> Gateway::open_state() {
                           [this](store::ViewId view, std::uint64_t head, bool folders) {
                             if (sessions_) sessions_->changed(view, head, folders);
                           },
-                      .note = note_});
+                      .note = note_,
+                      .held = [this](const store::HoldRow& hold) { removals_held(hold); }});
   push::Settings push{.gateway_name = "tidegate " + settings.name};
   push.alive = std::chrono::duration_cast<std::chrono::seconds>(settings.alive);
   push.sweep = std::min(push.sweep, std::max(std::chrono::seconds(1), push.alive / 8));
@@ -191,6 +194,23 @@ void Gateway::held(const store::HoldRow& hold) {
       fmt::format("{} {} disappeared from the server at once and stay on the devices for now. If that was meant: "
                   "tidegatectl hold release {}; if the server is at fault, mend it, they leave the hold by themselves.",
                   hold.count, hold.what, hold.number));
+}
+
+void Gateway::removals_held(const store::HoldRow& hold) {
+  alarm(hold.user,
+        fmt::format("A device removes more messages at once than is believed; the rest was not removed. If that was "
+                    "meant: tidegatectl hold release {}; if not: tidegatectl hold discard {}, and look after the "
+                    "device.",
+                    hold.number, hold.number));
+}
+
+void Gateway::decide_hold(std::uint64_t number, bool release, Done<void> done) {
+  commands_->decide(
+      number, release,
+      [this, alive = std::weak_ptr(alive_), number, release, done = std::move(done)](Result<void> decided) mutable {
+        if (decided || decided.error().kind != FaultKind::not_found || alive.expired()) return done(std::move(decided));
+        log_->decide_hold(number, release, std::move(done));
+      });
 }
 
 link::Status Gateway::link_status() const { return link_->status(); }

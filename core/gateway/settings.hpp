@@ -13,6 +13,7 @@
 namespace tidegate::gateway {
 
 enum class Pairing : std::uint8_t { mail, admin };
+enum class SendUnknown : std::uint8_t { ask, resend };
 
 struct Settings {
   std::string relay;
@@ -23,6 +24,8 @@ struct Settings {
   std::uint64_t page_cache = 0, content_cache = 0, inline_up_to = 0;
   std::chrono::milliseconds poll_folders{}, alive{};
   std::uint64_t hold_share = 50;  ///< percent
+  std::uint64_t removals_per_hour = 500;
+  SendUnknown send_unknown = SendUnknown::ask;
   std::string log_level;
 };
 const config::Table<Settings>& table();

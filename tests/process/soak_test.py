@@ -83,12 +83,16 @@ class Server:
             self.imap.uid("move", found[1], FOLDERS[1 - FOLDERS.index(found[0])])
 
     def remove(self, message_id):
-        """Whether it was there."""
-        found = self.find(message_id)
-        if found:
-            self.imap.uid("store", found[1], "+FLAGS", "(\\Deleted)")
-            self.imap.uid("expunge", found[1])
-        return found is not None
+        """Whether it was there. The gateway may move it meanwhile, from under this client or past it."""
+        there, missed = False, 0
+        while missed < 2:
+            found = self.find(message_id)
+            missed = 0 if found else missed + 1
+            if found:
+                there = True
+                self.imap.uid("store", found[1], "+FLAGS", "(\\Deleted)")
+                self.imap.uid("expunge", found[1])
+        return there
 
     def tree(self):
         """(folder, Message-ID, SHA-256) → [flag letters], as a client gets it."""

@@ -81,6 +81,8 @@ Result<void> Gateway::open_state() {
                       .log = *log_,
                       .journal = *journal_,
                       .accounts = *accounts_,
+                      .settings = {.removals_per_hour = settings.removals_per_hour,
+                                   .resends = settings.send_unknown == SendUnknown::resend},
                       .tell =
                           [this](const std::string& user, View device, const e2e::CommandResult& result) {
                             if (sessions_) sessions_->answer(user, device, result);
@@ -93,7 +95,8 @@ Result<void> Gateway::open_state() {
                           [this](store::ViewId view, std::uint64_t head, bool folders) {
                             if (sessions_) sessions_->changed(view, head, folders);
                           },
-                      .note = note_});
+                      .note = note_,
+                      .held = [this](const store::HoldRow& hold) { removals_held(hold); }});
   quarantine_ = std::make_unique<push::Quarantine>(
       world_, *log_, *accounts_, std::chrono::duration_cast<std::chrono::seconds>(settings.quarantine_retry),
       [this](store::ViewId view, std::uint64_t head) {
@@ -240,6 +243,23 @@ void Gateway::held(const store::HoldRow& hold) {
 
 std::int64_t Gateway::unix_now() const {
   return std::chrono::duration_cast<std::chrono::seconds>(world_.reactor().wall().time_since_epoch()).count();
+}
+
+void Gateway::removals_held(const store::HoldRow& hold) {
+  alarm(hold.user,
+        fmt::format("A device removes more messages at once than is believed; the rest was not removed. If that was "
+                    "meant: tidegatectl hold release {}; if not: tidegatectl hold discard {}, and look after the "
+                    "device.",
+                    hold.number, hold.number));
+}
+
+void Gateway::decide_hold(std::uint64_t number, bool release, Done<void> done) {
+  commands_->decide(
+      number, release,
+      [this, alive = std::weak_ptr(alive_), number, release, done = std::move(done)](Result<void> decided) mutable {
+        if (decided || decided.error().kind != FaultKind::not_found || alive.expired()) return done(std::move(decided));
+        log_->decide_hold(number, release, std::move(done));
+      });
 }
 
 link::Status Gateway::link_status() const { return link_->status(); }

@@ -72,9 +72,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void back_up(Done<Backup::Kept>);
   void resume(Done<void>);
   void holds(Done<std::vector<store::HoldRow>> done) { log_->holds(std::move(done)); }
-  void decide_hold(std::uint64_t number, bool release, Done<void> done) {
-    log_->decide_hold(number, release, std::move(done));
-  }
+  void decide_hold(std::uint64_t number, bool release, Done<void> done);
 
   push::Quarantine& quarantine() { return *quarantine_; }
 
@@ -121,6 +119,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void start_user(const std::string& user);
   void alarm(const std::string& user, const std::string& text);
   void held(const store::HoldRow&);
+  void removals_held(const store::HoldRow&);
   void device_paired(const store::DeviceRow&);
   void pair_new_user(Added, Done<Added>);
   void mail_code(const std::string& user, const Code&, Done<void>);

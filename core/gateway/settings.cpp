@@ -75,6 +75,16 @@ const config::Table<Settings>& table() {
            "A message that cannot be read is tried again after this time, later ever more seldom, at least "
            "once a day.",
            1s, 24h),
+       config::integer(
+           "removals_per_hour", &Settings::removals_per_hour, "500",
+           "So many messages may one device remove at once, and so many an hour. More are refused to it and "
+           "kept until tidegatectl hold says whether they were meant. 0: no limit.",
+           0, 1'000'000),
+       config::choice("send_unknown", &Settings::send_unknown, "ask",
+                      "What becomes of a message if the outgoing server was lost before it confirmed: the device asks "
+                      "its user, or it is sent once more, with the same Message-ID. Invitations are never sent again "
+                      "without being asked for.",
+                      {{"ask", SendUnknown::ask}, {"resend", SendUnknown::resend}}),
        config::duration("alive", &Settings::alive, "4m",
                         "Each end of a device session says that it is alive this often.", 1s, 1h),
        config::choice(

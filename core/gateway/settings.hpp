@@ -14,6 +14,7 @@ namespace tidegate::gateway {
 
 enum class Pairing : std::uint8_t { mail, admin };
 enum class Backups : std::uint8_t { none, relay };
+enum class SendUnknown : std::uint8_t { ask, resend };
 
 struct Settings {
   std::string relay;
@@ -27,6 +28,8 @@ struct Settings {
   bool suite_vmes_1 = false, suite_none = false;
   Backups backup = Backups::relay;
   std::chrono::milliseconds backup_every{}, backup_soon{};
+  std::uint64_t removals_per_hour = 500;
+  SendUnknown send_unknown = SendUnknown::ask;
   std::string log_level;
 };
 const config::Table<Settings>& table();

@@ -20,7 +20,7 @@ e2e::CommandResult result_of(std::uint64_t view, const Bytes& id, const Fault& f
 
 }  // namespace
 
-Commands::Commands(Wiring wiring) : wiring_(std::move(wiring)) {}
+Commands::Commands(Wiring wiring) : wiring_(std::move(wiring)), removals_(wiring_.settings.removals_per_hour) {}
 Commands::~Commands() = default;
 
 Commands::Lane& Commands::lane(const std::string& user) {
@@ -174,6 +174,16 @@ void Commands::forget(const std::string& user, View device) {
     }
   }
   wiring_.journal.forget_all(user, device, [](Result<void>) {});
+}
+
+void Commands::decide(std::uint64_t hold, bool release, store::Done<void> done) {
+  wiring_.journal.decide(hold, release,
+                         if_alive([this, done = std::move(done)](Result<std::vector<Key>> freed) mutable {
+                           if (!freed) return done(std::unexpected(std::move(freed.error())));
+                           for (const auto& key : *freed) lane(key.user).queue.push_back(key);
+                           if (!freed->empty()) next(freed->front().user);
+                           done({});
+                         }));
 }
 
 void Commands::answer(const Key& key, const e2e::CommandResult& result) { wiring_.tell(key.user, key.device, result); }

@@ -6,6 +6,7 @@
 //   take ──content complete──► received ──turn──► carrying out ──verb done──► effect on the log ──► done ──stored──► ∅
 //   carrying out ──back-end cannot now──► resting ──back-off──► carrying out
 //   carrying out ──never──► done, with the fault
+//   received removal ──above its device's rate──► held, refused to the device ──released──► received, of no device
 //   carrying out ──the item is not where the log has it──► resting ──a page told, or three times──► carrying out
 //   after a restart: received → its turn; started → its turn, with the note: the verb settles what became of it
 #pragma once
@@ -18,6 +19,7 @@
 #include "core/account/account.hpp"
 #include "core/account/course.hpp"
 #include "core/e2e/sync.hpp"
+#include "core/journal/removals.hpp"
 #include "core/journal/verbs.hpp"
 #include "core/sim/world.hpp"
 #include "core/store/journal.hpp"
@@ -30,6 +32,8 @@ struct Settings {
   std::uint64_t in_memory = std::uint64_t{128} << 20;  ///< octets of contents on their way to back-ends, all users
   std::size_t most_per_device = 1024;                  ///< commands that a device has not stored the results of
   std::chrono::seconds retry_first{1}, retry_ceiling{300};
+  std::uint64_t removals_per_hour = 500;  ///< of one device, before somebody is asked; 0: never asks
+  bool resends = false;  ///< a mail whose fate is unknown is sent once more; else its device asks. Never invitations
 };
 
 struct Wiring {
@@ -44,6 +48,7 @@ struct Wiring {
   std::function<void(const std::string& user, View device, const Fault&)> broken;
   std::function<void(store::ViewId, std::uint64_t head, bool folders)> changed;  ///< as Accounts says it
   std::function<void(int level, const std::string&)> note;
+  std::function<void(const store::HoldRow&)> held{};  ///< removals of a device are held from now on
 };
 
 class Commands {
@@ -64,6 +69,9 @@ class Commands {
   /// ask with.
   void greet(const std::string& user, View device);
   void forget(const std::string& user, View device);  ///< device empty: all of the user's
+  /// Of a hold for removals: released, they are carried out; else they are forgotten. Fault not_found: not one of
+  /// those.
+  void decide(std::uint64_t hold, bool release, store::Done<void>);
 
   struct Waiting {
     std::string user;
@@ -83,7 +91,8 @@ class Commands {
     account::Backoff backoff;
     std::unique_ptr<Timer> rest;
     std::string why;
-    int waited = 0;  ///< how often the first command has waited for the log
+    int waited = 0;   ///< how often the first command has waited for the log
+    Bytes allowed{};  ///< id of the removal that was counted last
   };
   struct Run;  ///< one command being carried out
 
@@ -98,12 +107,15 @@ class Commands {
   Lane& lane(const std::string& user);
   void next(const std::string& user);
   void run(Lane&, const store::CommandRow&, e2e::Command);
+  bool allowed(Lane&, const store::CommandRow&);
+  void hold(const std::shared_ptr<Run>&);
   void look_up(std::shared_ptr<Run>);
   void folders(const std::shared_ptr<Run>&, std::vector<store::FolderRow>);
   void item(const std::shared_ptr<Run>&, std::vector<store::FolderRow>);
   void elsewhere(const std::shared_ptr<Run>&, const store::ItemRow&);
   void look(const std::shared_ptr<Run>&, store::ItemRow);
   bool log_is_behind(const std::shared_ptr<Run>&, const Fault&);
+  bool sends_again(const std::shared_ptr<Run>&, const Fault&);
   void created_here(const std::shared_ptr<Run>&);
   void ready(std::shared_ptr<Run>);
   void act(std::shared_ptr<Run>);
@@ -127,6 +139,7 @@ class Commands {
   std::shared_ptr<char> alive_ = std::make_shared<char>();
   std::map<Key, Receiving> receiving_;
   std::map<std::string, Lane> lanes_;
+  RemovalRate removals_;
   std::uint64_t in_memory_ = 0;
   std::deque<std::string> thirsty_;  ///< users whose next content has no room in memory yet
 };

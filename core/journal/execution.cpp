@@ -62,7 +62,35 @@ void Commands::run(Lane& own, const store::CommandRow& row, e2e::Command command
   run->order->note = row.note;
   run->order->repeated = row.state == store::CommandState::started;
   run->order->command = std::move(command);
+  if (run->order->command.verb == e2e::Verb::remove && !allowed(own, row)) return hold(run);
   look_up(std::move(run));
+}
+
+/// Each counts once, however often it is tried; what somebody released is of no device and does not count.
+bool Commands::allowed(Lane& own, const store::CommandRow& row) {
+  if (row.key.device.empty() || row.state != store::CommandState::received || own.allowed == row.key.id) return true;
+  if (!removals_.allows(row.key.user, row.key.device, wiring_.world.reactor().now())) return false;
+  own.allowed = row.key.id;
+  return true;
+}
+
+/// The device gets its items back, and somebody is asked.
+void Commands::hold(const std::shared_ptr<Run>& run) {
+  e2e::CommandResult result{.view = run->view, .id = run->key.id, .done = true, .text = {}};
+  result.fault = static_cast<std::uint32_t>(FaultKind::denied) + 1;
+  result.text =
+      "This device removes more at once than is believed: the rest is back here, and your administrator is asked "
+      "whether it was meant.";
+  const auto now = wiring_.world.reactor().wall().time_since_epoch();
+  store::HeldRemoval held{run->key, e2e::encode(e2e::ToDevice(result)),
+                          std::chrono::duration_cast<std::chrono::seconds>(now).count()};
+  wiring_.journal.hold(std::move(held), if_alive([this, run, result](Result<store::HoldRow> hold) {
+                         if (!hold) return again(run, hold.error());
+                         if (hold->count == 1 && wiring_.held) wiring_.held(*hold);
+                         answer(run->key, result);
+                         lane(run->key.user).queue.pop_front();
+                         free_lane(run->key.user);
+                       }));
 }
 
 void Commands::look_up(std::shared_ptr<Run> run) {
@@ -85,8 +113,9 @@ void Commands::folders(const std::shared_ptr<Run>& run, std::vector<store::Folde
     if (sent != rows.end()) folder = &*sent;
   }
   if (folder == nullptr && command.folder != no_gid) return finish(run, gone("The folder is no longer in the store."));
-  if (to == nullptr && (command.verb == e2e::Verb::move || command.verb == e2e::Verb::change_folder ||
-                        command.verb == e2e::Verb::remove_folder))
+  // Gone is what was asked for, whoever did it: this command perhaps, before the gateway died.
+  if (to == nullptr && command.verb == e2e::Verb::remove_folder) return finish(run, std::nullopt);
+  if (to == nullptr && (command.verb == e2e::Verb::move || command.verb == e2e::Verb::change_folder))
     return finish(run, gone("The target folder is no longer in the store."));
   for (const auto* row : {folder, to}) {
     if (row == nullptr) continue;
@@ -100,6 +129,9 @@ void Commands::folders(const std::shared_ptr<Run>& run, std::vector<store::Folde
     order.scopes.push_back(row->scope);
     (row == folder ? order.folder : order.to) = folder_of(*row);
   }
+  if (command.verb == e2e::Verb::remove_folder && to->role != Role::none)
+    return finish(run,
+                  Fault{FaultKind::denied, "command", "This folder is needed for what it is for; it stays.", {}, {}});
   if (of_folders(command.verb)) {
     if (order.backend.empty()) order.backend = wiring_.accounts.mail_backend(run->key.user);
     order.scopes = {Bytes()};
@@ -142,7 +174,7 @@ void Commands::look(const std::shared_ptr<Run>& run, store::ItemRow row) {
                          if (there) return elsewhere(run, row);
                          const auto& why = there.error();
                          if (log_is_behind(run, why)) return;
-                         if (judge(run->order->command.verb, false, why.kind) == Verdict::again) return again(run, why);
+                         if (judge(run->order->command.verb, why.kind) == Verdict::again) return again(run, why);
                          elsewhere(run, row);
                        }));
 }
@@ -184,7 +216,7 @@ void Commands::created_here(const std::shared_ptr<Run>& run) {
                        if (!chosen) return again(run, chosen.error());
                        auto& order = *run->order;
                        if (chosen->backend.empty()) {
-                         const auto verdict = judge(order.command.verb, order.repeated, FaultKind::not_found);
+                         const auto verdict = judge(order.command.verb, FaultKind::not_found);
                          if (verdict == Verdict::done) return finish(run, std::nullopt);
                          return finish(run, gone("The item is no longer in the store."));
                        }
@@ -230,8 +262,10 @@ void Commands::acted(std::shared_ptr<Run> run, Result<void> done) {
   if (done) return effect(std::move(run));
   const auto& order = *run->order;
   if (order.from_log && log_is_behind(run, done.error())) return;
-  switch (judge(order.command.verb, order.repeated, done.error().kind)) {
+  if (sends_again(run, done.error())) return;
+  switch (judge(order.command.verb, done.error().kind)) {
     case Verdict::done:
+      if (order.command.verb == e2e::Verb::remove_folder) return effect(std::move(run));
       // Not there: gone, or moved by somebody, under the same id perhaps. The next page tells which.
       return finish(std::move(run), std::nullopt);
     case Verdict::failed:
@@ -239,6 +273,24 @@ void Commands::acted(std::shared_ptr<Run> run, Result<void> done) {
     case Verdict::again:
       return again(run, done.error());
   }
+}
+
+/// Nobody can see whether it was sent, and whoever runs this gateway prefers twice to never: once more, with the same
+/// Message-ID. The note says that this is the last time. True: the command waits for its turn.
+bool Commands::sends_again(const std::shared_ptr<Run>& run, const Fault& why) {
+  const auto& order = *run->order;
+  if (!wiring_.settings.resends || order.command.verb != e2e::Verb::send || why.kind != FaultKind::ambiguous)
+    return false;
+  const auto& note = run->noted->empty() ? order.note : *run->noted;
+  if (is_last_sending(note) || schedules(order.content)) return false;
+  auto& own = lane(run->key.user);
+  own.why = why.text;
+  const auto pause = own.backoff.after(why, dice());
+  wiring_.journal.started(run->key, last_sending(), if_alive([this, run, pause](Result<void> marked) {
+                            if (!marked) return again(run, marked.error());
+                            rest(run, pause);
+                          }));
+  return true;
 }
 
 /// The log first, so that the device finds there what its result says.
@@ -251,7 +303,9 @@ void Commands::effect(std::shared_ptr<Run> run) {
                        .from = command.folder,
                        .to = command.to,
                        .backend = run->order->backend,
-                       .written = run->outcome->written.value_or(Written{})};
+                       .written = run->outcome->written.value_or(Written{}),
+                       .folder = run->outcome->folder.value_or(Folder{}),
+                       .tree = std::move(run->outcome->tree)};
   switch (command.verb) {
     case e2e::Verb::set_flags:
       effect.what = What::flags;
@@ -267,6 +321,14 @@ void Commands::effect(std::shared_ptr<Run> run) {
       if (command.gid == no_gid) return finish(std::move(run), std::nullopt);
       effect.what = What::created;
       break;
+    case e2e::Verb::make_folder:
+    case e2e::Verb::change_folder:
+      if (effect.folder.id.empty()) return finish(std::move(run), std::nullopt);
+      effect.what = command.verb == e2e::Verb::make_folder ? What::folder_made : What::folder_changed;
+      break;
+    case e2e::Verb::remove_folder:
+      effect.what = What::folder_removed;
+      break;
     default:  // the next page tells
       return finish(std::move(run), std::nullopt);
   }
@@ -274,7 +336,10 @@ void Commands::effect(std::shared_ptr<Run> run) {
                        if (!effected) return again(run, effected.error());
                        run->order->command.gid = effected->gid;
                        run->seq = effected->seq;
-                       if (effected->seq != 0) wiring_.changed(run->view, effected->head, false);
+                       auto& scopes = run->order->scopes;
+                       scopes.insert(scopes.end(), effected->scopes.begin(), effected->scopes.end());
+                       if (effected->seq != 0)
+                         wiring_.changed(run->view, effected->head, of_folders(run->order->command.verb));
                        finish(run, std::nullopt);
                      }));
 }
@@ -285,14 +350,17 @@ void Commands::finish(std::shared_ptr<Run> run, std::optional<Fault> why) {
   if (why) {
     result.fault = static_cast<std::uint32_t>(why->kind) + 1;
     result.text = why->text;
-  } else if (!of_folders(command.verb)) {
+  } else {
     result.gid = command.gid;
     result.seq = run->seq;
   }
   auto encoded = e2e::encode(e2e::ToDevice(result));
   wiring_.journal.finished(run->key, std::move(encoded), if_alive([this, run, result](Result<void> written) {
                              if (!written) return again(run, written.error());
-                             answer(run->key, result);
+                             if (run->key.device.empty())  // nobody will say that it is stored
+                               wiring_.journal.forget(run->key, [](Result<void>) {});
+                             else
+                               answer(run->key, result);
                              wiring_.accounts.hint(run->key.user, run->order->backend, run->order->scopes);
                              auto& own = lane(run->key.user);
                              own.backoff.succeeded();

@@ -16,9 +16,11 @@ bool needs_item(e2e::Verb verb) {
          verb == e2e::Verb::update || verb == e2e::Verb::respond || verb == e2e::Verb::create;
 }
 
+bool names_folder_anew(e2e::Verb verb) { return verb == e2e::Verb::make_folder || verb == e2e::Verb::change_folder; }
+
 }  // namespace
 
-Verdict judge(e2e::Verb verb, bool repeated, FaultKind kind) {
+Verdict judge(e2e::Verb verb, FaultKind kind) {
   switch (kind) {
     case FaultKind::unavailable:
     case FaultKind::throttled:
@@ -28,8 +30,6 @@ Verdict judge(e2e::Verb verb, bool repeated, FaultKind kind) {
     case FaultKind::not_found:
       // Gone is what was asked for, whoever did it.
       return verb == e2e::Verb::remove || verb == e2e::Verb::remove_folder ? Verdict::done : Verdict::failed;
-    case FaultKind::exists:
-      return verb == e2e::Verb::make_folder && repeated ? Verdict::done : Verdict::failed;
     default:
       return Verdict::failed;
   }
@@ -43,6 +43,8 @@ std::optional<Fault> refuse(const e2e::Command& command, std::uint64_t largest_c
   const bool names_folder = command.verb == e2e::Verb::create || command.verb == e2e::Verb::move;
   if (names_folder && command.folder == no_gid) return invalid("The command names no folder.");
   if (command.verb == e2e::Verb::move && command.to == no_gid) return invalid("The move names no target.");
+  if (names_folder_anew(command.verb) && (command.name.empty() || command.name.find('\0') != std::string::npos))
+    return invalid("The folder has no name.");
   if (command.verb == e2e::Verb::send && command.recipients.empty()) return invalid("The message has no recipient.");
   if (!has_content(command.verb) && (command.size > 0 || command.content.size > 0))
     return invalid("This command has no content.");
@@ -62,8 +64,7 @@ bool has_content(e2e::Verb verb) {
 }
 
 bool notes_itself(e2e::Verb verb) {
-  return verb == e2e::Verb::create || verb == e2e::Verb::move || verb == e2e::Verb::send ||
-         verb == e2e::Verb::respond || verb == e2e::Verb::make_folder;
+  return verb == e2e::Verb::create || verb == e2e::Verb::move || verb == e2e::Verb::send || verb == e2e::Verb::respond;
 }
 
 }  // namespace tidegate::journal

@@ -14,8 +14,7 @@ enum class Verdict : std::uint8_t {
   again,   ///< the back-end cannot now
 };
 
-/// `repeated`: an earlier attempt may have reached the back-end (the command was started before).
-Verdict judge(e2e::Verb, bool repeated, FaultKind);
+Verdict judge(e2e::Verb, FaultKind);
 
 /// Why a command cannot be taken at all, as a fault for its result; none: it can.
 std::optional<Fault> refuse(const e2e::Command&, std::uint64_t largest_content);

@@ -3,14 +3,16 @@
 
 #include <algorithm>
 
+#include "core/journal/folder_verbs.hpp"
+
 namespace tidegate::journal {
 
 namespace {
 
 using Start = std::function<Result<void>(View)>;
 
-// Sending is two steps, each with the note of its own attempt behind this letter.
-constexpr char step_send = 'S', step_file = 'F';
+// Sending is two steps, each with the note of its own attempt behind this letter; the first may be done twice.
+constexpr char step_send = 'S', step_send_again = 'T', step_file = 'F';
 
 Source source_of(View content) {
   return [content, at = std::size_t{0}](std::span<std::byte> into) mutable {
@@ -80,10 +82,11 @@ std::optional<Fault> file(const Call& call, Session& session, const Order& order
 std::optional<Fault> send(const Call& call, Session& session, const Order& order, Outcome& outcome,
                           const Start& start) {
   const bool sent = !order.note.empty() && order.note.front() == step_file;
+  const char step = is_last_sending(order.note) ? step_send_again : step_send;
   auto note = order.note.empty() ? Bytes() : order.note.substr(1);
   if (!sent) {
     auto attempt =
-        attempt_of(order.command.id, std::move(note), [&](View noted) { return start(step_send + Bytes(noted)); });
+        attempt_of(order.command.id, std::move(note), [&](View noted) { return start(step + Bytes(noted)); });
     auto result =
         session.send(call, {order.user, order.command.recipients}, source_of(order.content), order.folder.id, attempt);
     if (!result) return std::move(result.error());
@@ -95,22 +98,6 @@ std::optional<Fault> send(const Call& call, Session& session, const Order& order
     note.clear();
   }
   return file(call, session, order, std::move(note), outcome, start);
-}
-
-std::optional<Fault> make_folder(const Call& call, Session& session, const Order& order, Start start) {
-  Folder like;
-  like.parent = order.folder.id;
-  like.name = order.command.name;
-  like.kind = order.command.kind;
-  auto attempt = attempt_of(order.command.id, order.note, std::move(start));
-  return fault_of(session.make_folder(call, like, attempt));
-}
-
-std::optional<Fault> change_folder(const Call& call, Session& session, const Order& order) {
-  Folder changed = order.to;
-  changed.parent = order.folder.id;
-  changed.name = order.command.name;
-  return fault_of(session.change_folder(call, changed));
 }
 
 std::optional<Fault> carry_out(const Call& call, Session& session, const Order& order, Outcome& outcome, Start start) {
@@ -138,17 +125,28 @@ std::optional<Fault> carry_out(const Call& call, Session& session, const Order& 
       Reply reply{static_cast<decltype(Reply::answer)>(std::min(command.reply, 2U)), command.comment};
       return keep(session.respond(call, order.item, reply, attempt), outcome);
     }
-    case e2e::Verb::make_folder:
-      return make_folder(call, session, order, std::move(start));
+    case e2e::Verb::make_folder: {
+      auto attempt = attempt_of(command.id, order.note, std::move(start));
+      return make_folder(call, session, order, outcome, attempt);
+    }
     case e2e::Verb::change_folder:
-      return change_folder(call, session, order);
+      return change_folder(call, session, order, outcome);
     case e2e::Verb::remove_folder:
-      return fault_of(session.remove_folder(call, order.to.id));
+      return remove_folder(call, session, order);
   }
   return Fault{FaultKind::unsupported, "command", "This gateway does not know this command.", {}, {}};
 }
 
 }  // namespace
+
+Bytes last_sending() { return Bytes(1, step_send_again); }
+bool is_last_sending(View note) { return note.starts_with(step_send_again); }
+
+bool schedules(View mail) {
+  constexpr View kind = "text/calendar";
+  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+  return std::search(mail.begin(), mail.end(), kind.begin(), kind.end(), same) != mail.end();
+}
 
 account::Accounts::StoreVerb verb_of(std::shared_ptr<const Order> order, std::shared_ptr<Outcome> outcome,
                                      Start start) {

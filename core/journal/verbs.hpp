@@ -25,7 +25,15 @@ struct Order {
 
 struct Outcome {
   std::optional<Written> written;  ///< of the item (send: of the filed copy)
+  std::optional<Folder> folder;    ///< make_folder, change_folder: as it is now
+  std::vector<Folder> tree;        ///< change_folder: all folders, if its id is another one
 };
+
+/// The note of a mail that is to be sent for the second time, which is the last one.
+Bytes last_sending();
+bool is_last_sending(View note);
+/// Whether a mail holds an invitation or an answer to one (RFC 6047): servers act on each.
+bool schedules(View mail);
 
 /// `start`: makes the note durable; called on the worker thread.
 account::Accounts::StoreVerb verb_of(std::shared_ptr<const Order>, std::shared_ptr<Outcome>,

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/store/effects.hpp"
+#include "core/store/folder_edit.hpp"
 #include "core/store/guard.hpp"
 
 namespace tidegate::store {
@@ -57,6 +58,7 @@ class PageApply {
   void folder(const FolderUpsert&);
   void folder_gone(View id);
   void changed(const Gid&, std::uint64_t seq, const Upsert&, std::size_t index);
+  ServedBy served_by() const { return {page_.backend, backend_}; }
   Gid folder_gid(View id, Kind);
   Bytes folder_set(const Upsert&);
 
@@ -330,88 +332,23 @@ void PageApply::listed_tree() {
 }
 
 void PageApply::folder(const FolderUpsert& change) {
-  const auto& f = change.folder;
-  {
-    Query query(database_,
-                "SELECT gid, scope, parent, name, kind, role, rights, gone FROM folders "
-                "WHERE view = ? AND backend = ? AND id = ?",
-                page_.view, backend_, blob(f.id));
-    if (query.row() && query.octets(1) == f.scope && query.octets(2) == f.parent && query.octets(3) == f.name &&
-        query.integer(4) == static_cast<int>(f.kind) && query.integer(5) == static_cast<int>(f.role) &&
-        query.integer(6) == f.rights && query.integer(7) == 0) {
-      database_.run("UPDATE folders SET listing = ? WHERE view = ? AND backend = ? AND id = ?", generation_, page_.view,
-                    backend_, blob(f.id));
-      return;
-    }
+  if (const auto gid = put_folder(edit_, served_by(), change.folder, generation_)) {
+    folders_.insert_or_assign(change.folder.id, *gid);
+    outcome_.applied.folders_changed = true;
   }
-  const auto gid = edit_.new_gid("folder", page_.backend, {}, f.id);
-  const auto seq = edit_.next_seq();
-  database_.run(
-      "INSERT INTO folders(view, gid, backend, id, scope, parent, name, kind, role, rights, seq, listing) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(view, backend, id) DO UPDATE SET "
-      "scope = excluded.scope, parent = excluded.parent, name = excluded.name, kind = excluded.kind, "
-      "role = excluded.role, rights = excluded.rights, seq = excluded.seq, listing = excluded.listing, gone = 0",
-      page_.view, blob(gid), backend_, blob(f.id), blob(f.scope), blob(f.parent), f.name, f.kind, f.role, f.rights, seq,
-      generation_);
-  folders_.insert_or_assign(f.id, gid);
-  outcome_.applied.folders_changed = true;
 }
 
 void PageApply::folder_gone(View id) {
-  Gid gid{};
-  Bytes scope;
-  {
-    Query query(database_, "SELECT gid, scope, gone FROM folders WHERE view = ? AND backend = ? AND id = ?", page_.view,
-                backend_, blob(id));
-    if (!query.row() || query.integer(2) != 0) return;
-    gid = query.array<16>(0);
-    scope = query.bytes(1);
-  }
-  database_.run("UPDATE folders SET gone = 1, seq = ? WHERE view = ? AND gid = ?", edit_.next_seq(), page_.view,
-                blob(gid));
+  if (!bury_folder(edit_, served_by(), id)) return;
   outcome_.applied.folders_changed = true;
-  std::vector<std::int64_t> inside;
-  {
-    Query query(database_, "SELECT item FROM item_folders WHERE view = ? AND folder = ?", page_.view, blob(gid));
-    while (query.row()) inside.push_back(query.integer(0));
-  }
-  for (const auto no : inside) {
-    const auto item = edit_.by_number(no);
-    if (!item) continue;
-    if (item->folders.size() <= gid.size()) {
-      edit_.disappear(*item);
-      limbo_empty_ = false;
-      continue;
-    }
-    Item after = *item;
-    for (std::size_t at = 0; at < after.folders.size(); at += gid.size()) {
-      if (View(after.folders).substr(at, gid.size()) == view_of(gid)) after.folders.erase(at, gid.size());
-    }
-    after.seq_meta = static_cast<std::int64_t>(edit_.next_seq());
-    edit_.update(*item, after, backend_);
-  }
-  // Its anchor goes with it, unless other folders share the scope: a folder made again under the name is listed anew.
-  database_.run(
-      "DELETE FROM anchors WHERE view = ?1 AND backend = ?2 AND scope = ?3 AND scope <> x'' AND NOT EXISTS(SELECT 1 "
-      "FROM folders WHERE view = ?1 AND backend = ?2 AND scope = ?3 AND gone = 0)",
-      page_.view, backend_, blob(scope));
+  limbo_empty_ = false;
 }
 
 Gid PageApply::folder_gid(View id, Kind kind) {
   if (const auto found = folders_.find(id); found != folders_.end()) return found->second;
-  {
-    Query query(database_, "SELECT gid FROM folders WHERE view = ? AND backend = ? AND id = ?", page_.view, backend_,
-                blob(id));
-    if (query.row()) return folders_.emplace(Bytes(id), query.array<16>(0)).first->second;
-  }
-  // Not in the tree yet: the item must not be lost for it. The tree will name it.
-  const auto gid = edit_.new_gid("folder", page_.backend, {}, id);
-  database_.run(
-      "INSERT INTO folders(view, gid, backend, id, scope, parent, name, kind, role, rights, seq) "
-      "VALUES(?, ?, ?, ?, ?, x'', '', ?, 0, 0, ?)",
-      page_.view, blob(gid), backend_, blob(id), blob(page_.scope), kind, edit_.next_seq());
-  outcome_.applied.folders_changed = true;
-  return folders_.emplace(Bytes(id), gid).first->second;
+  const auto named = name_folder(edit_, served_by(), id, page_.scope, kind);
+  outcome_.applied.folders_changed |= named.second;
+  return folders_.emplace(Bytes(id), named.first).first->second;
 }
 
 Bytes PageApply::folder_set(const Upsert& u) {
@@ -431,21 +368,7 @@ Result<Outcome> apply_page(Database& database, const EditContext& context, const
 
 void expire(Database& database, const EditContext& context, ViewId view, const std::string& backend, View scope) {
   ViewEdit edit(database, context, view);
-  const auto backend_no = edit.backend_number(backend);
-  std::int64_t no = 0;
-  {
-    Query query(database, "SELECT no FROM anchors WHERE view = ? AND backend = ? AND scope = ?", view, backend_no,
-                blob(scope));
-    if (!query.row()) return;
-    no = query.integer(0);
-  }
-  database.run("UPDATE anchors SET anchor = x'', generation = generation + 1, open = 1, expired = 1 WHERE no = ?", no);
-  // By the folders, not by a scan of the view: a small folder's expiry must not cost a large mailbox.
-  database.run(
-      "UPDATE items SET unmatched = 1 WHERE no IN (SELECT m.item FROM folders f JOIN item_folders m "
-      "ON m.view = f.view AND m.folder = f.gid WHERE f.view = ? AND f.backend = ? AND f.scope = ?) AND scope = ? AND "
-      "limbo = 0",
-      view, backend_no, blob(scope), no);
+  list_anew(edit, edit.backend_number(backend), scope, scope);
 }
 
 bool release_limbo(Database& database, const EditContext& context, std::size_t limit,

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/store/folder_edit.hpp"
+
 namespace tidegate::store {
 
 namespace {
@@ -123,6 +125,39 @@ Effected create(ViewEdit& edit, const Effect& effect, std::int64_t now_unix) {
   return made;
 }
 
+bool is_live(ViewEdit& edit, std::int64_t backend, View folder, Gid& gid) {
+  Query query(edit.database(), "SELECT gid FROM folders WHERE view = ? AND backend = ? AND id = ? AND gone = 0",
+              edit.view(), backend, blob(folder));
+  if (!query.row()) return false;
+  gid = query.array<16>(0);
+  return true;
+}
+
+void make_folder(ViewEdit& edit, const Effect& effect, Effected& made) {
+  const ServedBy by{effect.backend, edit.backend_number(effect.backend)};
+  // What is there already the tree has described better than the verb can.
+  if (is_live(edit, by.no, effect.folder.id, made.gid)) return;
+  if (const auto gid = put_folder(edit, by, effect.folder, tree_listing(edit, by.no))) made.gid = *gid;
+  made.scopes.push_back(effect.folder.scope);
+}
+
+void remove_folder(ViewEdit& edit, const Effect& effect) {
+  const ServedBy by{effect.backend, edit.backend_number(effect.backend)};
+  Bytes id;
+  {
+    Query query(edit.database(), "SELECT id FROM folders WHERE view = ? AND backend = ? AND gid = ?", edit.view(),
+                by.no, blob(effect.gid));
+    if (!query.row()) return;
+    id = query.bytes(0);
+  }
+  bury_folder(edit, by, id);
+}
+
+void change_folder(ViewEdit& edit, const Effect& effect, Effected& made) {
+  const ServedBy by{effect.backend, edit.backend_number(effect.backend)};
+  made.scopes = change_folder(edit, by, effect.gid, effect.folder, effect.tree);
+}
+
 }  // namespace
 
 Result<Effected> apply_effect(Database& database, const EditContext& context, const Effect& effect,
@@ -130,6 +165,7 @@ Result<Effected> apply_effect(Database& database, const EditContext& context, co
   ViewEdit edit(database, context, effect.view);
   if (!edit.known()) return fault(FaultKind::not_found, "log", "This mailbox is not known to the log (any more).");
   Effected made{.gid = effect.gid};
+  const auto before = edit.head();
   switch (effect.what) {
     case Effect::What::flags:
       made.seq = flag(edit, effect);
@@ -143,9 +179,19 @@ Result<Effected> apply_effect(Database& database, const EditContext& context, co
     case Effect::What::created:
       made = create(edit, effect, now_unix);
       break;
+    case Effect::What::folder_made:
+      make_folder(edit, effect, made);
+      break;
+    case Effect::What::folder_changed:
+      change_folder(edit, effect, made);
+      break;
+    case Effect::What::folder_removed:
+      remove_folder(edit, effect);
+      break;
   }
   edit.finish();
   made.head = edit.head();
+  if (effect.what >= Effect::What::folder_made && made.head != before) made.seq = made.head;
   return made;
 }
 

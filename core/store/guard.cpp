@@ -15,6 +15,7 @@ enum Decision : std::int64_t { open, released };
 /// What a hold is about: the items of a folder, or the tree of one back-end, which holds no items.
 std::string tree_of(std::int64_t backend) { return fmt::format("{}/{}", held_folders, backend); }
 bool of_tree(std::string_view reason) { return reason.starts_with(held_folders); }
+bool of_removals(std::string_view reason) { return reason.starts_with(held_removals); }
 
 struct Place {
   std::string name;
@@ -129,13 +130,13 @@ std::vector<HoldRow> find_holds(Database& database) {
               "SELECT h.no, h.view, v.user, h.reason, h.count, h.since, (SELECT count(*) FROM limbo l WHERE l.hold = "
               "h.no) FROM holds h JOIN views v ON v.id = h.view WHERE h.decision = 0 ORDER BY h.no");
   while (query.row()) {
-    const bool tree = of_tree(query.octets(3));
+    const bool tree = of_tree(query.octets(3)), removals = of_removals(query.octets(3));
     HoldRow row;
     row.number = static_cast<std::uint64_t>(query.integer(0));
     row.view = static_cast<ViewId>(query.integer(1));
     row.user = query.octets(2);
-    row.what = tree ? std::string_view(held_folders) : query.octets(3);
-    row.count = static_cast<std::uint64_t>(tree ? query.integer(4) : query.integer(6));
+    row.what = tree ? std::string_view(held_folders) : removals ? "removals by a device" : query.octets(3);
+    row.count = static_cast<std::uint64_t>(tree || removals ? query.integer(4) : query.integer(6));
     row.since = query.integer(5);
     if (row.count != 0) found.push_back(std::move(row));
   }
@@ -146,7 +147,7 @@ Result<void> decide_hold(Database& database, std::uint64_t number, bool release)
   bool tree = false;
   {
     Query query(database, "SELECT reason FROM holds WHERE no = ? AND decision = 0", number);
-    if (!query.row())
+    if (!query.row() || of_removals(query.octets(0)))  // those are the command journal's
       return fault(FaultKind::not_found, fmt::format("hold {}", number),
                    "there is no such hold: tidegatectl hold list shows all");
     tree = of_tree(query.octets(0));

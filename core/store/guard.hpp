@@ -16,6 +16,8 @@ inline constexpr std::int64_t held_beyond_items = 20, held_beyond_folders = 3;
 std::vector<HoldRow> hold_losses(Database&, const EditContext&);
 
 inline constexpr const char* held_folders = "folders";  ///< HoldRow::what of a hold for the tree
+/// Begins the reason of a hold for a device's removals (Journal::hold).
+inline constexpr const char* held_removals = "removals";
 
 enum class Belief : std::uint8_t { yes, no, not_any_more };  ///< the last one: no, and there was no hold before
 

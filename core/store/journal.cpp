@@ -5,18 +5,39 @@
 #include <map>
 #include <mutex>
 
+#include <fmt/format.h>
+
+#include "core/store/guard.hpp"
 #include "core/store/once.hpp"
 
 namespace tidegate::store {
 
 namespace {
 
+constexpr std::uint64_t kept_most = 10'000;  ///< removals of one hold; more are only refused
 constexpr const char* of_key = " WHERE user = ? AND device = ? AND id = ?";
 
 Result<void> mark_started(void* sqlite, const CommandKey& key, View note) {
   return Once(sqlite, "UPDATE commands SET state = 2, note = ? WHERE user = ? AND device = ? AND id = ? AND state < 3",
               blob(note), key.user, blob(key.device), blob(key.id))
       .finish();
+}
+
+Result<void> mark_done(void* sqlite, const CommandKey& key, View result) {
+  auto marked =
+      Once(sqlite, "UPDATE commands SET state = 3, result = ?, note = x'' WHERE user = ? AND device = ? AND id = ?",
+           blob(result), key.user, blob(key.device), blob(key.id))
+          .finish();
+  if (!marked) return marked;
+  return Once(sqlite, "DELETE FROM command_contents WHERE user = ? AND device = ? AND id = ?", key.user,
+              blob(key.device), blob(key.id))
+      .finish();
+}
+
+std::string reason_of(View device) {
+  std::string reason = std::string(held_removals) + "/";
+  for (const char c : device) reason += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return reason;
 }
 
 Result<void> erase(void* sqlite, const CommandKey& key) {
@@ -60,6 +81,8 @@ class StoredJournal final : public Journal {
   void forget_all(const std::string& user, View device, Done<void>) override;
   std::function<Result<void>(View)> starter(const CommandKey&) override;
   void content(const CommandKey&, Done<Bytes>) override;
+  void hold(HeldRemoval, Done<HoldRow>) override;
+  void decide(std::uint64_t hold, bool release, Done<std::vector<CommandKey>>) override;
 
  private:
   struct Door {  ///< to the log, for threads that may outlive it
@@ -95,7 +118,7 @@ class StoredJournal final : public Journal {
 };
 
 Result<void> StoredJournal::load(void* sqlite) {
-  for (const auto* sql : {"DELETE FROM commands WHERE state = 0",
+  for (const auto* sql : {"DELETE FROM commands WHERE state = 0 OR (state = 3 AND device = x'')",
                           "DELETE FROM command_contents WHERE NOT EXISTS(SELECT 1 FROM commands c WHERE c.user = "
                           "command_contents.user AND c.device = command_contents.device AND c.id = command_contents.id "
                           "AND c.state < 3)"}) {
@@ -203,16 +226,7 @@ std::function<Result<void>(View)> StoredJournal::starter(const CommandKey& key) 
 }
 
 void StoredJournal::finished(const CommandKey& key, Bytes result, Done<void> done) {
-  auto work = [key, result](void* sqlite) -> Result<void> {
-    auto marked =
-        Once(sqlite, "UPDATE commands SET state = 3, result = ?, note = x'' WHERE user = ? AND device = ? AND id = ?",
-             blob(result), key.user, blob(key.device), blob(key.id))
-            .finish();
-    if (!marked) return marked;
-    return Once(sqlite, "DELETE FROM command_contents WHERE user = ? AND device = ? AND id = ?", key.user,
-                blob(key.device), blob(key.id))
-        .finish();
-  };
+  auto work = [key, result](void* sqlite) { return mark_done(sqlite, key, result); };
   write(std::move(work),
         row_then(key,
                  [result](CommandRow& row) {
@@ -254,6 +268,100 @@ void StoredJournal::content(const CommandKey& key, Done<Bytes> done) {
   log_.look(std::move(work), [octets, done = std::move(done)](Result<void> result) mutable {
     if (!result) return done(std::unexpected(std::move(result.error())));
     done(std::move(*octets));
+  });
+}
+
+/// A device's hold: found by its reason.
+std::optional<HoldRow> find_hold(void* sqlite, ViewId view, const std::string& reason) {
+  Once query(sqlite, "SELECT no, count, since FROM holds WHERE view = ? AND reason = ? AND decision = 0", view, reason);
+  if (!query.row()) return std::nullopt;
+  HoldRow row;
+  row.number = static_cast<std::uint64_t>(query.integer(0));
+  row.count = static_cast<std::uint64_t>(query.integer(1));
+  row.since = query.integer(2);
+  return row;
+}
+
+void StoredJournal::hold(HeldRemoval held, Done<HoldRow> done) {
+  const auto* row = find(held.key);
+  if (row == nullptr) return done(fault(FaultKind::not_found, "journal", "There is no such command any more."));
+  auto kept = *row;
+  kept.key.device.clear();
+  kept.state = CommandState::held;
+  kept.turn = next_turn_++;
+  auto hold = std::make_shared<HoldRow>();
+  hold->view = row->view;
+  hold->user = held.key.user;
+  hold->what = held_removals;
+  auto work = [kept, held, hold](void* sqlite) -> Result<void> {
+    const auto reason = reason_of(held.key.device);
+    if (const auto open = find_hold(sqlite, hold->view, reason)) {
+      hold->number = open->number, hold->count = open->count, hold->since = open->since;
+    } else {
+      auto made = Once(sqlite, "INSERT INTO holds(view, reason, count, since) VALUES(?, ?, 0, ?)", hold->view, reason,
+                       held.now_unix)
+                      .finish();
+      if (!made) return made;
+      hold->number = static_cast<std::uint64_t>(sqlite3_last_insert_rowid(static_cast<sqlite3*>(sqlite)));
+      hold->since = held.now_unix;
+    }
+    if (++hold->count <= kept_most) {
+      auto put = Once(sqlite,
+                      "INSERT OR REPLACE INTO commands(user, device, id, view, turn, body, state, result, received) "
+                      "VALUES(?, x'', ?, ?, ?, ?, 4, ?, 0)",
+                      kept.key.user, blob(kept.key.id), kept.view, kept.turn, blob(kept.body),
+                      blob(std::to_string(hold->number)))
+                     .finish();
+      if (!put) return put;
+    }
+    auto counted = Once(sqlite, "UPDATE holds SET count = ? WHERE no = ?", hold->count, hold->number).finish();
+    return counted ? mark_done(sqlite, held.key, held.result) : counted;
+  };
+  auto then = [this, kept, held, hold] {
+    if (hold->count <= kept_most) {
+      auto& row = rows_[kept.key] = kept;
+      row.result = std::to_string(hold->number);
+    }
+    if (const auto told = rows_.find(held.key); told != rows_.end()) {
+      told->second.result = held.result;
+      told->second.state = CommandState::done;
+    }
+  };
+  write(std::move(work), std::move(then), [hold, done = std::move(done)](Result<void> result) mutable {
+    if (!result) return done(std::unexpected(std::move(result.error())));
+    done(*hold);
+  });
+}
+
+void StoredJournal::decide(std::uint64_t number, bool release, Done<std::vector<CommandKey>> done) {
+  const auto text = std::to_string(number);
+  auto work = [number, text, release](void* sqlite) -> Result<void> {
+    Once query(sqlite, "SELECT 1 FROM holds WHERE no = ? AND decision = 0 AND reason LIKE 'removals/%'", number);
+    if (!query.row()) return fault(FaultKind::not_found, "hold " + text, "There is no such hold of removals.");
+    auto moved = Once(sqlite,
+                      release ? "UPDATE commands SET state = 1, result = x'' WHERE device = x'' AND state = 4 AND "
+                                "result = ?"
+                              : "DELETE FROM commands WHERE device = x'' AND state = 4 AND result = ?",
+                      blob(text))
+                     .finish();
+    if (!moved) return moved;
+    return Once(sqlite, "DELETE FROM holds WHERE no = ?", number).finish();
+  };
+  auto keys = std::make_shared<std::vector<CommandKey>>();
+  auto then = [this, text, release, keys] {
+    const auto of = [&](const CommandRow& row) { return row.state == CommandState::held && row.result == text; };
+    for (auto& [key, row] : rows_) {
+      if (!release || !of(row)) continue;
+      row.state = CommandState::received;
+      row.result.clear();
+      keys->push_back(key);
+    }
+    if (!release) std::erase_if(rows_, [&](const auto& each) { return of(each.second); });
+    std::ranges::sort(*keys, {}, [&](const CommandKey& key) { return rows_.at(key).turn; });
+  };
+  write(std::move(work), std::move(then), [keys, done = std::move(done)](Result<void> result) mutable {
+    if (!result) return done(std::unexpected(std::move(result.error())));
+    done(std::move(*keys));
   });
 }
 

@@ -25,6 +25,7 @@ enum class CommandState : std::uint8_t {
   received = 1,
   started = 2,  ///< the back-end may have done it
   done = 3,
+  held = 4,  ///< waits for somebody's word; of no device
 };
 
 struct CommandRow {
@@ -35,6 +36,13 @@ struct CommandRow {
   CommandState state = CommandState::receiving;
   Bytes note;    ///< the Attempt's
   Bytes result;  ///< as it is told; done only
+};
+
+/// A removal that was refused to its device and waits for somebody's word.
+struct HeldRemoval {
+  CommandKey key;  ///< as its device said it
+  Bytes result;    ///< what the device is told
+  std::int64_t now_unix = 0;
 };
 
 class Journal {
@@ -61,6 +69,13 @@ class Journal {
   /// Like started(), on a worker thread that waits; may outlive the journal (then: unavailable).
   virtual std::function<Result<void>(View note)> starter(const CommandKey&) = 0;
   virtual void content(const CommandKey&, Done<Bytes>) = 0;
+
+  /// Finishes a command and keeps what it asked for under its device's hold, a new one if there is none. Answers that
+  /// hold. Durable. The hold is listed with the log's.
+  virtual void hold(HeldRemoval, Done<HoldRow>) = 0;
+  /// Released: what was kept becomes commands of the user's and no device's, received, whose keys it answers. Fault
+  /// not_found: there is no such hold here.
+  virtual void decide(std::uint64_t hold, bool release, Done<std::vector<CommandKey>>) = 0;
 };
 
 }  // namespace tidegate::store

@@ -93,17 +93,28 @@ struct Applied {
 /// What a command of a device did to the back-end, for the log to know before the next page tells it: the user's other
 /// devices hear at once, and the item keeps its gid.
 struct Effect {
-  enum class What : std::uint8_t { flags, moved, removed, created } what = What::flags;
+  enum class What : std::uint8_t {
+    flags,
+    moved,
+    removed,
+    created,
+    folder_made,
+    folder_changed,
+    folder_removed
+  } what = What::flags;
   ViewId view = 0;
   Gid gid{};
   FlagDelta flags;
-  Gid from{}, to{};     ///< moved: folders
-  std::string backend;  ///< created
-  Written written;      ///< moved, created: id empty where the back-end could not tell it; the next page will
+  Gid from{}, to{};            ///< moved: folders
+  std::string backend;         ///< created, and all of folders
+  Written written;             ///< moved, created: id empty where the back-end could not tell it; the next page will
+  Folder folder{};             ///< folder_made, folder_changed: as the back-end has it now
+  std::vector<Folder> tree{};  ///< folder_changed: all folders after it, so that those below keep their gids, too
 };
 struct Effected {
-  Gid gid{};  ///< created: another than the one asked for if a page named the item first
+  Gid gid{};  ///< created: another than the one asked for if a page named the item first; folder_made: the folder's
   std::uint64_t seq = 0, head = 0;
+  std::vector<Bytes> scopes{};  ///< of folders: to be listed next
 };
 
 /// What a gid stands for that no item of the log has: one that a device chose for what it created.

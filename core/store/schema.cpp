@@ -112,7 +112,7 @@ CREATE TABLE commands(
   user TEXT NOT NULL, device BLOB NOT NULL, id BLOB NOT NULL, view INTEGER NOT NULL,
   turn INTEGER NOT NULL,                      -- a user's commands are carried out in this order
   body BLOB NOT NULL,                         -- as it came, without its content
-  state INTEGER NOT NULL,                     -- 0 its content is coming, 1 received, 2 started, 3 done
+  state INTEGER NOT NULL,                     -- 0 its content is coming, 1 received, 2 started, 3 done, 4 held (result: holds.no)
   note BLOB NOT NULL DEFAULT x'',             -- the Attempt's
   result BLOB NOT NULL DEFAULT x'',
   received INTEGER NOT NULL,

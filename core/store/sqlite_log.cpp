@@ -199,14 +199,16 @@ void SqliteLog::effect(Effect effect, Done<Effected> done) {
   auto effected = std::make_shared<Effected>();
   Writer::Job job;
   job.durable = true;  // the command is told as done next
+  const bool buries = effect.what == Effect::What::folder_removed;
   job.work = [this, effected, effect = std::move(effect), now = wall_seconds()](Database& database) -> Result<void> {
     auto made = apply_effect(database, context(), effect, now);
     if (!made) return std::unexpected(std::move(made.error()));
     *effected = *made;
     return {};
   };
-  job.done = [effected, done = std::move(done)](Result<void> result) mutable {
+  job.done = [this, buries, effected, done = std::move(done)](Result<void> result) mutable {
     if (!result) return done(std::unexpected(std::move(result.error())));
+    if (buries && !limbo_timer_) arm_limbo(settings_.limbo);
     done(*effected);
   };
   writer_->add(std::move(job));

@@ -26,6 +26,9 @@ constexpr std::array<std::pair<std::string_view, Role>, 9> roles{{{"INBOX", Role
                                                                   {"calendars/tasks", Role::tasks},
                                                                   {"contacts/default", Role::contacts}}};
 
+/// A child of the inbox is a neighbour of it: Maildir++ knows nothing below its root.
+Bytes mail_id(View parent, View name) { return Bytes(parent == "INBOX" ? View() : parent).append(".").append(name); }
+
 bool is_directory(const std::string& path) {
   struct stat about{};
   return ::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode);
@@ -113,7 +116,7 @@ Result<Folder> DiskTree::make(const Folder& like) {
   if (!fit_name(like.name)) return fault(FaultKind::invalid, {}, "a folder's name here has neither slash nor dot");
   Bytes id;
   if (like.kind == Kind::mail)
-    id = (like.parent.empty() || like.parent == "INBOX" ? "" : like.parent) + "." + like.name;
+    id = mail_id(like.parent, like.name);
   else
     id = (like.kind == Kind::contact ? "contacts/" : "calendars/") + like.name;
   const auto path = path_of(id);
@@ -133,11 +136,13 @@ Result<Folder> DiskTree::rename(const Folder& folder) {
   if (old.empty() || !is_directory(old)) return no_folder(folder.id);
   if (folder.id == "INBOX") return fault(FaultKind::denied, {}, "the inbox can't be renamed");
   if (!fit_name(folder.name)) return fault(FaultKind::invalid, {}, "a folder's name here has neither slash nor dot");
-  const auto cut = folder.id.find_last_of("./");
-  const auto id = folder.id.substr(0, cut + 1) + folder.name;
+  const bool mail = folder.id.front() == '.';
+  const auto id =
+      mail ? mail_id(folder.parent, folder.name) : folder.id.substr(0, folder.id.rfind('/') + 1) + folder.name;
   if (id == folder.id) return describe(id);
+  if (mail && id.starts_with(folder.id + ".")) return fault(FaultKind::invalid, {}, "a folder can't be below itself");
   if (is_directory(path_of(id))) return fault(FaultKind::exists, {}, "there is a folder of that name already");
-  if (folder.id.front() == '.')  // its sub-folders are its neighbours on disk
+  if (mail)  // its sub-folders are its neighbours on disk
     for (const auto& name : directories(root_))
       if (name.starts_with(folder.id + "."))
         if (::rename((root_ + "/" + name).c_str(), (root_ + "/" + id + name.substr(folder.id.size())).c_str()) != 0)

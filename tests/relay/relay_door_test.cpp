@@ -30,6 +30,7 @@ TEST_F(RelayTest, EnrolmentNeedsPasswordHandleAndSignature) {
   EXPECT_FALSE(device.log_in()) << "enrolled is not bound";
 }
 
+// DEV-10
 TEST_F(RelayTest, ALoginProvesTheKeyOnThisConnection) {
   licence();
   gateway_up(gateway);
@@ -142,6 +143,7 @@ TEST_F(RelayTest, BrokenBatchesAreRefusedAndTheSessionGoesOn) {
   EXPECT_EQ(relay->status().gateways, 1U);
 }
 
+// DEV-05, DEV-12
 TEST_F(RelayTest, SilentDevicesArePingedAndDeadOnesForgotten) {
   licence();
   gateway_up(gateway);

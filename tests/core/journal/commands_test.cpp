@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/store/once.hpp"
-#include "tests/core/journal/scripted_mailbox.hpp"
+#include "tests/core/journal/command_bed.hpp"
 #include "tests/core/store/log_bed.hpp"
 
 namespace tidegate::journal {
@@ -15,111 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using store::Gid;
 using testing::ElementsAre;
-
-const Bytes phone(16, 'p');
-
-struct CommandBed : store::LogBed {
-  explicit CommandBed(std::uint64_t seed = 1) : LogBed(seed) {
-    boot();
-    view_id = view("ann");
-    EXPECT_TRUE(apply(view_id, "",
-                      {store::folder("in", Role::inbox), store::folder("old"), store::folder("out", Role::sent)}, "t"));
-    EXPECT_TRUE(apply(view_id, "in", {store::item("1", "in", 10), store::item("2", "in", 20)}, "a"));
-    EXPECT_TRUE(apply(view_id, "old", {}, "a"));
-    EXPECT_TRUE(apply(view_id, "out", {}, "a"));
-    box.mails["1"] = {"in", "one"};
-    box.mails["2"] = {"in", "two"};
-    wait(1s);  // all of it is durable
-  }
-  ~CommandBed() { leave(); }
-  CommandBed(const CommandBed&) = delete;
-  CommandBed& operator=(const CommandBed&) = delete;
-
-  void boot() {
-    auto opened = store::Journal::open(host, *log);
-    ASSERT_TRUE(opened) << opened.error().text;
-    journal = std::move(*opened);
-    actors = std::make_unique<Actors>(host, box);
-    commands = std::make_unique<Commands>(
-        Wiring{.world = host,
-               .log = *log,
-               .journal = *journal,
-               .accounts = *actors,
-               .tell = [this](const std::string&, View, const e2e::CommandResult& result) { told.push_back(result); },
-               .broken = [](const std::string&, View, const Fault&) {},
-               .changed = [this](store::ViewId, std::uint64_t head, bool) { heads.push_back(head); },
-               .note = [this](int, const std::string& line) { notes.push_back(line); }});
-  }
-  void leave() {
-    commands.reset();
-    actors.reset();
-    journal.reset();
-  }
-  void die(bool power) {
-    const auto drop = [this] {
-      leave();
-      log.reset();
-    };
-    power ? host.power_cut(drop) : host.kill(drop);
-    open();
-    boot();
-    commands->resume("ann");
-  }
-  Gid gid_of(const std::string& id) {
-    for (const auto& row : changes(view_id))
-      if (row.id == id && row.seq_gone == 0) return row.gid;
-    ADD_FAILURE() << "no item " << id;
-    return {};
-  }
-  Gid folder_gid(const std::string& id) { return folder_named(view_id, id).gid; }
-  e2e::Command command(e2e::Verb verb, const std::string& item = {}) {
-    e2e::Command made{.view = view_id, .id = Bytes(15, 'c') + static_cast<char>(++number), .verb = verb};
-    if (!item.empty()) made.gid = gid_of(item);
-    return made;
-  }
-  e2e::Command creating(Bytes content) {
-    auto made = command(e2e::Verb::create);
-    made.gid[0] = std::byte{0xcc};
-    made.folder = folder_gid("in");
-    made.flags_add = seen;
-    made.size = content.size();
-    made.content = e2e::pack(content, e2e::Compression::none);
-    return made;
-  }
-  void say(e2e::Command command) {
-    bool written = false;
-    commands->take("ann", phone, std::move(command), [&] { written = true; });
-    world.run_until([&] { return written; }, 10s);
-  }
-  /// Says it again and again, as a device does after each break, until its result has come.
-  e2e::CommandResult insist(const e2e::Command& command) {
-    for (int tries = 0; tries < 50; ++tries) {
-      say(command);
-      const auto ended = [&] {
-        return std::ranges::any_of(told, [&](const auto& r) { return r.id == command.id && r.done; });
-      };
-      if (world.run_until(ended, 20s)) break;
-    }
-    for (const auto& result : told)
-      if (result.id == command.id && result.done) return result;
-    ADD_FAILURE() << "no result";
-    return {};
-  }
-  int count(const char* verb) const { return static_cast<int>(std::ranges::count(box.calls, verb)); }
-
-  ScriptedMailbox box;
-  std::unique_ptr<store::Journal> journal;
-  std::unique_ptr<Actors> actors;
-  std::unique_ptr<Commands> commands;
-  store::ViewId view_id = 0;
-  char number = 0;
-  std::vector<e2e::CommandResult> told;
-  std::vector<std::uint64_t> heads;
-  std::vector<std::string> notes;
-};
-
-Fault of(FaultKind kind) { return {kind, "script", "As the script says.", {}, {}}; }
-constexpr std::uint32_t code(FaultKind kind) { return static_cast<std::uint32_t>(kind) + 1; }
 
 TEST(Commands, FlagsReachTheStoreAndAtOnceTheOtherDevices) {
   CommandBed bed;
@@ -494,6 +389,79 @@ TEST(Commands, ForgottenDevicesLeaveNothing) {
   bed.wait(600s);
   EXPECT_EQ(bed.journal->count("ann", phone), 0U);
   EXPECT_EQ(bed.box.mails.size(), 2U);
+}
+
+struct SendBed : CommandBed {
+  explicit SendBed(bool resends, std::uint64_t seed = 1) : CommandBed(seed) {
+    settings_of.resends = resends;
+    leave();
+    boot();
+  }
+  e2e::Command sending(Bytes content) {
+    auto made = creating(std::move(content));
+    made.verb = e2e::Verb::send;
+    made.folder = {};
+    made.recipients = {"bob@example.com"};
+    return made;
+  }
+  std::size_t filed() const {
+    return static_cast<std::size_t>(
+        std::ranges::count(box.mails, std::string("out"), [](const auto& each) { return each.second.folder; }));
+  }
+};
+
+TEST(Sending, AMailWhoseFateIsUnknownIsAskedAbout) {
+  SendBed bed(false);
+  bed.box.faults_after.push_back(of(FaultKind::ambiguous));
+  EXPECT_EQ(bed.insist(bed.sending("hi")).fault, code(FaultKind::ambiguous));
+  EXPECT_EQ(bed.box.sent.size(), 1U);
+  EXPECT_EQ(bed.filed(), 0U) << "nobody knows whether there was anything to file";
+}
+
+TEST(Sending, OrSentOnceMoreIfSoWanted) {
+  SendBed bed(true);
+  bed.box.faults_after.push_back(of(FaultKind::ambiguous));
+  EXPECT_EQ(bed.insist(bed.sending("hi")).fault, 0U);
+  ASSERT_EQ(bed.box.sent.size(), 2U);
+  EXPECT_EQ(bed.box.sent[0].second, bed.box.sent[1].second) << "with the same Message-ID";
+  EXPECT_EQ(bed.filed(), 1U);
+}
+
+TEST(Sending, ButNotAThirdTime) {
+  SendBed bed(true);
+  bed.box.faults_after.assign(5, of(FaultKind::ambiguous));
+  EXPECT_EQ(bed.insist(bed.sending("hi")).fault, code(FaultKind::ambiguous));
+  EXPECT_EQ(bed.box.sent.size(), 2U);
+}
+
+TEST(Sending, AndNeverAnInvitation) {
+  SendBed bed(true);
+  bed.box.faults_after.push_back(of(FaultKind::ambiguous));
+  const auto invitation = bed.sending("Content-Type: TEXT/Calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\n");
+  EXPECT_EQ(bed.insist(invitation).fault, code(FaultKind::ambiguous));
+  EXPECT_EQ(bed.box.sent.size(), 1U);
+}
+
+/// The gateway dies at each arrow, the server after each dot: twice at most, and never silently not at all.
+TEST(Sending, SentOnceMoreAtMostWhereverTheGatewayDies) {
+  bool died = true;
+  for (std::uint64_t at = 0; died; at += 2) {
+    SCOPED_TRACE(at);
+    SendBed bed(true, 90 + at);
+    bed.box.faults_after.push_back(of(FaultKind::ambiguous));
+    const auto send = bed.sending("hi");
+    bed.commands->take("ann", phone, send, [] {});
+    const auto stop = bed.world.events() + at;
+    while (bed.world.events() < stop && bed.told.size() < 2) bed.world.step();
+    died = bed.told.size() < 2;
+    bed.die(true);
+    const auto result = bed.insist(send);
+    EXPECT_GE(bed.box.sent.size(), 1U);
+    EXPECT_LE(bed.box.sent.size(), 2U);
+    EXPECT_EQ(bed.filed(), result.fault == 0 ? 1U : 0U);
+    if (result.fault != 0) EXPECT_EQ(result.fault, code(FaultKind::ambiguous));
+    if (testing::Test::HasFailure()) break;
+  }
 }
 
 /// A kill or a power cut at every event of a life with one of each: the store has each effect once, the device hears

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mail server with two folders that keeps what was written to it, and an Accounts that calls it. It lives outside the
-// simulated gateway, as a mail server does: a gateway that dies in a verb leaves what the verb did.
+// A mail server with a few folders that keeps what was written to it, and an Accounts that calls it. It lives outside
+// the simulated gateway, as a mail server does: a gateway that dies in a verb leaves what the verb did.
 #pragma once
+#include <deque>
 #include <map>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -20,12 +22,40 @@ class ScriptedMailbox {
     Bytes revision = "1";
   };
   std::map<std::string, Mail> mails;
+  std::map<std::string, Folder> folders;  ///< by id, which is the path, as IMAP has it
   std::vector<std::pair<Envelope, Bytes>> sent;
   std::deque<Fault> faults;        ///< the next verbs fail so, before they did anything
   std::deque<Fault> faults_after;  ///< the next verbs fail so, after they did it
   std::vector<std::string> calls;
   bool tells_ids = true;
   unsigned next = 100;
+
+  void add_folder(const std::string& id, Role role = Role::none) {
+    const auto cut = id.rfind('/');
+    folders[id] = {.id = id,
+                   .parent = cut == std::string::npos ? "" : id.substr(0, cut),
+                   .scope = id,
+                   .name = id.substr(cut + 1),
+                   .kind = Kind::mail,
+                   .role = role,
+                   .rights = 0};
+  }
+  /// With those below it; messages get new names, as they do in IMAP.
+  void rename_folder(const std::string& from, const std::string& to) {
+    std::vector<std::string> moving;
+    for (const auto& [id, folder] : folders)
+      if (id == from || id.starts_with(from + "/")) moving.push_back(id);
+    for (const auto& id : moving) {
+      add_folder(to + id.substr(from.size()), folders.at(id).role);
+      folders.erase(id);
+      auto before = std::exchange(mails, {});
+      for (auto& [name, mail] : before) {
+        const bool moves = mail.folder == id;
+        if (moves) mail.folder = to + id.substr(from.size());
+        mails[moves ? std::to_string(next++) : name] = mail;
+      }
+    }
+  }
 
   std::optional<Fault> take(std::deque<Fault>& from) {
     if (from.empty()) return std::nullopt;
@@ -39,7 +69,22 @@ class ScriptedSession final : public Session {
  public:
   explicit ScriptedSession(ScriptedMailbox& box) : box_(box) {}
   Capabilities capabilities() const override { return {}; }
-  Result<Page> changes(const Call&, View, View, const Want&) override { return Page{}; }
+  Result<Page> changes(const Call&, View scope, View, const Want&) override {
+    Page page{{}, "a", false};
+    if (scope.empty()) {
+      for (const auto& [id, folder] : box_.folders) page.changes.emplace_back(FolderUpsert{folder});
+    } else if (!box_.folders.contains(std::string(scope))) {
+      return fault(FaultKind::not_found, "box", "No such folder.");
+    }
+    for (const auto& [id, mail] : box_.mails) {
+      Upsert there{};
+      there.id = id;
+      there.folders = {mail.folder};
+      if (mail.folder == scope) page.changes.emplace_back(std::move(there));
+    }
+    page.changes.emplace_back(Listed{Bytes(scope)});
+    return page;
+  }
   Result<std::uint64_t> read(const Call&, View item, Range, Sink sink) override {
     const auto found = box_.mails.find(std::string(item));
     if (found == box_.mails.end()) return fault(FaultKind::not_found, "box", "Gone.");
@@ -102,9 +147,30 @@ class ScriptedSession final : public Session {
     if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
     return {};
   }
-  Result<Folder> make_folder(const Call&, const Folder& like, Attempt&) override { return like; }
-  Result<Folder> change_folder(const Call&, const Folder& folder) override { return folder; }
-  Result<void> remove_folder(const Call&, View) override { return {}; }
+  Result<Folder> make_folder(const Call&, const Folder& like, Attempt&) override {
+    if (auto fault = begin("make_folder")) return std::unexpected(*fault);
+    const auto id = path(like);
+    if (box_.folders.contains(id)) return fault(FaultKind::exists, "box", "There is one of that name.");
+    box_.add_folder(id);
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return box_.folders.at(id);
+  }
+  Result<Folder> change_folder(const Call&, const Folder& folder) override {
+    if (auto fault = begin("change_folder")) return std::unexpected(*fault);
+    const auto id = path(folder);
+    if (!box_.folders.contains(folder.id)) return fault(FaultKind::not_found, "box", "No such folder.");
+    if (box_.folders.contains(id)) return fault(FaultKind::exists, "box", "There is one of that name.");
+    box_.rename_folder(folder.id, id);
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return box_.folders.at(id);
+  }
+  Result<void> remove_folder(const Call&, View folder) override {
+    if (auto fault = begin("remove_folder")) return std::unexpected(*fault);
+    if (box_.folders.erase(std::string(folder)) == 0) return fault(FaultKind::not_found, "box", "No such folder.");
+    std::erase_if(box_.mails, [&](const auto& each) { return each.second.folder == folder; });
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return {};
+  }
   Result<Sent> send(const Call&, const Envelope& envelope, Source source, View, Attempt& attempt) override {
     if (auto fault = begin("send")) return std::unexpected(*fault);
     if (!attempt.note.empty()) return fault(FaultKind::ambiguous, "box", "It may have been sent.");
@@ -125,6 +191,9 @@ class ScriptedSession final : public Session {
   std::optional<Fault> begin(const char* verb) {
     box_.calls.emplace_back(verb);
     return box_.take(box_.faults);
+  }
+  static std::string path(const Folder& folder) {
+    return folder.parent.empty() ? folder.name : folder.parent + "/" + folder.name;
   }
   static Bytes all(Source& source) {
     Bytes content;

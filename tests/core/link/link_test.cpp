@@ -207,6 +207,7 @@ TEST_F(LinkTest, a_redirection_is_not_followed) {
   EXPECT_TRUE(relay->of("/elsewhere").empty());
 }
 
+// DEV-05
 TEST_F(LinkTest, a_buffering_proxy_is_named) {
   relay->script = [](PeerConnection&, const Seen& seen) { return seen.head.target == "/rts/events"; };
   start();
@@ -415,6 +416,7 @@ TEST_F(LinkTest, an_owners_close_goes_behind_what_he_sent_and_ends_the_session) 
   EXPECT_EQ(owner.frames.size(), 1U);
 }
 
+// DEV-03
 TEST_F(LinkTest, credit_limits_and_returns) {
   open();
   wake();

@@ -279,6 +279,12 @@ class Journal final : public store::Journal {
     later(std::move(done));
   }
   void forget_all(const std::string&, tidegate::View, Done<void> done) override { later(std::move(done)); }
+  void hold(store::HeldRemoval, Done<store::HoldRow> done) override {
+    done(tidegate::fault(FaultKind::unsupported, "fake", "Nothing is held here."));
+  }
+  void decide(std::uint64_t, bool, Done<std::vector<store::CommandKey>> done) override {
+    done(tidegate::fault(FaultKind::not_found, "fake", "Nothing is held here."));
+  }
   std::function<Result<void>(tidegate::View)> starter(const store::CommandKey&) override {
     return [](tidegate::View) -> Result<void> { return {}; };
   }

@@ -38,6 +38,7 @@ TEST_F(SessionsTest, LiveChangeIsOneFrameWithItsMark) {
   EXPECT_EQ(only<e2e::Mark>(heard).at(0).position.live, 1U);
 }
 
+// DEV-03
 TEST_F(SessionsTest, DeviceThatWasAwayGetsExactlyWhatItMissed) {
   content(1, inbox, 10, "one");
   content(2, inbox, 20, "two");
@@ -426,6 +427,7 @@ TEST_F(SessionsTest, DataThatNobodyAcknowledgesIsFollowedByAnAlive) {
   EXPECT_TRUE(only<e2e::Alive>(hear(*peer)).empty()) << "one tells";
 }
 
+// DEV-02
 TEST_F(SessionsTest, ForeignEpochIsCompared) {
   content(1, inbox, 10, "one");
   content(2, inbox, 20, "two");
@@ -451,6 +453,7 @@ TEST_F(SessionsTest, ForeignEpochIsCompared) {
   EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 1U) << "live goes on after a compare";
 }
 
+// DEV-02
 TEST_F(SessionsTest, AnOlderMemoryIsAlarmedAndComparedButCutOffSessionsAreNot) {
   auto first = connect(7);
   hear(*first);
@@ -472,6 +475,7 @@ TEST_F(SessionsTest, AnOlderMemoryIsAlarmedAndComparedButCutOffSessionsAreNot) {
   EXPECT_TRUE(only<e2e::HelloAck>(heard).at(0).views.at(0).compare);
 }
 
+// DEV-01
 TEST_F(SessionsTest, NewerSessionSupersedesOnlyOnceItProvedItself) {
   auto older = connect(7);
   hear(*older);
@@ -611,6 +615,7 @@ TEST_F(SessionsTest, ReplayedSealedFrameEndsTheSession) {
   EXPECT_EQ(take_closed().code, wire::Code::crypto);
 }
 
+// DEV-09
 TEST_F(SessionsTest, SilenceEndsASessionAndAliveIsSaid) {
   auto peer = connect(7);
   hear(*peer);
@@ -622,6 +627,7 @@ TEST_F(SessionsTest, SilenceEndsASessionAndAliveIsSaid) {
   EXPECT_TRUE(closed);
 }
 
+// DEV-11
 TEST_F(SessionsTest, FrameOfAnOldGenerationIsAnsweredMoved) {
   auto peer = shake(7, 5);
   DevicePeer old(device, directory.self.guid, random(), 7, 4);

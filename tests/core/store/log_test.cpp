@@ -388,6 +388,7 @@ TEST(Log, TombstonesStayUntilTheDevicesHavePassedThem) {
   EXPECT_EQ(bed.head(view).floor, bed.head(view).head);
 }
 
+// DEV-12
 TEST(Log, ADeviceSilentForTooLongHoldsNothing) {
   LogBed bed;
   const auto view = bed.view();

@@ -151,6 +151,28 @@ class House(unittest.TestCase):
                     wrong.append(f"{path}: {name}")
         self.none(wrong, "documents name files that are not there")
 
+    def test_pitfalls_name_tests_that_are_there(self):
+        """Each row of docs/pitfalls.md is held by a test that exists, or says why it can't occur."""
+        tests, wrong, rows = set(), [], set()
+        for path in of(".cpp", ".py", below="tests/"):
+            tests |= set(re.findall(r"^TEST(?:_F|_P)?\(\s*\w+,\s*(\w+)\s*\)", text(path), re.M))
+            tests |= set(re.findall(r"^    def (test_\w+)", text(path), re.M)) | {os.path.basename(path)}
+        for ids, held in re.findall(r"^\| ([A-Z]+-\d.*?) \| (.*) \|$", text("docs/pitfalls.md"), re.M):
+            kind = ids.split("-")[0]
+            rows |= {f"{kind}-{number}" for number in re.findall(r"-(\d+)", ids)}
+            named = [name for name in re.findall(r"`([\w.]+)…?`", held)]
+            known = [name for name in named if any(each.startswith(name) for each in tests)]
+            # What looks like the name of a test is one; the rest are words of protocols and settings.
+            looks = [name for name in named if re.search(r"[a-z0-9][A-Z]|(?:_[a-z0-9]+){3}|_(?:test|fuzz)\.cpp$", name)]
+            wrong += [f"{ids}: {name} is no test" for name in looks if name not in known]
+            if not known and not re.match(r"can't occur|the same test|as [A-Z]+-\d", held):
+                wrong.append(f"{ids}: no test, and no reason why it can't occur")
+            if re.search(r"\bopen\b", held) and not known:
+                wrong.append(f"{ids}: open")
+        wanted = {f"IMAP-{number:02}" for number in range(1, 33)} | {f"DEV-{number:02}" for number in range(1, 15)}
+        self.none(sorted(wanted - rows), "rows of the list that nothing is said of")
+        self.none(wrong, "docs/pitfalls.md")
+
     def test_codes_of_the_wire_are_those_of_its_specification(self):
         table = dict(re.findall(r"^\| (\d+) \| (\w+)", text("docs/wire.md").split("6.9 Codes:")[1], re.M))
         body = re.search(r"enum class Code[^{]*\{(.*?)\};", text("core/wire/control.hpp"), re.S)[1]

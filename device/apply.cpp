@@ -91,6 +91,7 @@ void Shelf::take(const e2e::HelloAck& message) {
 
 void Shelf::take(const e2e::Folders& message) {
   flush();
+  tree_->mask(journal_->folders());
   tree_->apply(message);
 }
 
@@ -124,6 +125,7 @@ void Shelf::take(e2e::Item& item) {
     return;
   }
   const auto& folder = tree_->home(item.view, item.folders, item.kind);
+  make_ready(folder);
   Transfer transfer{item, tree_->drafts(folder) + "/" + mail_base(item.gid, item.size), {}, content.size(), {}};
   transfer.digest.add(content);
   transfer.head = content.substr(0, header_limit);
@@ -188,6 +190,7 @@ void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) 
   const auto folder = home(row, pending);
   put.folder = tree_->shown(folder);
   row.folder = folder.info.gid;
+  make_ready(folder);
   if (row.kind == Kind::mail) {
     row.name = mail_name(mail_base(row.gid, row.size), row.base_flags);
     if (old_path) {

@@ -64,6 +64,12 @@ std::string in_words(const CommandRow& row, const FolderName& folder) {
     case e2e::Verb::send:
       return "sending a message to " + (said.recipients.empty() ? std::string("nobody") : said.recipients.front()) +
              (said.recipients.size() > 1 ? " and others" : "");
+    case e2e::Verb::make_folder:
+      return "a new folder " + said.name;
+    case e2e::Verb::change_folder:
+      return "renaming a folder" + named(" from ", said.gid) + " to " + said.name;
+    case e2e::Verb::remove_folder:
+      return "removing the folder" + named(" ", said.gid);
     default:
       return "a change";
   }
@@ -130,6 +136,24 @@ PendingItems Journal::pending() {
   while (query.next()) {
     const auto row = read(query);
     out[{row.command.view, row.command.gid}].add(row.command);
+  }
+  return out;
+}
+
+PendingFolders Journal::folders() {
+  static const std::string sql = std::string(columns) + "WHERE state <= 2 ORDER BY number";
+  PendingFolders out;
+  auto query = database_.query(sql.c_str());
+  while (query.next()) {
+    const auto row = read(query);
+    const auto& said = row.command;
+    const auto key = std::make_pair(said.view, said.gid);
+    if (said.verb == e2e::Verb::make_folder)
+      out.made.push_back({said.view, row.number, {said.folder, said.name}, row.path, !row.live()});
+    else if (said.verb == e2e::Verb::change_folder && row.live())
+      out.changed[key] = {said.folder, said.name};
+    else if (said.verb == e2e::Verb::remove_folder && row.live())
+      out.removed.insert(key);
   }
   return out;
 }

@@ -27,7 +27,8 @@ struct CommandRow {
   std::uint64_t number = 0;  ///< the order; given by put()
   State state = State::waiting;
   e2e::Command command;    ///< without content
-  std::string path;        ///< send: the file with the content; create: empty (the item's own file)
+  std::string path;        ///< send: the file with the content; create: empty (the item's own file); make_folder: its
+                           ///< directory below the Maildir's root
   std::uint64_t skip = 0;  ///< octets of that file before the content
   Bytes sha256;            ///< of the content
   std::int64_t at_unix = 0;
@@ -53,12 +54,13 @@ class Journal {
   std::vector<CommandRow> of(std::uint64_t view, const Gid&);      ///< live ones of an item, in order
   Pending pending(std::uint64_t view, const Gid&, View but = {});  ///< the same as what they amount to; without one id
   PendingItems pending();                                          ///< of every item
-  std::vector<CommandRow> list(std::size_t limit);                 ///< all, in order
+  PendingFolders folders();
+  std::vector<CommandRow> list(std::size_t limit);  ///< all, in order
   std::vector<CommandRow> failed_of(std::uint64_t view, const Gid&);
   std::uint64_t count(CommandRow::State);
   std::size_t live();  ///< how many have no result yet
 
-  std::set<std::string> paths();  ///< of spooled mails
+  std::set<std::string> paths();  ///< of spooled mails (and of new directories)
 
   void sent(std::uint64_t number);
   void fail(std::uint64_t number, CommandRow::State, std::string_view text);

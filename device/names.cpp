@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 
+#include "core/http/utf8.hpp"
+
 namespace tidegate::device {
 namespace {
 
@@ -121,6 +123,21 @@ std::string folder_component(std::string_view name) {
     }
   }
   return out.empty() ? "%" : out;
+}
+
+std::optional<std::string> name_of_component(std::string_view component) {
+  std::string out;
+  while (!component.empty()) {
+    unsigned octet = 0;
+    const auto digits = component.substr(1, 2);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), octet, 16);
+    const bool escaped =
+        component[0] == '%' && digits.size() == 2 && error == std::errc() && end == digits.data() + digits.size();
+    out += escaped ? static_cast<char>(octet) : component[0];
+    component.remove_prefix(escaped ? 3 : 1);
+  }
+  if (out.empty() || out.find('\0') != std::string::npos || !http::is_utf8(out)) return std::nullopt;
+  return out;
 }
 
 std::string_view vdir_suffix(Kind kind) {

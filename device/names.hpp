@@ -61,6 +61,9 @@ constexpr std::uint32_t merge_flags(std::uint32_t base, std::uint32_t local, std
 
 /// One folder's name as a component of a Maildir++ or vdir path.
 std::string folder_component(std::string_view name);
+/// The name behind such a component, or behind one that a mail program made up; nullopt: no folder can be called so
+/// (not UTF-8, or with a NUL).
+std::optional<std::string> name_of_component(std::string_view component);
 
 /// The file of a calendar object, task, note or contact: its UID where that is harmless, else its gid.
 std::string vdir_name(const Gid&, Kind, std::string_view content);

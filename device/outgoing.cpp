@@ -52,10 +52,10 @@ void Outgoing::sync(const Findings& findings) {
   for (const auto& directory : directories) need(files_.sync_directory(directory));
 }
 
-/// "Unfiled" is here only: the store has no such folder.
+/// "Unfiled" is here only: the store has no such folder. One that it has removed is made again for what is new in it.
 bool Outgoing::fileable(std::uint64_t view, const Gid& folder) const {
   const auto* found = tree_.find(view, folder);
-  return found != nullptr && !Tree::unfiled(*found);
+  return found != nullptr && !Tree::unfiled(*found) && !tree_.gone({view, folder});
 }
 
 Gid Outgoing::told_folder(const ItemRow& row, const Pending& pending) {

@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/e2e/sync.hpp"
 
@@ -48,5 +51,24 @@ class Pending {
 };
 
 using PendingItems = std::map<std::pair<std::uint64_t, Gid>, Pending>;
+
+struct FolderPlace {
+  Gid parent{};  ///< all zero: top
+  std::string name;
+  bool operator==(const FolderPlace&) const = default;
+};
+
+/// What the journaled commands on folders amount to.
+struct PendingFolders {
+  struct Made {
+    std::uint64_t view = 0, number = 0;  ///< of the command
+    FolderPlace place;
+    std::string directory;  ///< below the Maildir's root
+    bool failed = false;    ///< it will not be made: it is here only
+  };
+  std::map<std::pair<std::uint64_t, Gid>, FolderPlace> changed;  ///< what they are called here
+  std::set<std::pair<std::uint64_t, Gid>> removed;
+  std::vector<Made> made;
+};
 
 }  // namespace tidegate::device

@@ -82,9 +82,10 @@ Result<void> drop_entry(sim::Files& files, Index& index, std::uint64_t number) {
                                            : "It is done here already and follows by itself: undo it in the mail "
                                              "program instead.");
   journal.erase(number);
-  if (!row->path.empty()) index.leave(row->path);  // recorded before it goes
+  const bool spooled = row->command.verb == e2e::Verb::send;
+  if (spooled) index.leave(row->path);  // recorded before it goes
   change.commit();
-  if (!row->path.empty()) (void)files.remove(row->path);
+  if (spooled) (void)files.remove(row->path);
   return {};
 }
 
@@ -93,7 +94,7 @@ Result<void> repeat_entry(sim::World& world, Index& index, std::uint64_t number)
   Transaction change(index.database());
   auto row = journal.numbered(number);
   if (!row) return no_entry(number);
-  if (row->live() || !row->has_content())
+  if (row->live() || !(row->has_content() || row->command.verb == e2e::Verb::make_folder))
     return fault(FaultKind::denied, "queue",
                  row->live() ? "It waits already: it is sent by itself."
                              : "The mailbox's state was taken again: make the change once more in the mail program.");

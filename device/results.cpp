@@ -25,6 +25,9 @@ void Shelf::take(const e2e::CommandResult& result) {
     applied_.answers.emplace_back(e2e::CommandStored{result.id});
     return;
   }
+  const auto verb = command->command.verb;
+  if (verb == e2e::Verb::make_folder || verb == e2e::Verb::change_folder || verb == e2e::Verb::remove_folder)
+    return take_folder_result(std::move(*command), result);
   Ended ended;
   ended.command = std::move(*command);
   ended.text = result.text;

@@ -50,12 +50,15 @@ Result<void> Shelf::open() {
     holds_ = std::make_unique<Holds>(index_->database());
     scan_ = std::make_unique<Scan>(files_, *index_, *tree_);
     outgoing_ = std::make_unique<Outgoing>(world_, *index_, *tree_);
+    folder_scan_ = std::make_unique<FolderScan>(files_, *index_, *tree_);
+    folder_changes_ = std::make_unique<FolderChanges>(world_, *index_, *tree_);
     lay_roots();
     if (index_->note("state") == "wiping") erase_account();
     tree_->load();
     load_windows();
+    tree_->mask(journal_->folders());
     finish_leaving();
-    sweep();
+    sweep(false);
   });
 }
 
@@ -97,10 +100,14 @@ void Shelf::check_root(const std::string& root, bool may_lay) {
   need(files_.sync(mark));
 }
 
-void Shelf::sweep() {
+/// `mends`: a directory that is missing is made again; else the next look decides what that means.
+void Shelf::sweep(bool mends) {
   strays_.clear();
   for (const auto& [key, folder] : tree_->all()) {
-    if (!need(files_.info(tree_->path(folder)))) tree_->ensure(folder);
+    if (!need(files_.info(tree_->path(folder)))) {
+      if (folder.info.kind == Kind::mail && !mends) continue;
+      tree_->ensure(folder);
+    }
     sweep_folder(folder);
   }
   if (need(files_.info(places_.vdir + "/.tmp")))
@@ -192,9 +199,11 @@ Result<void> Shelf::recover() {
     check_root(places_.vdir, false);
     tree_->load();
     load_windows();
+    tree_->mask(journal_->folders());
     finish_leaving();
-    sweep();
+    sweep(true);
     scan_->forget();
+    folder_scan_->forget();
     sound_ = true;
   });
 }
@@ -203,6 +212,8 @@ Result<Scanned> Shelf::scan(const ScanOrder& order) {
   if (!sound_) return Scanned{};
   auto done = guarded([&] {
     check_root(places_.maildir, false);
+    Scanned out;
+    scan_folders(order, out);
     const auto pending = journal_->pending();
     std::set<std::string> ours;
     for (const auto& path : index_->leaving()) ours.insert(path);
@@ -211,13 +222,12 @@ Result<Scanned> Shelf::scan(const ScanOrder& order) {
                                 [&](const std::string& path) { return ours.contains(path); });
     check_root(places_.maildir, false);  // it may have been unmounted meanwhile: then all of that is untrue
     auto taken = outgoing_->take(findings, pending);
-    Scanned out;
-    out.commands = taken.commands + outbox_.collect(*index_, *journal_);
+    out.commands += taken.commands + outbox_.collect(*index_, *journal_);
     for (const auto view : index_->wanted_compares())
       if (!compares_.contains(view) && asked_.insert(view).second) out.asks.emplace_back(e2e::CompareAsk{view});
     out.waiting = journal_->live();
-    out.unsettled = findings.unsettled;
-    out.again = findings.unsettled || findings.young;
+    out.unsettled |= findings.unsettled;
+    out.again |= out.unsettled || findings.young;
     for (const auto& held : taken.held)
       out.notes.push_back(std::to_string(held.items) + " messages are missing in " + held.folder +
                           " at once: nothing is removed before you say so, see `tidegate-device hold list`.");
@@ -250,7 +260,7 @@ Result<UploadStep> Shelf::upload(UploadCursor cursor, std::size_t room) {
 }
 
 std::vector<std::string> Shelf::watched() const {
-  std::vector<std::string> out{outbox_path(places_.state)};
+  std::vector<std::string> out{outbox_path(places_.state), places_.maildir};
   for (const auto& [key, folder] : tree_->all()) {
     if (folder.info.kind != Kind::mail) continue;
     out.push_back(tree_->path(folder) + "/cur");
@@ -267,7 +277,7 @@ void Shelf::erase_account() {
       if (tree_->find(row.view, row.folder) == nullptr) return;
       if (const auto path = locate(found)) need(files_.remove(*path));
     });
-  sweep();
+  sweep(true);
   for (const auto& [key, paths] : strays_)
     for (const auto& path : paths) (void)files_.remove(path);
   strays_.clear();

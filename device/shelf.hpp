@@ -23,6 +23,8 @@
 #include "device/compare.hpp"
 #include "device/digest.hpp"
 #include "device/fetches.hpp"
+#include "device/folder_changes.hpp"
+#include "device/folder_scan.hpp"
 #include "device/holds.hpp"
 #include "device/index.hpp"
 #include "device/journal.hpp"
@@ -111,7 +113,7 @@ class Shelf {
   // shelf.cpp: opening and sweeping
   void lay_roots();
   void check_root(const std::string& root, bool may_lay);
-  void sweep();
+  void sweep(bool mends);
   void sweep_folder(const FolderRow&);
   void settle_strays();
   void finish_leaving();
@@ -172,6 +174,12 @@ class Shelf {
   void want_compare(std::uint64_t view);
   void compared(std::uint64_t view);
   void rename_commands(std::uint64_t view, const Gid& from, const Gid& to);
+  // folders.cpp: what is done to directories, and what becomes of it
+  void scan_folders(const ScanOrder&, Scanned&);
+  void leave_gone_folders();
+  void leave_to_itself(const ItemRow&);
+  void take_folder_result(CommandRow, const e2e::CommandResult&);
+  void make_ready(const FolderRow&);
   // where.cpp: finding files whose names a user may have changed
   std::string path_of(const ItemRow&) const;
   std::optional<std::string> locate(ItemRow&);
@@ -189,6 +197,8 @@ class Shelf {
   std::unique_ptr<Holds> holds_;
   std::unique_ptr<Scan> scan_;
   std::unique_ptr<Outgoing> outgoing_;
+  std::unique_ptr<FolderScan> folder_scan_;
+  std::unique_ptr<FolderChanges> folder_changes_;
   Outbox outbox_;
   std::set<std::uint64_t> asked_;  ///< views whose compare was asked for on this session, and has not ended
   std::set<std::uint64_t> again_;  ///< views that are to be compared anew when the compare under way ends

@@ -65,13 +65,19 @@ std::string Tree::drafts(const FolderRow& folder) const {
   return folder.info.kind == Kind::mail ? path(folder) + "/tmp" : places_.vdir + "/.tmp";
 }
 
+FolderPlace Tree::place_of(const FolderRow& folder) const {
+  const auto changed = journaled_.changed.find({folder.view, folder.info.gid});
+  return changed == journaled_.changed.end() ? FolderPlace{folder.info.parent, folder.info.name} : changed->second;
+}
+
 std::vector<std::string> Tree::chain(const FolderRow& folder) const {
-  std::vector<std::string> names{folder.info.name};
-  const auto* at = &folder;
-  for (int depth = 0; depth < depth_limit && at->info.parent != no_gid; ++depth) {
-    at = find(folder.view, at->info.parent);
-    if (at == nullptr) break;
-    names.insert(names.begin(), at->info.name);
+  auto at = place_of(folder);
+  std::vector<std::string> names{at.name};
+  for (int depth = 0; depth < depth_limit && at.parent != no_gid; ++depth) {
+    const auto* parent = find(folder.view, at.parent);
+    if (parent == nullptr) break;
+    at = place_of(*parent);
+    names.insert(names.begin(), at.name);
   }
   return names;
 }
@@ -114,27 +120,87 @@ const FolderRow& Tree::home(std::uint64_t view, const std::vector<Gid>& folders,
 
 bool Tree::exists(const std::string& path) const { return need(files_.info(path)).has_value(); }
 
+const PendingFolders::Made* Tree::made_here(const FolderRow& row) const {
+  const FolderPlace place{row.info.parent, row.info.name};
+  for (const auto& made : journaled_.made)
+    if (made.view == row.view && made.place == place && row.info.kind == Kind::mail) return &made;
+  return nullptr;
+}
+
 void Tree::apply(const e2e::Folders& message) {
-  const auto before = folders_;
-  std::set<Gid> named, gone;
+  auto before = folders_;
+  std::set<Gid> named;
   for (const auto& info : message.folders) {
+    const Key key{message.view, info.gid};
     named.insert(info.gid);
     if (info.gone) {
-      gone.insert(info.gid);
+      gone_.insert(key);
       continue;
     }
-    auto& row = folders_[{message.view, info.gid}];
+    gone_.erase(key);
+    auto& row = folders_[key];
     // A folder never changes between mail and the rest: its files would be in the wrong kind of directory.
     if (!row.directory.empty() && (row.info.kind == Kind::mail) != (info.kind == Kind::mail)) continue;
     row.view = message.view;
     row.info = info;
+    if (before.contains(key)) continue;
+    // Its directory is here already, and is nobody's.
+    if (const auto* made = made_here(row); made != nullptr && !made->directory.empty() &&
+                                           owner_of(made->directory) == nullptr &&
+                                           exists(places_.maildir + "/" + made->directory)) {
+      row.directory = made->directory;
+      before[key] = row;
+    }
   }
   if (message.whole)
     for (const auto& [key, row] : folders_)
-      if (key.first == message.view && !named.contains(key.second) && key.second != unfiled_gid(row.info.kind))
-        gone.insert(key.second);
+      if (key.first == message.view && !named.contains(key.second) && !unfiled(row)) gone_.insert(key);
   place(message.view, before);
-  retire(message.view, gone);
+  for (const auto& [key, row] : before)
+    if (key.first == message.view && made_here(row) != nullptr && exists(path(row))) ensure(row);
+  retire_gone();
+}
+
+const FolderRow* Tree::owner_of(const std::string& directory) const {
+  const auto found = std::ranges::find_if(folders_, [&](const auto& each) {
+    return each.second.directory == directory && each.second.info.kind == Kind::mail;
+  });
+  return found == folders_.end() ? nullptr : &found->second;
+}
+
+void Tree::moved(const Key& key, const std::string& directory) {
+  auto& row = folders_.at(key);
+  row.directory = directory;
+  index_.put(row);
+}
+
+void Tree::adopt(const FolderRow& row) {
+  const Key key{row.view, row.info.gid};
+  if (folders_.contains(key)) return;
+  auto before = folders_;
+  const bool nobodys = !row.directory.empty() && owner_of(row.directory) == nullptr;
+  folders_[key] = row;
+  if (nobodys) before[key] = row;
+  place(row.view, before);
+  if (const auto& placed = folders_.at(key); exists(path(placed))) ensure(placed);
+}
+
+void Tree::confirm(const Key& key, const FolderPlace& place) {
+  const auto found = folders_.find(key);
+  if (found == folders_.end()) return;
+  found->second.info.parent = place.parent;
+  found->second.info.name = place.name;
+  index_.put(found->second);
+}
+
+void Tree::settle(std::uint64_t view) {
+  const auto before = folders_;
+  place(view, before);
+}
+
+void Tree::drop(const Key& key) {
+  gone_.insert(key);
+  retire_gone();
 }
 
 void Tree::place(std::uint64_t view, const std::map<Key, FolderRow>& before) {
@@ -249,8 +315,8 @@ void Tree::remove_directory(const FolderRow& row) {
   // What is not empty stays: a user may keep files of his own there.
   if (row.info.kind == Kind::mail) {
     if (row.directory.empty()) return;
-    for (const char* part : {"/tmp", "/new", "/cur"})
-      if (!files_.remove(directory + part)) return;
+    for (const char* part : {"/cur", "/new", "/tmp"})
+      if (const auto gone = files_.remove(directory + part); !gone && gone.error().kind != FaultKind::not_found) return;
     (void)files_.remove(directory + "/maildirfolder");
   } else {
     (void)files_.remove(directory + "/displayname");
@@ -258,13 +324,19 @@ void Tree::remove_directory(const FolderRow& row) {
   (void)files_.remove(directory);
 }
 
-void Tree::retire(std::uint64_t view, const std::set<Gid>& gone) {
-  for (const auto& gid : gone) {
-    const auto found = folders_.find({view, gid});
-    if (found == folders_.end() || !index_.empty(view, gid)) continue;
-    remove_directory(found->second);
-    index_.erase_folder(view, gid);
-    folders_.erase(found);
+void Tree::retire_gone() {
+  for (auto at = gone_.begin(); at != gone_.end();) {
+    const auto found = folders_.find(*at);
+    if (found != folders_.end() && !index_.empty(at->first, at->second)) {
+      ++at;
+      continue;
+    }
+    if (found != folders_.end()) {
+      remove_directory(found->second);
+      index_.erase_folder(at->first, at->second);
+      folders_.erase(found);
+    }
+    at = gone_.erase(at);
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/sim/files.hpp"
 #include "device/index.hpp"
+#include "device/pending.hpp"
 
 namespace tidegate::device {
 
@@ -28,10 +29,29 @@ class Tree {
   void ensure(const FolderRow&);  ///< its directories are there (somebody may have removed them)
 
   /// Makes, renames and removes directories as the store's tree says, then records them. Repeating it after a crash at
-  /// any step ends in the same. A folder that is gone but still has files of ours stays until they are gone too.
+  /// any step ends in the same. A folder that is gone but still has files of ours stays until they are gone too. One
+  /// that was made here keeps its directory.
   void apply(const e2e::Folders&);
+  void retire_gone();  ///< those whose files are gone by now
+
+  // What was done to directories here (device/folder_scan.hpp).
+  /// The commands that have no result yet: until then names here are as they ask for.
+  void mask(PendingFolders journaled) { journaled_ = std::move(journaled); }
+  FolderPlace place_of(const FolderRow&) const;  ///< parent and name, as they are here
+  /// Its directory is another one, by somebody's hand. Within the caller's transaction.
+  void moved(const Key&, const std::string& directory);
+  /// The store has a folder that was made here, for that directory (empty: it gets one). Repeating it changes nothing.
+  void adopt(const FolderRow&);
+  /// The store took the place that a command asked for. Within the caller's transaction.
+  void confirm(const Key&, const FolderPlace&);
+  void settle(std::uint64_t view);  ///< directories are called as the names are
+  void drop(const Key&);            ///< the store removed it for us; stays while a file of ours is in it
+  bool gone(const Key& key) const { return gone_.contains(key); }  ///< from the store
+  const std::set<Key>& gone() const { return gone_; }
+  const PendingFolders& journaled() const { return journaled_; }
 
   const FolderRow* find(std::uint64_t view, const Gid&) const;
+  const FolderRow* owner_of(const std::string& directory) const;  ///< mail only; none: a directory of no folder
   /// Where an item with these folders lies: its first known one; "Unfiled" if the store named none that we know.
   const FolderRow& home(std::uint64_t view, const std::vector<Gid>& folders, Kind);
   std::string path(const FolderRow&) const;
@@ -41,7 +61,7 @@ class Tree {
   static bool unfiled(const FolderRow&);  ///< the store has no such folder: it is for what named none
   /// Where files of that folder are written before they get their name.
   std::string drafts(const FolderRow&) const;
-  void clear() { folders_.clear(); }
+  void clear() { folders_.clear(), gone_.clear(); }
   void remove_directory(const FolderRow&);  ///< as far as it is empty
 
  private:
@@ -55,13 +75,15 @@ class Tree {
   bool taken(const FolderRow& to, const FolderRow& from, const std::map<Key, FolderRow>& before) const;
   void carry_out(const std::vector<Move>&);
   void record(std::uint64_t view);
-  void retire(std::uint64_t view, const std::set<Gid>& gone);
+  const PendingFolders::Made* made_here(const FolderRow&) const;
   bool exists(const std::string& path) const;
 
   sim::Files& files_;
   Index& index_;
   Places places_;
   std::map<Key, FolderRow> folders_;
+  std::set<Key> gone_;  ///< from the store; the next session's tree tells again
+  PendingFolders journaled_;
 };
 
 }  // namespace tidegate::device

@@ -124,6 +124,7 @@ TEST(Compare, AsksForWhatDiffersAndDropsWhatIsAbsent) {
   EXPECT_EQ(disk.live(), other.head);
 }
 
+// DEV-02
 TEST(Compare, NothingIsDroppedBeforeItIsComplete) {
   DiskFixture disk(3);
   auto log = full_log();

@@ -173,6 +173,7 @@ TEST_F(DeviceTest, SaysWhatToDoWhenPairingIsRefused) {
   EXPECT_TRUE(pair());
 }
 
+// DEV-11
 TEST_F(DeviceTest, GoesOnAfterEveryKindOfBreak) {
   ASSERT_TRUE(pair());
   start();
@@ -235,6 +236,7 @@ TEST_F(DeviceTest, ADroppedLastFrameIsNoticedByTheNextAndNothingIsLost) {
 }
 
 // Two copies of one device take turns of a minute, and say so; they don't fight.
+// DEV-01
 TEST_F(DeviceTest, ASupersededDeviceLeavesTheOtherATurn) {
   ASSERT_TRUE(pair());
   start();
@@ -310,6 +312,7 @@ TEST_F(DeviceTest, RevokedStopsAndKeepsWhatItHas) {
   EXPECT_TRUE(host.files().read("/mail/new/" + mail_base(gid_of(1), mail(1).size())));
 }
 
+// DEV-14
 TEST_F(DeviceTest, WipeErasesAndIsAnswered) {
   ASSERT_TRUE(pair());
   log.add(1, mail(1));
@@ -367,6 +370,7 @@ TEST_F(DeviceTest, RepeatedTamperedAndGarbageFramesHarmNothing) {
   EXPECT_EQ(count<Stopped>(), 0);
 }
 
+// DEV-09
 TEST_F(DeviceTest, ASilentGatewayIsNoticedAndSaid) {
   ASSERT_TRUE(pair());
   log.add(1, mail(1));

@@ -2,6 +2,7 @@
 #include "tests/device/disk_fixture.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "device/digest.hpp"
 
@@ -49,6 +50,49 @@ void ScriptedLog::body(std::uint64_t number, Bytes content) {
   entries.at(number).seq_body = ++head;
 }
 void ScriptedLog::gone(std::uint64_t number) { entries.at(number).seq_gone = ++head; }
+
+e2e::FolderInfo* ScriptedLog::folder(const Gid& gid) {
+  const auto found = std::ranges::find(folders, gid, &e2e::FolderInfo::gid);
+  return found == folders.end() ? nullptr : &*found;
+}
+void ScriptedLog::remove_folder(const Gid& gid) {
+  for (auto& [number, entry] : entries)
+    if (entry.folder == gid && entry.seq_gone == 0) entry.seq_gone = ++head;
+  std::erase_if(folders, [&](const e2e::FolderInfo& info) { return info.gid == gid; });
+}
+
+std::optional<FaultKind> ScriptedLog::command_folder(const e2e::Command& said, Gid& gid) {
+  const auto same = [&](const e2e::FolderInfo& info) {
+    return info.parent == said.folder && info.name == said.name && info.kind == Kind::mail;
+  };
+  const auto there = std::ranges::find_if(folders, same);
+  gid = said.gid;
+  if (said.verb == e2e::Verb::make_folder) {
+    if (there == folders.end()) {
+      e2e::FolderInfo info;
+      info.gid = gid_of(2000 + ++made);
+      info.parent = said.folder;
+      info.name = said.name;
+      folders.push_back(info);
+      gid = info.gid;
+    } else {
+      gid = there->gid;
+    }
+    return std::nullopt;
+  }
+  auto* info = folder(said.gid);
+  if (info == nullptr) return FaultKind::not_found;
+  if (said.verb == e2e::Verb::change_folder) {
+    if (there != folders.end()) return FaultKind::exists;
+    info->parent = said.folder;
+    info->name = said.name;
+    return std::nullopt;
+  }
+  for (const auto& [number, entry] : entries)
+    if (entry.folder == said.gid && entry.seq_gone == 0) return FaultKind::conflict;
+  remove_folder(said.gid);
+  return std::nullopt;
+}
 
 e2e::HelloAck ScriptedLog::hello_ack(bool compare) const {
   e2e::HelloAck ack;
@@ -164,8 +208,24 @@ std::vector<std::string> DiskFixture::mails(const std::string& part) {
 
 void DiskFixture::expect_equal(const ScriptedLog& log) {
   std::map<std::string, const ScriptedLog::Entry*> wanted;
-  const std::map<Gid, std::string> directories{
-      {gid_of(1001), "/mail"}, {gid_of(1002), "/mail/.Work"}, {gid_of(1003), "/mail/.Work.v1%2E2"}};
+  std::map<Gid, std::string> directories;
+  for (const auto& info : log.folders) {
+    if (info.kind != Kind::mail) continue;
+    auto name = folder_component(info.name);
+    for (auto above = info.parent; above != Gid{};) {
+      const auto parent = std::ranges::find(log.folders, above, &e2e::FolderInfo::gid);
+      if (parent == log.folders.end()) break;
+      name = folder_component(parent->name) + "." + name;
+      above = parent->parent;
+    }
+    directories[info.gid] = info.role == Role::inbox ? "/mail" : "/mail/." + name;
+    EXPECT_TRUE(host.files().info(directories[info.gid] + "/cur")->has_value()) << "no directory for " << name;
+  }
+  const std::set<std::string> apart{"/mail/.Conflicts", "/mail/.Unfiled"};
+  for (const auto& found : *host.files().list("/mail"))
+    if (const auto path = "/mail/" + found.name;
+        found.directory && found.name[0] == '.' && !apart.contains(path) && *host.files().info(path + "/cur"))
+      EXPECT_EQ(std::ranges::count_if(directories, [&](const auto& each) { return each.second == path; }), 1) << path;
   std::size_t events = 0;
   for (const auto& [number, entry] : log.entries) {
     if (entry.seq_gone != 0) continue;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -126,6 +127,11 @@ struct ScriptedLog {
   void move(std::uint64_t number, std::uint64_t folder);
   void body(std::uint64_t number, Bytes content);
   void gone(std::uint64_t number);
+  void remove_folder(const Gid&);  ///< with all that is in it
+  /// What a gateway does with a command on a folder.
+  std::optional<FaultKind> command_folder(const e2e::Command&, Gid& made);
+  e2e::FolderInfo* folder(const Gid&);
+  std::uint64_t made = 0;  ///< folders, by devices
 
   e2e::HelloAck hello_ack(bool compare = false) const;
   e2e::Folders tree() const;

@@ -227,14 +227,16 @@ TEST(Upward, AnUnmountedDiskRemovesNothing) {
   EXPECT_TRUE(disk.store.carried_out.empty());
 }
 
-TEST(Upward, WhatWasMovedToADirectoryOfOnesOwnIsNotRemoved) {
+TEST(Upward, WhatWasMovedToADirectoryThatIsNoFolderIsNotRemoved) {
   Upward disk(14);
-  ASSERT_TRUE(disk.host.files().make_directories("/mail/.Mine/cur"));
-  ASSERT_TRUE(disk.host.files().make_directories("/mail/.Mine/new"));
-  disk.rename(disk.path(1), "/mail/.Mine/cur/9.x:2,S");
+  const std::string own = "/mail/.Mine\xFF";  // no folder can be called so
+  ASSERT_TRUE(disk.host.files().make_directories(own + "/cur"));
+  ASSERT_TRUE(disk.host.files().make_directories(own + "/new"));
+  disk.rename(disk.path(1), own + "/cur/9.x:2,S");
   EXPECT_EQ(disk.settle(), 0U);
   EXPECT_EQ(disk.waiting(), 0U);
-  disk.rename("/mail/.Mine/cur/9.x:2,S", "/mail/.Work/cur/9.x:2,");
+  disk.rename(own + "/cur/9.x:2,S", "/mail/.Work/cur/9.x:2,");
+  for (const char* part : {"/cur", "/new", ""}) ASSERT_TRUE(disk.host.files().remove(own + part));
   disk.converge();
   EXPECT_EQ(disk.verbs(), (Verbs{e2e::Verb::move}));
 }

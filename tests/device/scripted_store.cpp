@@ -80,6 +80,9 @@ e2e::CommandResult ScriptedStore::carry_out(const Body& body) {
   };
   if (refuse)
     if (const auto kind = refuse(said)) return fail(*kind);
+  const auto& folders = log_.folders;
+  if (said.folder != Gid{} && std::ranges::find(folders, said.folder, &e2e::FolderInfo::gid) == folders.end())
+    return fail(FaultKind::not_found);
   if (said.verb == e2e::Verb::create) {
     const auto number = next_++;
     log_.add(number, body.content, said.flags_add);
@@ -93,6 +96,11 @@ e2e::CommandResult ScriptedStore::carry_out(const Body& body) {
   if (said.verb == e2e::Verb::send) {
     sent_mail.push_back(body.content);
     return result;
+  }
+  if (said.verb == e2e::Verb::make_folder || said.verb == e2e::Verb::change_folder ||
+      said.verb == e2e::Verb::remove_folder) {
+    const auto kind = log_.command_folder(said, result.gid);
+    return kind ? fail(*kind) : result;
   }
   auto* item = entry(said.gid);
   if (item == nullptr) return fail(FaultKind::not_found);

@@ -192,6 +192,7 @@ TEST(Shelf, AMarkBeforeTheLastPartIsRefused) {
   EXPECT_EQ(disk.live(), 0U);
 }
 
+// DEV-14
 TEST(Shelf, WipeErasesOnlyWhatIsOurs) {
   DiskFixture disk(10);
   auto log = first_log();

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import shutil
 import unittest
 
 import stage as st
@@ -94,6 +95,63 @@ class Upward(unittest.TestCase):
         there = self.settle()
         self.assertIn((".Archive", hashlib.sha256(made).hexdigest()), there)
         self.assertTrue(all(len(copies) == 1 for copies in there.values()), there)
+
+    def folders(self, root):
+        return sorted(name for name in os.listdir(root) if name.startswith(".") and os.path.isdir(os.path.join(root, name, "cur")))
+
+    def same_folders(self, wanted):
+        roots = (self.store, self.phone.maildir, self.tablet.maildir)
+        st.wait_for(f"the folders {wanted} everywhere", lambda: all(self.folders(root) == wanted for root in roots))
+
+    def test_folders_made_renamed_and_removed(self):
+        for number in range(3):
+            self.stage.drop(st.small_message(number))
+        before = self.settle()
+        for sub in ("cur", "new", "tmp"):
+            os.makedirs(os.path.join(self.phone.maildir, ".Plans.Next", sub))
+        moved = self.files(self.phone)[0]
+        os.rename(moved, os.path.join(self.phone.maildir, ".Plans.Next", "cur", "moved.here:2,S"))
+        self.same_folders([".Archive", ".Plans", ".Plans.Next"])
+        st.wait_for("the message in its folder", lambda: any(folder == ".Plans.Next" for folder, _ in tree(self.store)))
+        there = self.settle()
+        self.assertEqual(len(there), len(before))
+
+        inodes = {name: os.stat(os.path.join(self.tablet.maildir, ".Plans.Next", "cur", name)).st_ino
+                  for name in os.listdir(os.path.join(self.tablet.maildir, ".Plans.Next", "cur"))}
+        self.stage.gateway.kill()  # the renaming waits, the gateway comes back
+        os.rename(os.path.join(self.phone.maildir, ".Plans"), os.path.join(self.phone.maildir, ".Ideas"))
+        self.stage.start_gateway()
+        self.same_folders([".Archive", ".Ideas", ".Ideas.Next"])
+        self.settle()
+        here = os.path.join(self.tablet.maildir, ".Ideas.Next", "cur")
+        self.assertEqual({name: os.stat(os.path.join(here, name)).st_ino for name in os.listdir(here)}, inodes,
+                         "the other device has loaded again what only got another folder's name")
+
+        os.remove(self.files(self.phone, ".Ideas.Next")[0])
+        shutil.rmtree(os.path.join(self.phone.maildir, ".Ideas.Next"))
+        shutil.rmtree(os.path.join(self.phone.maildir, ".Ideas"))
+        self.same_folders([".Archive"])
+        self.assertEqual(len(self.settle()), len(before) - 1)
+
+    def test_removals_above_the_rate_are_asked_about(self):
+        for number in range(12):
+            self.stage.drop(st.small_message(number))
+        before = self.settle()
+        self.stage.gateway.end()
+        with open(self.stage.path("tidegated.ini"), encoding="utf-8") as text:
+            ini = text.read()
+        self.stage.write("tidegated.ini", ini.replace("[gateway]\n", "[gateway]\nremovals_per_hour = 3\n", 1))
+        self.stage.start_gateway()
+        self.phone.until("current")
+        for path in self.files(self.phone)[:8]:
+            os.remove(path)
+        hold = st.wait_for("the hold", lambda: [row for row in self.stage.ctl_rows("hold", "list") if row["count"] == 5])[0]
+        self.assertEqual((hold["user"], hold["what"]), (USER, "removals by a device"))
+        self.assertEqual(len(self.settle()), len(before) - 3)
+        self.stage.ctl("hold", "release", str(hold["hold"]))
+        st.wait_for("them to be gone", lambda: len(tree(self.store)) == len(before) - 8)
+        self.settle()
+        self.assertEqual(self.stage.ctl_rows("hold", "list"), [])
 
     def test_done_offline_goes_up_on_return(self):
         self.stage.drop(st.small_message(1))

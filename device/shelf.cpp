@@ -154,8 +154,13 @@ void Shelf::settle_strays() {
       }
       row->folder = folder;  // moved by a mail program: the next look sends that
     }
-    for (const auto& path : it->second)
-      if (path != path_of(*row) && sha256(need(files_.read(path))) != row->sha256) index_->leave(path);
+    for (const auto& path : it->second) {
+      if (path == path_of(*row)) continue;
+      const auto octets = files_.read(path);
+      // Renamed by a mail program since it was listed: the next look finds it under its new name.
+      if (!octets && octets.error().kind == FaultKind::not_found) continue;
+      if (sha256(need(octets)) != row->sha256) index_->leave(path);
+    }
     it = strays_.erase(it);
   }
   change.commit();

@@ -165,6 +165,7 @@ std::vector<e2e::ToDevice> ScriptedLog::since(std::uint64_t live, std::size_t ma
 void DiskFixture::start(std::uint64_t dies_after) {
   cutter = std::make_unique<CuttingWorld>(host);
   cutter->cutting().until = dies_after;
+  cutter->cutting().before_read = before_read;
   shelf = std::make_unique<Shelf>(*cutter, places, Bytes(16, 'd'), [this](Arrival a) {
     if (on_arrival) on_arrival(a);
     arrivals.push_back(std::move(a));

@@ -26,8 +26,12 @@ class CuttingFiles final : public sim::Files {
   explicit CuttingFiles(sim::Files& inner) : inner_(inner) {}
   std::uint64_t until = UINT64_MAX;  ///< calls left
   std::uint64_t calls = 0;
+  std::function<void(const std::string& path)> before_read;
 
-  Result<Bytes> read(const std::string& path, std::uint64_t limit) override { return inner_.read(path, limit); }
+  Result<Bytes> read(const std::string& path, std::uint64_t limit) override {
+    if (before_read) before_read(path);
+    return inner_.read(path, limit);
+  }
   Result<Bytes> read_part(const std::string& path, std::uint64_t offset, std::uint64_t length) override {
     return inner_.read_part(path, offset, length);
   }
@@ -158,7 +162,8 @@ struct DiskFixture {
   std::unique_ptr<CuttingWorld> cutter;
   std::unique_ptr<Shelf> shelf;
   std::vector<Arrival> arrivals;
-  std::function<void(const Arrival&)> on_arrival;  ///< a mail program that is quicker than our transaction
+  std::function<void(const Arrival&)> on_arrival;       ///< a mail program that is quicker than our transaction
+  std::function<void(const std::string&)> before_read;  ///< the same before a whole file is read; set before start()
   const Places places{"/state", "/mail", "/pim"};
 };
 

@@ -118,5 +118,22 @@ TEST(Races, WhatIsWantedDuringACompareIsAskedForWhenItEnds) {
   EXPECT_TRUE(disk.asked_compare);
 }
 
+// The device starts, and has seen the moved file; before it reads it, the mail program marks it read.
+TEST(Races, AMailRenamedWhileTheDeviceStartsDoesNotKeepItFromStarting) {
+  Upward disk(9, 2);
+  const auto moved = "/mail/.Work/cur/" + base(1) + ":2,";
+  disk.rename(disk.path(1), moved);
+  disk.host.kill([&] { disk.end(); });
+  int times = 0;
+  disk.before_read = [&](const std::string& path) {
+    if (path == moved && times++ == 0) disk.rename(moved, moved + "S");
+  };
+  disk.start();
+  EXPECT_EQ(times, 1) << "the test met another moment";
+  disk.converge();
+  EXPECT_EQ(disk.log.entries.at(1).folder, gid_of(1002));
+  EXPECT_EQ(disk.log.entries.at(1).flags, std::uint32_t{seen});
+}
+
 }  // namespace
 }  // namespace tidegate::device

@@ -319,9 +319,8 @@ class Soak(unittest.TestCase):
         missing = [name for name in self.made if name not in copies and name not in self.removed | self.gone]
         self.assertEqual(missing, [], f"missing, though nobody removed them; seed {self.seed}")
         # A creation whose end nobody saw is done again if the store does not show it: also if another removed it meanwhile.
-        # Open (docs/roadmap.md): a removal that follows a move on the device may be refused after a kill; then the mail comes back.
         back = {name: [word for word in ("here", "moved", "removed", "touched", "gone") if name in getattr(self, word)]
-                for name in copies if name in self.gone - self.here or name in self.removed - self.touched - self.moved}
+                for name in copies if name in self.gone - self.here or name in self.removed - self.touched}
         self.assertEqual(back, {}, f"there, though removed; seed {self.seed}")
 
     def test_equal_after_all(self):

@@ -199,12 +199,18 @@ void Outgoing::gone(const Findings::Gone& found) {
   done_.held.push_back({number, folder == nullptr ? std::string() : tree_.shown(*folder), holds_.items(number).size()});
 }
 
+/// Each saving of a draft takes the one before away: nobody needs to hear of those that never left.
+bool Outgoing::is_draft(const ItemRow& row) const {
+  const auto* folder = tree_.find(row.view, row.folder);
+  return (row.base_flags & draft) != 0 || (folder != nullptr && folder->info.role == Role::drafts);
+}
+
 void Outgoing::remove(const ItemRow& row) {
   const auto mask = pending_->find({row.view, row.gid});
   const auto from = told_folder(row, mask == pending_->end() ? Pending() : mask->second);
   bool known = row.origin != Origin::local;  // to the store, or perhaps
   for (const auto& waiting : journal_.of(row.view, row.gid)) {
-    if (waiting.command.verb == e2e::Verb::create && waiting.state == CommandRow::State::waiting)
+    if (waiting.command.verb == e2e::Verb::create && waiting.state == CommandRow::State::waiting && !is_draft(row))
       journal_.fail(waiting.number, CommandRow::State::failed,
                     "The file was taken away again before it was sent: nothing was done.");
     else if (!known && waiting.state == CommandRow::State::waiting)

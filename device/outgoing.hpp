@@ -48,6 +48,7 @@ class Outgoing {
   void refuse_stub(ItemRow&, const Gid& of);
   bool kept_as_copy(ItemRow&);
   void gone(const Findings::Gone&);
+  bool is_draft(const ItemRow&) const;
   void remove(const ItemRow&);
   void release();
   void command(e2e::Command, Bytes sha256 = {});

@@ -331,6 +331,28 @@ TEST(Upward, ACreateWhoseFileWentIsDroppedWithANote) {
   EXPECT_NE(shown[0].text.find("taken away"), std::string::npos);
 }
 
+// A mail program postpones a mail and takes the file before away; the device is offline.
+TEST(Upward, OfADraftThatWasSavedAgainAndAgainTheLastGoesUp) {
+  for (const bool by_role : {false, true}) {
+    Upward disk(22, 2);
+    disk.log.folders[1].role = by_role ? Role::drafts : Role::none;
+    disk.catch_up(disk.log);
+    for (int saved = 1; saved <= 3; ++saved) {
+      disk.write("/mail/.Work/cur/" + std::to_string(saved) + (by_role ? ".draft:2,S" : ".draft:2,DS"),
+                 mail(70 + saved));
+      disk.settle();
+      for (const auto& found : disk.mails("cur"))
+        if (*disk.host.files().read(found) == mail(70 + saved - 1)) ASSERT_TRUE(disk.host.files().remove(found));
+      disk.settle();
+    }
+    disk.converge();
+    EXPECT_EQ(disk.log.entries.at(5000).content, mail(73));
+    EXPECT_FALSE(disk.log.entries.contains(5001)) << by_role;
+    EXPECT_TRUE(disk.shelf->with_index(
+        [&](Index& index) { EXPECT_TRUE(Journal(index.database()).list(10).empty()) << by_role; }));
+  }
+}
+
 TEST(Upward, ACompareLeavesAloneWhatTheStoreCannotKnowYet) {
   Upward disk(21);
   disk.write("/mail/cur/1.a:2,S", mail(71));

@@ -207,6 +207,7 @@ class Soak(unittest.TestCase):
         self.device.until("current")
         self.maildir = Maildir(self.device.maildir)
         self.dice = random.Random(self.seed)
+        self.number, self.removals, self.killed = 0, [], {}  # of the change under way; (number, Message-ID); number → who
         self.made, self.here, self.moved, self.removed, self.touched, self.gone = [], set(), set(), set(), set(), set()  # Message-IDs
         st.wait_for("the folders on the device", lambda: os.path.isdir(os.path.join(self.maildir.folder("Archive"), "cur")))
 
@@ -247,6 +248,7 @@ class Soak(unittest.TestCase):
                 name = name_of(self.maildir.read(path))
                 os.remove(path)
                 self.removed.add(name)
+                self.removals.append((self.number, name))
         except FileNotFoundError:
             pass  # the device was quicker
 
@@ -321,14 +323,17 @@ class Soak(unittest.TestCase):
         # A creation whose end nobody saw is done again if the store does not show it: also if another removed it meanwhile.
         back = {name: [word for word in ("here", "moved", "removed", "touched", "gone") if name in getattr(self, word)]
                 for name in copies if name in self.gone - self.here or name in self.removed - self.touched}
-        self.assertEqual(back, {}, f"there, though removed; seed {self.seed}")
+        when = [(number, name, [(at, who) for at, who in self.killed.items() if abs(at - number) < 20])
+                for number, name in self.removals if name in back]
+        self.assertEqual(back, {}, f"there, though removed; seed {self.seed}; removed on the device, and killed near that: {when}")
 
     def test_equal_after_all(self):
-        killed = {number: self.dice.choice(("gateway", "relay", "device", "dovecot"))
+        killed = self.killed = {number: self.dice.choice(("gateway", "relay", "device", "dovecot"))
                   for number in self.dice.sample(range(self.changes), self.kills)}
         full = {self.changes // 3: self.gateway_disk, self.changes * 2 // 3: self.device_disk}
         began = time.monotonic()
         for number in range(self.changes):
+            self.number = number
             try:
                 self.change()
             except BROKEN as error:
@@ -340,7 +345,11 @@ class Soak(unittest.TestCase):
             if sys.stdout.isatty() and number % 100 == 99:
                 print(f"{number + 1} changes, {sum(n <= number for n in killed)} kills, {time.monotonic() - began:.0f} s")
         self.settle()
-        self.judge()
+        try:
+            self.judge()
+        except AssertionError:
+            self.keep_evidence()
+            raise
         print(f"seed {self.seed}: {self.changes} changes, {self.kills} kills ({', '.join(sorted(killed.values()))}), two full disks: equal, "
               f"{len(self.server.tree())} messages")
 

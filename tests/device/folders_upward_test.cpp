@@ -222,14 +222,19 @@ TEST(Directories, AnEmptyOneThatIsTakenAwayIsRemoved) {
   }
 }
 
-TEST(Directories, WhatIsInATakenOneGoesByTheRulesForMails) {
-  Directories disk(12, 40);
+/// A directory with thirty mails in it.
+void take_thirty_away(Directories& disk) {
   for (std::uint64_t n = 1; n <= 30; ++n) disk.log.move(n, 3);
   disk.catch_up(disk.log);
   disk.look();
   disk.take_away(".Work.v1%2E2");
   disk.settle();
   disk.settle();
+}
+
+TEST(Directories, WhatIsInATakenOneGoesByTheRulesForMails) {
+  Directories disk(12, 40);
+  take_thirty_away(disk);
   ASSERT_TRUE(disk.send());
   EXPECT_TRUE(disk.store.carried_out.empty()) << "thirty at once are held, and the folder with them";
   EXPECT_TRUE(disk.shelf->with_index([&](Index& index) {
@@ -245,12 +250,7 @@ TEST(Directories, WhatIsInATakenOneGoesByTheRulesForMails) {
 
 TEST(Directories, AHoldThatIsDiscardedBringsTheFolderBack) {
   Directories disk(13, 40);
-  for (std::uint64_t n = 1; n <= 30; ++n) disk.log.move(n, 3);
-  disk.catch_up(disk.log);
-  disk.look();
-  disk.take_away(".Work.v1%2E2");
-  disk.settle();
-  disk.settle();
+  take_thirty_away(disk);
   EXPECT_TRUE(disk.shelf->with_index(
       [&](Index& index) { EXPECT_TRUE(discard_hold(index, Holds(index.database()).list().at(0).number)); }));
   for (auto& [number, entry] : disk.log.entries)

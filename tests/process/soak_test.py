@@ -258,8 +258,7 @@ class Soak(unittest.TestCase):
             pass  # the device was quicker
 
     def known_to_device(self, path):
-        """Whether it is written down that this file was there. A file without that, after a kill or in the milliseconds of its arrival, is
-        none yet: taken away then, it comes again."""
+        """Whether it is written down that this file was there. What is taken away before may be delivered again (docs/roadmap.md: open)."""
         base = os.path.basename(path).split(":2,")[0]
         try:
             with contextlib.closing(sqlite3.connect(f"file:{self.device.state}/device.db?mode=ro", uri=True, timeout=10)) as index:

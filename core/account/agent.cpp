@@ -426,7 +426,8 @@ void Agent::publish(store::Applied& applied) {
 void Agent::trouble(Reply& reply) {
   const auto& fault = *reply.fault;
   if (reply.session) session_ = std::move(reply.session);
-  if (fault.kind == FaultKind::anchor_expired && !reply.from.empty()) return expired(std::move(reply.scope));
+  const bool lost_anchor = fault.kind == FaultKind::anchor_expired || fault.kind == FaultKind::regressed;
+  if (lost_anchor && !reply.from.empty()) return expired(std::move(reply.scope), fault.kind);
   const bool session = reply.session_fault || reply.scope.empty() || !concerns_scope(fault);
   unwell(fault, session && !reply.ours);
   if (fault.kind == FaultKind::throttled && !reply.ours) room_.connections.throttled(user_, fault);
@@ -449,9 +450,9 @@ void Agent::trouble_here(const Bytes& scope, bool live, Fault fault) {
   trouble(failed);
 }
 
-void Agent::expired(Bytes scope) {
+void Agent::expired(Bytes scope, FaultKind why) {
   if (scope == course_.inbox()) inbox_anchor_known_ = false;
-  room_.house.log.expire_anchor(view_, room_.name, scope, [self = weak_from_this(), scope](Result<void> done) {
+  room_.house.log.expire_anchor(view_, room_.name, scope, why, [self = weak_from_this(), scope](Result<void> done) {
     const auto agent = self.lock();
     if (!agent || agent->stopped_) return;
     if (!done) {

@@ -87,7 +87,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void publish(store::Applied&);
   void trouble(Reply&);
   void trouble_here(const Bytes& scope, bool live, Fault);  ///< not the back-end's fault, but nothing goes on
-  void expired(Bytes scope);
+  void expired(Bytes scope, FaultKind why);
   void listen(const Parking&);
   void hears(bool everything);
   void quit_listening();

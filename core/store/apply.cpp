@@ -70,7 +70,8 @@ class PageApply {
   std::int64_t backend_ = 0;
   std::int64_t scope_ = 0;  ///< anchors.no
   std::int64_t generation_ = 1;
-  bool open_ = false, expired_ = false, limbo_empty_ = true, stream_ended_ = false;
+  Relisting expired_ = Relisting::no;
+  bool open_ = false, limbo_empty_ = true, stream_ended_ = false;
   Bytes stored_anchor_;
   std::map<Bytes, Gid, std::less<>> folders_;
   std::optional<std::vector<Leaving>> leaving_;
@@ -109,7 +110,7 @@ bool PageApply::find_anchor() {
   stored_anchor_ = query.bytes(1);
   generation_ = query.integer(2);
   open_ = query.integer(3) != 0;
-  expired_ = query.integer(4) != 0;
+  expired_ = static_cast<Relisting>(query.integer(4));
   return true;
 }
 
@@ -117,7 +118,7 @@ void PageApply::store_anchor() {
   // A page without more ends its stream: what it named must not count as named by the next one.
   if (!page_.page.more && !stream_ended_) ++generation_;
   database_.run("UPDATE anchors SET anchor = ?, generation = ?, open = ?, expired = ? WHERE no = ?",
-                blob(page_.page.anchor), generation_, page_.page.more, expired_, scope_);
+                blob(page_.page.anchor), generation_, page_.page.more, static_cast<std::int64_t>(expired_), scope_);
 }
 
 void PageApply::take(const Change& change, std::size_t index) {
@@ -148,7 +149,7 @@ void PageApply::upsert(const Upsert& u, std::size_t index) {
 std::optional<Item> PageApply::match(const Upsert& u, std::size_t index) {
   auto found = edit_.by_id(backend_, u.id);
   const bool told_apart = u.fingerprint != no_fingerprint;
-  if (found && found->seq_gone == 0 && expired_ && told_apart && found->unmatched &&
+  if (found && found->seq_gone == 0 && expired_ != Relisting::no && told_apart && found->unmatched &&
       found->fingerprint != view_of(u.fingerprint)) {
     // Numbers began anew and this one hit an old one: another item (UIDVALIDITY may repeat).
     edit_.vacate(*found);
@@ -172,7 +173,7 @@ std::optional<Item> PageApply::match(const Upsert& u, std::size_t index) {
 
 std::optional<Item> PageApply::match_fingerprint(const Upsert& u, std::size_t index) {
   const auto fingerprint = view_of(u.fingerprint);
-  if (expired_) {
+  if (expired_ != Relisting::no) {
     if (auto found = edit_.unmatched(scope_, fingerprint)) return found;
   }
   if (!limbo_empty_) {
@@ -307,13 +308,23 @@ void PageApply::listed(const Listed& l) {
                 page_.view, backend_, blob(page_.scope), scope_, generation_);
     while (query.row()) missing.insert(query.integer(0));
   }
+  std::map<Bytes, std::int64_t> holds;  // by folder
   for (const auto no : missing) {
-    if (const auto item = edit_.by_number(no)) edit_.disappear(*item);
+    const auto item = edit_.by_number(no);
+    if (!item) continue;
+    std::int64_t hold = 0;
+    if (expired_ == Relisting::regressed) {
+      const auto place = holds.try_emplace(item->folders.substr(0, sizeof(Gid))).first;
+      if (place->second == 0) place->second = hold_regressed(database_, page_.view, place->first, context_);
+      hold = place->second;
+    }
+    edit_.disappear(*item, hold);
   }
+  for (const auto& [folder, number] : holds) outcome_.held.push_back(number);
   if (!missing.empty()) limbo_empty_ = false;
   ++generation_;
   stream_ended_ = true;
-  expired_ = false;
+  expired_ = Relisting::no;
 }
 
 // --- folders
@@ -326,8 +337,8 @@ void PageApply::listed_tree() {
     while (query.row()) missing.push_back(query.bytes(0));
   }
   const auto belief = believe_tree(database_, page_.view, backend_, missing, context_);
-  outcome_.tree_held = belief == Belief::not_any_more;
-  if (belief != Belief::yes) return;
+  if (belief.hold != 0) outcome_.held.push_back(belief.hold);
+  if (!belief.yes) return;
   for (const auto& id : missing) folder_gone(id);
 }
 
@@ -366,9 +377,11 @@ Result<Outcome> apply_page(Database& database, const EditContext& context, const
   return PageApply(database, context, page).run();
 }
 
-void expire(Database& database, const EditContext& context, ViewId view, const std::string& backend, View scope) {
+void expire(Database& database, const EditContext& context, ViewId view, const std::string& backend, View scope,
+            FaultKind why) {
   ViewEdit edit(database, context, view);
-  list_anew(edit, edit.backend_number(backend), scope, scope);
+  list_anew(edit, edit.backend_number(backend), scope, scope,
+            why == FaultKind::regressed ? Relisting::regressed : Relisting::expired);
 }
 
 bool release_limbo(Database& database, const EditContext& context, std::size_t limit,

@@ -12,14 +12,14 @@ struct Outcome {
   Applied applied;                      ///< without contents
   std::vector<std::size_t> page_index;  ///< of each change: where its content lies in the page
   bool limbo_grew = false;
-  bool tree_held = false;  ///< a hold for the tree is new
+  std::vector<std::int64_t> held;  ///< holds that are new or grew
 };
 
 /// Faults: conflict (the anchor is another by now), not_found (no such view). Leaves the page as it is, so that a
 /// group that had to be rolled back can be tried again one by one.
 Result<Outcome> apply_page(Database&, const EditContext&, const ApplyPage&);
 
-void expire(Database&, const EditContext&, ViewId, const std::string& backend, View scope);
+void expire(Database&, const EditContext&, ViewId, const std::string& backend, View scope, FaultKind why);
 
 /// Buries up to `limit` items whose time in limbo is over; adds (view, its new head) for each view touched.
 /// True: there are more.

@@ -166,7 +166,7 @@ bool bury_folder(ViewEdit& edit, const ServedBy& by, View id) {
   return true;
 }
 
-void list_anew(ViewEdit& edit, std::int64_t backend, View scope, View now) {
+void list_anew(ViewEdit& edit, std::int64_t backend, View scope, View now, Relisting why) {
   auto& database = edit.database();
   std::int64_t no = 0;
   {
@@ -177,9 +177,11 @@ void list_anew(ViewEdit& edit, std::int64_t backend, View scope, View now) {
   }
   if (scope != now)
     database.run("DELETE FROM anchors WHERE view = ? AND backend = ? AND scope = ?", edit.view(), backend, blob(now));
+  // A doubt that is not settled yet stays one.
   database.run(
-      "UPDATE anchors SET scope = ?, anchor = x'', generation = generation + 1, open = 1, expired = 1 WHERE no = ?",
-      blob(now), no);
+      "UPDATE anchors SET scope = ?, anchor = x'', generation = generation + 1, open = 1, expired = max(expired, ?) "
+      "WHERE no = ?",
+      blob(now), static_cast<std::int64_t>(why), no);
   // By the folders, not by a scan of the view: a small folder's expiry must not cost a large mailbox.
   database.run(
       "UPDATE items SET unmatched = 1 WHERE no IN (SELECT m.item FROM folders f JOIN item_folders m "
@@ -207,7 +209,8 @@ std::vector<Bytes> change_folder(ViewEdit& edit, const ServedBy& by, const Gid& 
     vacate(edit, by.no, was, is);
     // A page was quicker: what it said of both names counts.
     if (was.id != is.id && id_taken(edit, by.no, is.id)) continue;
-    if (was.scope != is.scope && users_of(edit, by.no, was.scope) == 1) list_anew(edit, by.no, was.scope, is.scope);
+    if (was.scope != is.scope && users_of(edit, by.no, was.scope) == 1)
+      list_anew(edit, by.no, was.scope, is.scope, Relisting::expired);
     edit.database().run(
         "UPDATE folders SET id = ?, scope = ?, parent = ?, name = ?, seq = ?, listing = ? WHERE view = ? AND gid = ?",
         blob(is.id), blob(is.scope), blob(is.parent), is.name, edit.next_seq(), listing, edit.view(), blob(was.gid));

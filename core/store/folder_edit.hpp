@@ -24,9 +24,12 @@ std::pair<Gid, bool> name_folder(ViewEdit&, const ServedBy&, View id, View scope
 /// It is gone: what is in no other folder waits in limbo, its anchor goes. False: it was not there.
 bool bury_folder(ViewEdit&, const ServedBy&, View id);
 
+/// Why a scope is listed again; as in anchors.expired. After `regressed` what the listing misses goes under a hold.
+enum class Relisting : std::uint8_t { no, expired, regressed };
+
 /// The scope's next pages are a listing, matched by id, then by fingerprint. `now`: how the scope is called from now
 /// on.
-void list_anew(ViewEdit&, std::int64_t backend, View scope, View now);
+void list_anew(ViewEdit&, std::int64_t backend, View scope, View now, Relisting);
 
 /// A folder of the log has the id, parent and name of `now` from now on, and what is below it follows, as far as `tree`
 /// (all folders after the change) tells. The scopes that are to be listed; none: it is not there, or is so already.

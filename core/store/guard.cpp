@@ -38,6 +38,9 @@ Place place_of(Database& database, ViewId view, View folder) {
   return place;
 }
 
+/// Holds of this kind go when nothing waits under them any more.
+std::string items_of(const Place& place) { return "items of " + (place.name.empty() ? "a folder" : place.name); }
+
 std::int64_t hold(Database& database, ViewId view, const std::string& what, std::int64_t count,
                   std::int64_t wall_seconds) {
   {
@@ -84,8 +87,7 @@ std::vector<HoldRow> hold_losses(Database& database, const EditContext& context)
     const auto place = place_of(database, loss.view, View(loss.folders).substr(0, gid_size));
     // A folder that was removed went by somebody's hand: the tree has a guard of its own.
     if (place.gone || emptied_by_nature(place.role) || !too_many(loss.count, place.items, context)) continue;
-    const auto no = hold(database, loss.view, "items of " + (place.name.empty() ? "a folder" : place.name), loss.count,
-                         context.wall_seconds);
+    const auto no = hold(database, loss.view, items_of(place), loss.count, context.wall_seconds);
     database.run(
         "UPDATE limbo SET hold = ? WHERE hold = 0 AND start <> 0 AND view = ? AND (SELECT folders FROM items WHERE no "
         "= limbo.item) = "
@@ -97,11 +99,16 @@ std::vector<HoldRow> hold_losses(Database& database, const EditContext& context)
   return held;
 }
 
+std::int64_t hold_regressed(Database& database, ViewId view, View folder, const EditContext& context) {
+  const auto place = place_of(database, view, folder);
+  return hold(database, view, items_of(place) + ", which went back in time", 0, context.wall_seconds);
+}
+
 Belief believe_tree(Database& database, ViewId view, std::int64_t backend, const std::vector<Bytes>& missing,
                     const EditContext& context) {
   const auto reason = tree_of(backend);
   const auto forget = [&] { database.run("DELETE FROM holds WHERE view = ? AND reason = ?", view, reason); };
-  if (missing.empty()) return forget(), Belief::yes;
+  if (missing.empty()) return forget(), Belief{true};
   std::int64_t there = 0;
   bool inbox = false;
   {
@@ -111,17 +118,16 @@ Belief believe_tree(Database& database, ViewId view, std::int64_t backend, const
                         std::ranges::find(missing, query.bytes(0)) != missing.end());
   }
   const auto count = static_cast<std::int64_t>(missing.size());
-  if (context.hold_share == 0) return Belief::yes;
-  if (!inbox && (count <= held_beyond_folders || !too_many(count, there, context))) return Belief::yes;
+  if (context.hold_share == 0) return {true};
+  if (!inbox && (count <= held_beyond_folders || !too_many(count, there, context))) return {true};
   {
     Query query(database, "SELECT decision FROM holds WHERE view = ? AND reason = ?", view, reason);
     if (query.row()) {
-      if (query.integer(0) != released) return Belief::no;
-      return forget(), Belief::yes;
+      if (query.integer(0) != released) return {};
+      return forget(), Belief{true};
     }
   }
-  hold(database, view, reason, count, context.wall_seconds);
-  return Belief::not_any_more;
+  return {false, hold(database, view, reason, count, context.wall_seconds)};
 }
 
 std::vector<HoldRow> find_holds(Database& database) {

@@ -19,7 +19,13 @@ inline constexpr const char* held_folders = "folders";  ///< HoldRow::what of a 
 /// Begins the reason of a hold for a device's removals (Journal::hold).
 inline constexpr const char* held_removals = "removals";
 
-enum class Belief : std::uint8_t { yes, no, not_any_more };  ///< the last one: no, and there was no hold before
+/// The hold for what a folder (gid) misses whose back-end went back in time: asked for once an item is to go under it.
+std::int64_t hold_regressed(Database&, ViewId, View folder, const EditContext&);
+
+struct Belief {
+  bool yes = false;
+  std::int64_t hold = 0;  ///< a new one: it was believed before
+};
 
 /// Whether a listing that misses these folders (ids) of a back-end is believed. If not, there is a hold for it; the
 /// first listing after its release is believed.

@@ -189,8 +189,9 @@ class Log {
   // --- the writing side (account)
   virtual void anchor(ViewId, const std::string& backend, View scope, Done<Bytes>) = 0;  ///< empty: none yet
   virtual void apply(ApplyPage, Done<Applied>) = 0;
-  /// The back-end no longer knows the anchor: the next pages are a listing, matched by id, then by fingerprint.
-  virtual void expire_anchor(ViewId, const std::string& backend, View scope, Done<void>) = 0;
+  /// The back-end no longer knows the anchor: the next pages are a listing, matched by id, then by fingerprint. `why`
+  /// regressed: what that listing misses, however little, waits under a hold (law 10).
+  virtual void expire_anchor(ViewId, const std::string& backend, View scope, FaultKind why, Done<void>) = 0;
   /// A repeat has no further effect. An item that is not there (any more) is no fault.
   virtual void effect(Effect, Done<Effected>) = 0;
   /// Who hears of commits that no apply() answers for: removals that waited to see whether they were moves.

@@ -34,7 +34,7 @@ CREATE TABLE anchors(
   anchor     BLOB NOT NULL,
   generation INTEGER NOT NULL DEFAULT 1,      -- of the page stream under way: what it names carries this number
   open       INTEGER NOT NULL DEFAULT 0,      -- the last page said there is more
-  expired    INTEGER NOT NULL DEFAULT 0,      -- the listing under way may match by fingerprint
+  expired    INTEGER NOT NULL DEFAULT 0,      -- Relisting: the listing under way may match by fingerprint
   UNIQUE(view, backend, scope)
 );
 

@@ -178,17 +178,17 @@ void SqliteLog::apply(ApplyPage page, Done<Applied> done) {
   job.done = [this, shared, done = std::move(done)](Result<void> result) mutable {
     if (!result) return done(std::unexpected(std::move(result.error())));
     if (shared->outcome.limbo_grew && !limbo_timer_) arm_limbo(settings_.limbo);
-    if (shared->outcome.tree_held) tell_tree(shared->page.view);
+    if (!shared->outcome.held.empty()) tell_held(std::move(shared->outcome.held));
     done(with_contents(std::move(shared->outcome), shared->page.page));
   };
   writer_->add(std::move(job));
 }
 
-void SqliteLog::expire_anchor(ViewId view, const std::string& backend, View scope, Done<void> done) {
+void SqliteLog::expire_anchor(ViewId view, const std::string& backend, View scope, FaultKind why, Done<void> done) {
   Writer::Job job;
   job.weight = 500;
-  job.work = [this, view, backend, scope = Bytes(scope)](Database& database) -> Result<void> {
-    expire(database, context(), view, backend, scope);
+  job.work = [this, view, backend, why, scope = Bytes(scope)](Database& database) -> Result<void> {
+    expire(database, context(), view, backend, scope, why);
     return {};
   };
   job.done = std::move(done);
@@ -253,11 +253,11 @@ void SqliteLog::release() {
   writer_->add(std::move(job));
 }
 
-void SqliteLog::tell_tree(ViewId view) {
-  holds([view, heard = held_](Result<std::vector<HoldRow>> rows) {
+void SqliteLog::tell_held(std::vector<std::int64_t> numbers) {
+  holds([numbers = std::move(numbers), heard = held_](Result<std::vector<HoldRow>> rows) {
     if (!rows || !heard) return;
     for (const auto& row : *rows)
-      if (row.view == view && row.what == held_folders) heard(row);
+      if (std::ranges::find(numbers, static_cast<std::int64_t>(row.number)) != numbers.end()) heard(row);
   });
 }
 

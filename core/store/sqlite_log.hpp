@@ -31,7 +31,7 @@ class SqliteLog final : public Log {
 
   void anchor(ViewId, const std::string& backend, View scope, Done<Bytes>) override;
   void apply(ApplyPage, Done<Applied>) override;
-  void expire_anchor(ViewId, const std::string& backend, View scope, Done<void>) override;
+  void expire_anchor(ViewId, const std::string& backend, View scope, FaultKind why, Done<void>) override;
   void effect(Effect, Done<Effected>) override;
   void on_settled(std::function<void(ViewId, std::uint64_t)> heard) override { settled_ = std::move(heard); }
 
@@ -60,7 +60,7 @@ class SqliteLog final : public Log {
   std::int64_t wall_seconds() const;
   void arm_limbo(std::chrono::nanoseconds);
   void release();
-  void tell_tree(ViewId);
+  void tell_held(std::vector<std::int64_t> numbers);
   void arm_tidy();
   void tidy();
 

@@ -189,14 +189,14 @@ void ViewEdit::mark_named(const Item& item, std::int64_t listing, View state_rev
 
 void ViewEdit::vacate(const Item& item) { database_.run("UPDATE items SET id = NULL WHERE no = ?", item.no); }
 
-void ViewEdit::disappear(const Item& item) {
+void ViewEdit::disappear(const Item& item, std::int64_t hold) {
   if (item.limbo || item.seq_gone > 0) return;
-  if (context_.limbo_ms <= 0) {
+  if (context_.limbo_ms <= 0 && hold == 0) {
     bury(item);
     return;
   }
-  database_.run("INSERT OR REPLACE INTO limbo(item, view, fingerprint, start, due_ms) VALUES(?, ?, ?, ?, ?)", item.no,
-                view_, blob(item.fingerprint), context_.start, context_.now_ms + context_.limbo_ms);
+  database_.run("INSERT OR REPLACE INTO limbo(item, view, fingerprint, start, due_ms, hold) VALUES(?, ?, ?, ?, ?, ?)",
+                item.no, view_, blob(item.fingerprint), context_.start, context_.now_ms + context_.limbo_ms, hold);
   database_.run("UPDATE items SET limbo = 1, unmatched = 0 WHERE no = ?", item.no);
   limbo_grew_ = true;
 }

@@ -58,8 +58,9 @@ class ViewEdit {
   void update(const Item& before, const Item& after, std::int64_t backend);
   void mark_named(const Item&, std::int64_t listing, View state_rev);  ///< nothing a device could see has changed
   void vacate(const Item&);                                            ///< its id belongs to somebody else now
-  void disappear(const Item&);                                         ///< limbo, or at once where nothing waits
-  void bury(const Item&);                                              ///< becomes a tombstone
+  /// Into limbo, under a hold if there is one; else at once where nothing waits.
+  void disappear(const Item&, std::int64_t hold = 0);
+  void bury(const Item&);  ///< becomes a tombstone
   void leave_limbo(const Item&);
   void finish();  ///< the counter and the folders' counts
 

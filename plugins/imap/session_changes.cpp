@@ -127,11 +127,12 @@ Result<void> ImapSession::begin(Turn& turn) {
                  "The mail server renumbered this folder; it is listed again.");
   }
   if (fresh_ && (state_.uidnext < a.uidnext || (state_.modseq != 0 && state_.modseq < a.modseq))) {
-    return fault(FaultKind::regressed, settings_.host,
-                 "The mail server's folder went back in time, as after a restore from a backup: check it, then let it "
-                 "be listed again.",
-                 fmt::format("UIDNEXT {} after {}, HIGHESTMODSEQ {} after {}", state_.uidnext, a.uidnext, state_.modseq,
-                             a.modseq));
+    return fault(
+        FaultKind::regressed, settings_.host,
+        "The mail server's folder went back in time, as after a restore from a backup: it is listed again, and "
+        "what it lost waits for `tidegatectl hold`.",
+        fmt::format("UIDNEXT {} after {}, HIGHESTMODSEQ {} after {}", state_.uidnext, a.uidnext, state_.modseq,
+                    a.modseq));
   }
   // IMAP-16: new mail moves HIGHESTMODSEQ (RFC 7162 §3.1); where it never does, flags are compared instead.
   if (fresh_ && a.modseq != 0 && state_.uidnext > a.uidnext && state_.modseq == a.modseq)

@@ -189,6 +189,28 @@ TEST(Accounts, AnExpiredAnchorIsListedAgainWithoutAnybodyNoticing) {
   EXPECT_THAT(bed.ids(), ElementsAre("m1", "m2"));
 }
 
+// Law 10. The folder goes on at once; what its backup had not yet is neither removed nor told again.
+TEST(Accounts, AFolderThatWentBackInTimeIsListedAgainAndItsLossesWait) {
+  AccountBed bed;
+  for (const auto* id : {"m1", "m2", "m3"}) bed.backend.add("in", id);
+  bed.serve();
+  bed.wait(2s);
+  const auto head = bed.head(bed.view_id).head;
+  bed.backend.restore("in", 2);
+  bed.backend.hint("ann", {"in"});
+  bed.wait(60s);
+  EXPECT_EQ(bed.head(bed.view_id).head, head);
+  const auto holds =
+      *store::answer_of<std::vector<store::HoldRow>>(bed.world, [&](auto done) { bed.log->holds(std::move(done)); });
+  ASSERT_EQ(holds.size(), 1U);
+  EXPECT_EQ(holds[0].count, 1U);
+  bed.backend.add("in", "m4");
+  bed.backend.hint("ann", {"in"});
+  bed.wait(2s);
+  EXPECT_THAT(bed.ids(), ElementsAre("m1", "m2", "m3", "m4"));
+  EXPECT_TRUE(bed.health().fault.empty()) << bed.health().fault;
+}
+
 // IMAP-25: a folder that is listed but cannot be opened.
 TEST(Accounts, AFolderThatAlwaysFailsHarmsOnlyItself) {
   AccountBed bed;

@@ -47,6 +47,10 @@ class ScriptedBackend final : public Backend {
     const std::scoped_lock lock(mutex_);
     folders_[folder].journal.push_back(Removed{id, {}});
   }
+  void restore(const std::string& folder, std::size_t entries) {  ///< from a backup with the first so many
+    const std::scoped_lock lock(mutex_);
+    folders_[folder].journal.resize(entries);
+  }
   void forget_anchors(const std::string& folder) {  ///< UIDVALIDITY changed, say
     const std::scoped_lock lock(mutex_);
     ++folders_[folder].validity;
@@ -238,6 +242,7 @@ class ScriptedBackend final : public Backend {
       if (std::stoi(Bytes(anchor.substr(0, dot))) != f.validity)
         return fault(FaultKind::anchor_expired, scope, "List again.");
       at = std::stoul(Bytes(anchor.substr(dot + 1)));
+      if (at > f.journal.size()) return fault(FaultKind::regressed, scope, "It went back in time.");
     }
     Page page;
     for (; at < f.journal.size() && page.changes.size() < want.limit; ++at) {

@@ -75,7 +75,7 @@ class Log final : public store::Log {
     answer(std::move(done), Bytes());
   }
   void apply(store::ApplyPage, Done<store::Applied> done) override { answer(std::move(done), store::Applied{}); }
-  void expire_anchor(store::ViewId, const std::string&, tidegate::View, Done<void> done) override {
+  void expire_anchor(store::ViewId, const std::string&, tidegate::View, FaultKind, Done<void> done) override {
     answer_void(std::move(done));
   }
   void chosen(store::ViewId, const Gid& gid, Done<store::Chosen> done) override {

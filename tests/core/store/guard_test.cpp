@@ -25,8 +25,8 @@ struct GuardBed : LogBed {
     return all;
   }
   /// A listing that names only these.
-  void listing(int first, int last, const std::string& to) {
-    ASSERT_TRUE(expire(ann, "in"));
+  void listing(int first, int last, const std::string& to, FaultKind why = FaultKind::anchor_expired) {
+    ASSERT_TRUE(expire(ann, "in", why));
     auto all = items(first, last);
     all.emplace_back(Listed{"in"});
     ASSERT_TRUE(apply(ann, "in", std::move(all), to));
@@ -124,6 +124,58 @@ TEST(Guard, OrdinaryRemovalsAreBelieved) {
   trash.wait(60s);
   EXPECT_EQ(trash.gone(), 200U);
   EXPECT_TRUE(trash.heard.empty());
+}
+
+TEST(Guard, WhatAFolderLostThatWentBackInTimeWaitsHoweverLittle) {
+  GuardBed bed;
+  const auto before = bed.changes(bed.ann);
+  bed.listing(1, 38, "2", FaultKind::regressed);
+  bed.wait(60s);
+  EXPECT_EQ(bed.gone(), 0U);
+  ASSERT_EQ(bed.heard.size(), 1U);
+  EXPECT_EQ(bed.heard[0].what, "items of in, which went back in time");
+  EXPECT_EQ(bed.heard[0].count, 2U);
+  EXPECT_EQ(bed.changes(bed.ann).size(), before.size()) << "old mail is not new";
+  // One is found again under another name, the other is decided on.
+  ASSERT_TRUE(bed.apply(bed.ann, "in", {item("again", "in", 39)}, "3"));
+  bed.kill();
+  bed.wait(60s);
+  ASSERT_EQ(bed.holds().size(), 1U);
+  EXPECT_EQ(bed.holds()[0].count, 1U);
+  EXPECT_EQ(bed.gone(), 0U);
+  ASSERT_TRUE(bed.decide(bed.holds()[0].number, true));
+  bed.wait(1s);
+  EXPECT_EQ(bed.gone(), 1U);
+  EXPECT_TRUE(bed.holds().empty());
+}
+
+TEST(Guard, TheDoubtLastsUntilThatListingEnds) {
+  GuardBed bed;
+  ASSERT_TRUE(bed.expire(bed.ann, "in", FaultKind::regressed));
+  ASSERT_TRUE(bed.apply(bed.ann, "in", GuardBed::items(1, 20), "2", true));
+  bed.kill();
+  ASSERT_TRUE(bed.expire(bed.ann, "in"));  // and renumbered in the middle of it
+  auto rest = GuardBed::items(1, 39);
+  rest.emplace_back(Listed{"in"});
+  ASSERT_TRUE(bed.apply(bed.ann, "in", std::move(rest), "3"));
+  bed.wait(60s);
+  EXPECT_EQ(bed.gone(), 0U);
+  ASSERT_EQ(bed.holds().size(), 1U);
+  bed.listing(1, 39, "4");  // the one that is held stays so
+  bed.wait(60s);
+  EXPECT_EQ(bed.gone(), 0U);
+  bed.listing(1, 38, "5");  // and another is gone as ever
+  bed.wait(60s);
+  EXPECT_EQ(bed.gone(), 1U);
+  EXPECT_EQ(bed.holds().size(), 1U);
+}
+
+TEST(Guard, AFolderThatWentBackAndLostNothingAsksNobody) {
+  GuardBed bed;
+  bed.listing(1, 40, "2", FaultKind::regressed);
+  bed.wait(60s);
+  EXPECT_TRUE(bed.holds().empty());
+  EXPECT_TRUE(bed.heard.empty());
 }
 
 TEST(Guard, AMoveOfAllIsNoLoss) {

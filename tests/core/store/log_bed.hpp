@@ -78,8 +78,8 @@ struct LogBed {
     ApplyPage page{view, "mail", scope, anchor(view, scope), {std::move(changes), to, more}};
     return answer_of<Applied>(world, [&](auto done) { log->apply(std::move(page), std::move(done)); });
   }
-  Result<void> expire(ViewId view, const std::string& scope) {
-    return answer_of<void>(world, [&](auto done) { log->expire_anchor(view, "mail", scope, std::move(done)); });
+  Result<void> expire(ViewId view, const std::string& scope, FaultKind why = FaultKind::anchor_expired) {
+    return answer_of<void>(world, [&](auto done) { log->expire_anchor(view, "mail", scope, why, std::move(done)); });
   }
   Head head(ViewId view) {
     return *answer_of<Head>(world, [&](auto done) { log->head(view, std::move(done)); });

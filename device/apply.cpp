@@ -35,6 +35,7 @@ bool passed(const e2e::Job& job, const e2e::Item& item) {
 
 Result<Applied> Shelf::apply(std::vector<e2e::ToDevice> messages) {
   applied_ = {};
+  refused_.clear();
   sound_ = false;  // until all of it is on disk
   try {
     for (auto& message : messages) {
@@ -57,6 +58,7 @@ Result<Applied> Shelf::apply(std::vector<e2e::ToDevice> messages) {
   } catch (const Trouble& trouble) {
     return std::unexpected(trouble.fault);
   }
+  tell_refusals();
   sound_ = true;
   return std::move(applied_);
 }
@@ -74,7 +76,7 @@ void Shelf::take(const e2e::HelloAck& message) {
     const auto name = view.name.empty() ? "view" + std::to_string(view.view) : view.name;
     index_->put_view(view.view, view.name, first ? std::string() : folder_component(name));
     if (view.compare)
-      compares_.emplace(view.view, Compare(view.view));
+      compares_.emplace(view.view, Compare(view.view, index_->compare_wish(view.view)));
     else if (found == known.end() || !found->position) {
       index_->put_position(view.start);
       windows_[view.view] = view.start.windows;
@@ -83,7 +85,6 @@ void Shelf::take(const e2e::HelloAck& message) {
   }
   change.commit();
   asked_.clear();
-  again_.clear();
   for (const auto view : index_->wanted_compares())
     if (!compares_.contains(view) && asked_.insert(view).second) applied_.answers.emplace_back(e2e::CompareAsk{view});
   applied_.greeted = true;
@@ -357,7 +358,7 @@ void Shelf::flush() {
     for (const auto& ended : group.ended) end_command(ended);
     for (const auto& path : group.leaves) index_->leave(path);
     for (const auto& [view, position] : group.positions) index_->put_position(position);
-    for (const auto view : group.compared) compared(view);
+    for (const auto& [view, wish] : group.compared) compared(view, wish);
     for (const auto& [key, seq] : group.ignored) journal_->ignored(key.first, key.second, seq);
     for (const auto view : group.wanted) want_compare(view);
     change.commit();
@@ -373,7 +374,7 @@ void Shelf::flush() {
 
 void Shelf::take(const e2e::CompareDigests& message) {
   flush();
-  auto& compare = compares_.try_emplace(message.view, message.view).first->second;
+  auto& compare = compares_.try_emplace(message.view, message.view, index_->compare_wish(message.view)).first->second;
   compare.digests(message);
   if (!message.last) return;
   index_->each(message.view, [&](const ItemRow& row) {
@@ -418,9 +419,9 @@ void Shelf::take(const e2e::CompareEnd& message) {
     for (auto& path : it->second) group_->leaves.push_back(std::move(path));
     it = strays_.erase(it);
   }
+  group_->compared[view] = found->second.wish();
   compares_.erase(found);
   group_->positions[view] = message.position;
-  group_->compared.push_back(view);
   flush();
 }
 

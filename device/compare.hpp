@@ -21,7 +21,9 @@ std::uint32_t month_of(std::int64_t received_unix);
 /// One compare of one view, from its first CompareDigests to CompareEnd.
 class Compare {
  public:
-  explicit Compare(std::uint64_t view) : view_(view) {}
+  /// `wish`: the latest that stood when it began (Index::compare_wish).
+  explicit Compare(std::uint64_t view, std::uint64_t wish = 0) : view_(view), wish_(wish) {}
+  std::uint64_t wish() const { return wish_; }
 
   void digests(const e2e::CompareDigests&);  ///< collects; any number of messages up to the one with `last`
 
@@ -48,7 +50,7 @@ class Compare {
   };
   std::vector<e2e::CompareWant> ask_items(bool last);
 
-  std::uint64_t view_;
+  std::uint64_t view_, wish_;
   std::map<Bucket, e2e::CompareDigests::Digest> theirs_;
   std::map<Bucket, Sum> own_;
   std::set<Bucket> waiting_;

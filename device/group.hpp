@@ -52,7 +52,7 @@ struct Shelf::Group {
   std::set<std::string> directories;                         ///< to sync
   std::vector<std::tuple<std::uint64_t, Gid, Gid>> renamed;  ///< (view, from, to): items that got another gid
   std::vector<Ended> ended;
-  std::vector<std::uint64_t> compared;                 ///< views
+  std::map<std::uint64_t, std::uint64_t> compared;     ///< views; the wish that this fulfils
   std::set<std::uint64_t> wanted;                      ///< views to be compared, because something is missing here
   std::vector<std::pair<Key, std::uint64_t>> ignored;  ///< items under removal here, number of what came for them
   std::vector<std::string> syncs;                      ///< files to sync that were written by an earlier life

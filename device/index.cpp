@@ -9,7 +9,7 @@
 namespace tidegate::device {
 namespace {
 
-constexpr int schema_version = 4;
+constexpr int schema_version = 5;
 constexpr const char* schema_1 = R"(
 CREATE TABLE IF NOT EXISTS notes(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views(
@@ -59,7 +59,11 @@ constexpr const char* schema_4 = R"(
 CREATE TABLE fetches(
   view INTEGER NOT NULL, gid BLOB NOT NULL, have INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
   sha256 BLOB NOT NULL DEFAULT x'', text TEXT NOT NULL DEFAULT '', PRIMARY KEY(view, gid)) WITHOUT ROWID;
-PRAGMA user_version = 4;
+)";
+// How often a compare was wished for: a wish that came during one is another.
+constexpr const char* schema_5 = R"(
+ALTER TABLE comparing ADD COLUMN wish INTEGER NOT NULL DEFAULT 1;
+PRAGMA user_version = 5;
 )";
 
 View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
@@ -143,7 +147,8 @@ Index::Index(const std::string& path, const char* vfs, bool read_only)
   if (version < 1) database_.execute(schema_1);
   if (version < 2) database_.execute(schema_2);
   if (version < 3) database_.execute(schema_3);
-  database_.execute(schema_4);
+  if (version < 4) database_.execute(schema_4);
+  database_.execute(schema_5);
   change.commit();
   version_ = schema_version;
 }
@@ -231,10 +236,20 @@ std::uint64_t Index::count_in(std::uint64_t view, const Gid& folder) {
   return query.next() ? query.number(0) : 0;
 }
 
-void Index::want_compare(std::uint64_t view, bool wanted) {
-  database_.query(wanted ? "INSERT OR REPLACE INTO comparing(view) VALUES(?)" : "DELETE FROM comparing WHERE view = ?")
+void Index::want_compare(std::uint64_t view) {
+  database_
+      .query("INSERT INTO comparing(view, wish) VALUES(?, 1) ON CONFLICT(view) DO UPDATE SET wish = comparing.wish + 1")
       .bind(view)
       .run();
+}
+
+std::uint64_t Index::compare_wish(std::uint64_t view) {
+  auto query = database_.query("SELECT wish FROM comparing WHERE view = ?");
+  return query.bind(view).next() ? query.number(0) : 0;
+}
+
+void Index::compared(std::uint64_t view, std::uint64_t wish) {
+  database_.query("DELETE FROM comparing WHERE view = ? AND wish = ?").bind(view).bind(wish).run();
 }
 
 std::vector<std::uint64_t> Index::wanted_compares() {

@@ -98,7 +98,10 @@ class Index {
   void put_position(const e2e::Position&);
 
   /// A compare is to be asked for: what a fault left different here is then taken from the store again.
-  void want_compare(std::uint64_t view, bool wanted);
+  void want_compare(std::uint64_t view);
+  /// Number of the latest such wish; 0: none. A compare fulfils the wishes up to the one that stood when it began.
+  std::uint64_t compare_wish(std::uint64_t view);
+  void compared(std::uint64_t view, std::uint64_t wish);
   std::vector<std::uint64_t> wanted_compares();
 
   /// Files that are to go: recorded before they do.

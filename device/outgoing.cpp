@@ -155,7 +155,7 @@ bool Outgoing::kept_as_copy(ItemRow& row) {
     if (copy.gid == row.gid || (copy.fingerprint != gid && !same)) continue;
     if (!same) {
       index_.erase(row.view, row.gid);
-      index_.want_compare(row.view, true);
+      index_.want_compare(row.view);
       return true;
     }
     const auto mask = pending_->find({row.view, row.gid});

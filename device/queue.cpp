@@ -157,7 +157,7 @@ Result<void> discard_hold(Index& index, std::uint64_t number) {
   // Without rows they are unknown here: the compare finds them lacking, and they come again.
   for (const auto& gid : holds.items(number)) index.erase(found->view, gid);
   holds.erase(number);
-  index.want_compare(found->view, true);
+  index.want_compare(found->view);
   change.commit();
   return {};
 }

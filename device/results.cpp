@@ -146,25 +146,33 @@ void Shelf::end_command(const Ended& ended) {
   } else {
     const auto text = ended.text.empty() ? std::string("The mailbox refused it.") : ended.text;
     journal_->fail(command.number, ended.kept_as, text);
-    applied_.notes.push_back("Not done: " + in_words(command, folder_name()) + ". " + text);
+    ++refused_[{in_words(command, folder_name()), text}];
   }
   if (ended.compare) want_compare(command.command.view);
 }
 
-/// Within a transaction: the wish survives until a compare is complete.
+/// A mailbox that refuses one of many changes mostly refuses them all: that is one sentence.
+void Shelf::tell_refusals() {
+  for (const auto& [what, times] : refused_)
+    applied_.notes.push_back("Not done: " + what.first +
+                             (times > 1 ? " (" + std::to_string(times) + " times). " : std::string(". ")) +
+                             what.second);
+  refused_.clear();
+}
+
+/// Within a transaction: the wish survives until a compare is complete that began after it. One under way may have
+/// passed what this is about.
 void Shelf::want_compare(std::uint64_t view) {
-  index_->want_compare(view, true);
-  if (compares_.contains(view))
-    again_.insert(view);  // the one under way may have passed what this is about
-  else if (asked_.insert(view).second)
-    applied_.answers.emplace_back(e2e::CompareAsk{view});
+  index_->want_compare(view);
+  if (!compares_.contains(view) && asked_.insert(view).second) applied_.answers.emplace_back(e2e::CompareAsk{view});
 }
 
 /// Within a transaction, after CompareEnd. What came to be wanted meanwhile is asked for anew.
-void Shelf::compared(std::uint64_t view) {
+void Shelf::compared(std::uint64_t view, std::uint64_t wish) {
   asked_.erase(view);
-  if (again_.erase(view) > 0) return want_compare(view);
-  index_->want_compare(view, false);
+  index_->compared(view, wish);
+  if (index_->compare_wish(view) != 0 && asked_.insert(view).second)
+    applied_.answers.emplace_back(e2e::CompareAsk{view});
 }
 
 /// The store has an item of this device's under another gid.

@@ -172,7 +172,8 @@ class Shelf {
   void settle_send(Ended&, const e2e::CommandResult&);
   void end_command(const Ended&);
   void want_compare(std::uint64_t view);
-  void compared(std::uint64_t view);
+  void compared(std::uint64_t view, std::uint64_t wish);
+  void tell_refusals();
   void rename_commands(std::uint64_t view, const Gid& from, const Gid& to);
   // folders.cpp: what is done to directories, and what becomes of it
   void scan_folders(const ScanOrder&, Scanned&);
@@ -201,7 +202,6 @@ class Shelf {
   std::unique_ptr<FolderChanges> folder_changes_;
   Outbox outbox_;
   std::set<std::uint64_t> asked_;  ///< views whose compare was asked for on this session, and has not ended
-  std::set<std::uint64_t> again_;  ///< views that are to be compared anew when the compare under way ends
   std::unique_ptr<Group> group_;
   std::map<Key, Transfer> transfers_;
   std::map<Key, std::vector<std::string>> strays_;  ///< files named by a gid that no row has: paths
@@ -209,6 +209,7 @@ class Shelf {
   std::map<std::uint64_t, std::vector<e2e::Window>> windows_;  ///< of each view's position on disk
   std::vector<std::string> left_;  ///< gone for good; their `leaving` rows go with the next transaction
   Applied applied_;
+  std::map<std::pair<std::string, std::string>, std::size_t> refused_;  ///< of one apply(): what, why; how many
   bool sound_ = true;  ///< disk and index agree; false between a fault and recover()
 };
 

@@ -34,19 +34,25 @@ std::optional<Place> find(ViewEdit& edit, const Gid& gid) {
   return place;
 }
 
+/// Sorted as the back-ends give them: the page that tells of the same set is then no change.
 Bytes with_keywords(const Bytes& before, const FlagDelta& delta) {
-  Bytes made;
-  const auto in = [](const std::vector<std::string>& words, View word) {
-    return std::ranges::find(words, word) != words.end();
+  if (delta.keywords_add.empty() && delta.keywords_clear.empty()) return before;
+  std::vector<Bytes> words;
+  const auto in = [](const std::vector<std::string>& given, View word) {
+    return std::ranges::find(given, word) != given.end();
   };
   for (std::size_t at = 0; at < before.size();) {
     const auto end = before.find('\0', at);
     const auto word = View(before).substr(at, end - at);
-    if (!in(delta.keywords_clear, word) && !in(delta.keywords_add, word)) made.append(word).push_back('\0');
+    if (!in(delta.keywords_clear, word) && !in(delta.keywords_add, word)) words.emplace_back(word);
     at = end == Bytes::npos ? before.size() : end + 1;
   }
   for (const auto& word : delta.keywords_add)
-    if (!word.empty() && word.find('\0') == std::string::npos) made.append(word).push_back('\0');
+    if (!word.empty() && word.find('\0') == std::string::npos) words.push_back(word);
+  std::ranges::sort(words);
+  words.erase(std::ranges::unique(words).begin(), words.end());
+  Bytes made;
+  for (const auto& word : words) made.append(word).push_back('\0');
   return made;
 }
 

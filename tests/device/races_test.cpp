@@ -135,5 +135,59 @@ TEST(Races, AMailRenamedWhileTheDeviceStartsDoesNotKeepItFromStarting) {
   EXPECT_EQ(disk.log.entries.at(1).flags, std::uint32_t{seen});
 }
 
+// A mailbox that became read-only meanwhile: one sentence says it, not one a message.
+TEST(Races, ManyRefusalsOfOneKindAreSaidOnce) {
+  Upward disk(41);
+  disk.store.refuse = [](const e2e::Command&) { return FaultKind::denied; };
+  for (const std::uint64_t number : {1, 2, 3}) ASSERT_TRUE(disk.host.files().remove(disk.path(number)));
+  disk.rename(disk.path(4), "/mail/cur/" + mail_base(gid_of(4), mail(4).size()) + ":2,F");
+  disk.settle();
+  disk.store.mute = true;  // all the results come together
+  ASSERT_TRUE(disk.send());
+  const auto done = disk.shelf->apply(disk.store.unstored());
+  ASSERT_TRUE(done);
+  auto notes = done->notes;
+  std::ranges::sort(notes);
+  EXPECT_EQ(notes, (std::vector<std::string>{"Not done: removing a message from INBOX (3 times). denied",
+                                             "Not done: setting flags of a message. denied"}));
+}
+
+// `hold discard`, or an edited stub, while a compare is under way: what that one has seen is older than the wish.
+TEST(Races, AWishForACompareThatCameDuringOneLeadsToAnother) {
+  Upward disk(40);
+  const auto wished = [&] {
+    std::vector<std::uint64_t> views;
+    EXPECT_TRUE(disk.shelf->with_index([&](Index& index) { views = index.wanted_compares(); }));
+    return !views.empty();
+  };
+  const auto compare = [&](bool wish) {
+    disk.asked_compare = false;
+    e2e::CompareDigests digests;
+    digests.view = 1;
+    digests.epoch = disk.log.epoch;
+    auto asked = disk.shelf->apply({digests});
+    ASSERT_TRUE(asked);
+    std::vector<e2e::ToDevice> pages;
+    for (const auto& answer : asked->answers)
+      for (const auto& bucket : std::get<e2e::CompareWant>(answer).buckets)
+        pages.emplace_back(e2e::ComparePage{1, bucket.folder, bucket.month, {}, true});
+    ASSERT_TRUE(disk.shelf->apply(std::move(pages)));
+    if (wish) ASSERT_TRUE(disk.shelf->with_index([](Index& index) { index.want_compare(1); }));
+    disk.look();
+    disk.tell(e2e::CompareEnd{disk.log.mark(disk.log.head).position});
+    EXPECT_EQ(disk.asked_compare, wish);
+    EXPECT_EQ(wished(), wish);
+  };
+  ASSERT_TRUE(disk.shelf->with_index([](Index& index) { index.want_compare(1); }));
+  EXPECT_EQ(disk.look().asks.size(), 1U);
+  compare(true);
+  disk.host.kill([&] { disk.end(); });
+  disk.start();
+  EXPECT_TRUE(wished()) << "it is on disk";
+  disk.tell(disk.log.hello_ack());
+  EXPECT_TRUE(disk.asked_compare);
+  compare(false);
+}
+
 }  // namespace
 }  // namespace tidegate::device

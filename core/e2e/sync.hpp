@@ -80,6 +80,7 @@ struct ViewInfo {
   bool compare = false;  ///< the presented position cannot be used: compare follows
   Position start;        ///< where the gateway now goes on from (a new device's first position; else as presented)
   std::int64_t unreachable_since = 0;  ///< unix; 0: the back-end is reachable
+  bool listing = false;                ///< as in Mark
   bool operator==(const ViewInfo&) const = default;
 };
 struct HelloAck {
@@ -127,6 +128,8 @@ struct Item {
   std::uint64_t size = 0;  ///< octets of the whole content, as in the store
   Packed first;            ///< the content from offset 0; `first.size` octets of it
   bool stub = false;       ///< `first` is all of it: header, text, and a stub for what was left out
+  /// SHA-256 of the content, which is left out then: this device made the item in this session, from these octets.
+  Bytes sha256;
   bool operator==(const Item&) const = default;
 };
 struct ItemPart {
@@ -161,6 +164,7 @@ struct DropHere {  ///< still in the store, but outside what this device wants
 struct Mark {
   Position position;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> remaining;  ///< (job, items left)
+  bool listing = false;  ///< the gateway has not yet looked through the mailbox since its start: there may be more
   bool operator==(const Mark&) const = default;
 };
 struct CommandResult {

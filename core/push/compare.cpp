@@ -21,6 +21,24 @@ void Feed::start_compare(const store::Head& head) {
   list_buckets(head);
 }
 
+void Feed::compare_when_looked_through() {
+  comparing_ = compare_waits_ = true;
+  sink_.progress();
+}
+
+void Feed::end_wait() {
+  if (asking_ || !wiring_.accounts.looked_through(user_)) return;
+  asking_ = true;
+  wiring_.log.head(view_.id, [weak = weak_from_this()](Result<store::Head> head) {
+    auto self = weak.lock();
+    if (!self || self->stopped_) return;
+    if (!head) return self->ask_later("a compare", head.error());
+    self->answered();
+    self->compare_waits_ = false;
+    self->start_compare(*head);
+  });
+}
+
 void Feed::list_buckets(const store::Head& head) {
   asking_ = true;
   auto again = [weak = weak_from_this(), head] {

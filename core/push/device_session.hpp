@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "core/e2e/suites.hpp"
 #include "core/e2e/sync.hpp"
@@ -123,6 +124,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::int64_t admitted_until_ = 0;  // unix seconds; 0: no end
   struct Open {                      // only while views are being opened
     e2e::HelloAck ack;
+    bool listing = false;  ///< asked before the heads: what is listed later is beyond them
     std::size_t left = 0;
     std::vector<std::pair<std::shared_ptr<Feed>, store::Head>> feeds;
   };

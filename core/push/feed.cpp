@@ -34,13 +34,14 @@ e2e::Folders folders_message(store::ViewId view, const std::vector<store::Folder
 }  // namespace
 
 Feed::Feed(const Wiring& wiring, std::string user, store::ViewRow view, e2e::Compression compression,
-           e2e::Settings settings, Sink sink)
+           e2e::Settings settings, bool listing, Sink sink)
     : wiring_(wiring),
       user_(std::move(user)),
       view_(std::move(view)),
       compression_(compression),
       settings_(std::move(settings)),
-      sink_(std::move(sink)) {}
+      sink_(std::move(sink)),
+      listing_(listing) {}
 
 void Feed::stop() {
   stopped_ = true;
@@ -89,6 +90,7 @@ e2e::Job* Feed::job(std::uint64_t id) {
 
 void Feed::step(const std::function<bool()>& room) {
   if (stopped_) return;
+  if (compare_waits_) return end_wait();
   while (!queue_.empty() && !folders_due_ && room())
     if (!emit_front()) break;
   read_ahead();
@@ -115,7 +117,7 @@ void Feed::step(const std::function<bool()>& room) {
     mark_due_ = true;
   }
   complete_job_ = 0;
-  if (mark_due_) mark();
+  if (mark_due_ || (listing_ && all_told())) mark();
   if (position_.live < head_) return ask_live();
   ask_job();
 }
@@ -378,9 +380,13 @@ void Feed::emitted(const Entry& entry) {
   if (left != remaining_.end() && left->second > 0) --left->second;
 }
 
+/// The head counts too: what the listing found may still be on its way to the device.
+bool Feed::all_told() const { return position_.live >= head_ && wiring_.accounts.looked_through(user_); }
+
 void Feed::mark() {
   mark_due_ = false;
-  e2e::Mark message{.position = position_, .remaining = {}};
+  listing_ = listing_ && !all_told();
+  e2e::Mark message{.position = position_, .remaining = {}, .listing = listing_};
   for (const auto& of : position_.jobs) {
     auto left = std::ranges::find(remaining_, of.id, &std::pair<std::uint64_t, std::uint64_t>::first);
     if (left != remaining_.end()) message.remaining.emplace_back(of.id, of.done ? 0 : left->second);

@@ -28,12 +28,17 @@ class Feed : public std::enable_shared_from_this<Feed> {
     std::move_only_function<void(e2e::ToDevice)> push;  ///< takes a message for sealing
     std::move_only_function<void()> progress;           ///< something can go on: call step() when there is room
   };
-  Feed(const Wiring&, std::string user, store::ViewRow, e2e::Compression, e2e::Settings, Sink);
+  /// `listing`: the device was told that the mailbox has not been looked through (docs/wire.md §8.14); it is told when
+  /// that is over.
+  Feed(const Wiring&, std::string user, store::ViewRow, e2e::Compression, e2e::Settings, bool listing, Sink);
 
   /// Goes on from this position (its epoch is the view's).
   void start(e2e::Position, std::uint64_t head);
   /// Answers a compare instead; start() follows within, when the device has what it lacked.
   void start_compare(const store::Head&);
+  /// The same, but not before the mailbox was looked through: this log was set back, and what it does not name may be
+  /// there all the same.
+  void compare_when_looked_through();
   bool comparing() const noexcept { return comparing_; }
   void want(const e2e::CompareWant&);
 
@@ -83,6 +88,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void emit_content(Entry&);
   void emitted(const Entry&);
   void mark();
+  bool all_told() const;
   void read_ahead();
   void read(Entry&);
   void look_up(Entry&);
@@ -105,6 +111,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void compare_pages();
   void compare_items();
   void ended_compare();
+  void end_wait();
 
   const Wiring& wiring_;
   std::string user_;
@@ -129,6 +136,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
   unsigned log_tries_ = 0;
   std::set<Gid> left_out_;  ///< bounded: what is beyond it is found by a compare
   bool comparing_ = false, compare_last_ = false;
+  bool compare_waits_ = false;
+  bool listing_;  ///< as the device was told last
   std::deque<e2e::CompareWant::Bucket> wanted_buckets_;
   std::deque<Gid> wanted_items_;
 };

@@ -63,7 +63,10 @@ class SessionsTest : public testing::Test {
                .settings = rules,
                .note = [this](int, const std::string& line) { notes.push_back(line); },
                .alarm = [this](const std::string&, const std::string& said) { alarms.push_back(said); },
-               .paired = [this](const store::DeviceRow&) { ++paired; }});
+               .paired = [this](const store::DeviceRow&) { ++paired; },
+               .backup_version = [] { return 5; },
+               .backup_heard = [this](std::uint64_t version) { backups_heard.push_back(version); },
+               .set_back = [this] { return set_back; }});
     sessions->users({.whole = true, .users = {{.user = "alice@example.com"}}});
   }
   e2e::Random random() {
@@ -145,7 +148,9 @@ class SessionsTest : public testing::Test {
   fakes::DeviceKeys device;
   Settings rules;  ///< for the next make()
   std::vector<std::string> notes, alarms;
+  std::vector<std::uint64_t> backups_heard;
   int paired = 0;
+  bool set_back = false;
   std::unique_ptr<journal::Commands> commands;
   std::unique_ptr<Quarantine> quarantine;
   std::unique_ptr<Sessions> sessions;

@@ -454,6 +454,76 @@ TEST_F(SessionsTest, ForeignEpochIsCompared) {
 }
 
 // DEV-02
+// docs/wire.md §8.13
+TEST_F(SessionsTest, BackupsAreToldAndHeardOf) {
+  auto session = connect(7);
+  EXPECT_EQ(only<e2e::HelloAck>(hear(*session)).at(0).backup_version, 5U);
+  EXPECT_EQ(backups_heard, std::vector<std::uint64_t>{0});
+  auto other = shake(8);
+  sessions->frame(other->say(e2e::Hello{.device = "phone", .previous = device.previous, .highest_backup = 6}));
+  settle();
+  EXPECT_EQ(backups_heard, (std::vector<std::uint64_t>{0, 6}));
+}
+
+// docs/wire.md §8.14
+TEST_F(SessionsTest, ListingIsToldUntilAllThatItFoundWasSent) {
+  accounts.looked = false;
+  content(1, inbox, 10, "one");
+  auto peer = connect(7);
+  auto heard = hear(*peer);
+  EXPECT_TRUE(only<e2e::HelloAck>(heard).at(0).views.at(0).listing);
+  ASSERT_FALSE(only<e2e::Mark>(heard).empty());
+  for (const auto& mark : only<e2e::Mark>(heard)) EXPECT_TRUE(mark.listing);
+  // More than one batch, of contents that take their time: the end of the listing is known before they are sent.
+  for (unsigned n = 2; n < 302; ++n) content(n, inbox, 10, "more");
+  accounts.looked = true;
+  changed();
+  heard = hear(*peer);
+  const auto marks = only<e2e::Mark>(heard);
+  ASSERT_GE(marks.size(), 2U);
+  for (const auto& mark : marks) EXPECT_EQ(mark.listing, mark.position.live < log.now.head);
+  EXPECT_FALSE(marks.back().listing);
+  content(500, inbox, 10, "later");
+  changed();
+  for (const auto& mark : only<e2e::Mark>(hear(*peer))) EXPECT_FALSE(mark.listing);
+}
+
+TEST_F(SessionsTest, TheEndOfAListingThatFoundNothingIsToldToo) {
+  accounts.looked = false;
+  auto peer = connect(7);
+  hear(*peer);
+  accounts.looked = true;
+  sessions->changed(1, 0, false);
+  const auto marks = only<e2e::Mark>(hear(*peer));
+  ASSERT_EQ(marks.size(), 1U);
+  EXPECT_FALSE(marks[0].listing);
+  EXPECT_EQ(marks[0].position.live, log.now.head);
+}
+
+TEST_F(SessionsTest, ALogThatWasSetBackIsComparedOnlyOnceItsMailboxWasLookedThrough) {
+  content(1, inbox, 10, "one");
+  accounts.looked = false;
+  set_back = true;
+  e2e::Position other{.view = 1, .epoch = {std::byte{9}}, .live = 5};
+  auto peer = connect(7, {other});
+  auto heard = hear(*peer);
+  EXPECT_TRUE(only<e2e::HelloAck>(heard).at(0).views.at(0).compare);
+  EXPECT_TRUE(only<e2e::CompareDigests>(heard).empty());
+  content(2, inbox, 20, "came after the backup");
+  changed();
+  EXPECT_TRUE(only<e2e::CompareDigests>(hear(*peer)).empty());
+  accounts.looked = true;
+  sessions->changed(1, 0, false);
+  const auto digests = only<e2e::CompareDigests>(hear(*peer));
+  ASSERT_EQ(digests.size(), 1U);
+  EXPECT_EQ(digests[0].head, log.now.head);
+  sessions->frame(peer->say(e2e::CompareWant{.view = 1, .last = true}));
+  heard = hear(*peer);
+  EXPECT_EQ(only<e2e::CompareEnd>(heard).size(), 1U);
+  ASSERT_EQ(only<e2e::Mark>(heard).size(), 1U) << "the listing is over";
+  EXPECT_FALSE(only<e2e::Mark>(heard)[0].listing);
+}
+
 TEST_F(SessionsTest, AnOlderMemoryIsAlarmedAndComparedButCutOffSessionsAreNot) {
   auto first = connect(7);
   hear(*first);

@@ -189,6 +189,7 @@ void fields(auto& f, Is<ComparePage::Entry> auto& m) {
   f.octets(1, m.gid);
   f.scalar(2, m.seq);
   f.octets(3, m.fingerprint);
+  f.octets(4, m.revision);
 }
 void fields(auto& f, Is<ComparePage> auto& m) {
   f.scalar(1, m.view);
@@ -267,6 +268,7 @@ void fields(auto& f, Is<CompareWant> auto& m) {
   f.messages(2, m.buckets, max_list);
   f.arrays(3, m.items, max_list);
   f.scalar(4, m.last);
+  f.arrays(5, m.metas, max_list);
 }
 void fields(auto&, Is<Wiped> auto&) {}
 void fields(auto& f, Is<CompareAsk> auto& m) { f.scalar(1, m.view); }

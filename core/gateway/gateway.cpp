@@ -81,27 +81,31 @@ Result<void> Gateway::open_state() {
                                 if (sessions_) sessions_->changed(view, head, folders);
                                 if (set_back_ && head == 0) end_set_back();
                               });
-  commands_ = std::make_unique<journal::Commands>(
-      journal::Wiring{.world = world_,
-                      .log = *log_,
-                      .journal = *journal_,
-                      .accounts = *accounts_,
-                      .settings = {.removals_per_hour = settings.removals_per_hour,
-                                   .resends = settings.send_unknown == SendUnknown::resend},
-                      .tell =
-                          [this](const std::string& user, View device, const e2e::CommandResult& result) {
-                            if (sessions_) sessions_->answer(user, device, result);
-                          },
-                      .broken =
-                          [this](const std::string& user, View device, const Fault& why) {
-                            if (sessions_) sessions_->broken(user, device, why.text);
-                          },
-                      .changed =
-                          [this](store::ViewId view, std::uint64_t head, bool folders) {
-                            if (sessions_) sessions_->changed(view, head, folders);
-                          },
-                      .note = note_,
-                      .held = [this](const store::HoldRow& hold) { removals_held(hold); }});
+  commands_ = std::make_unique<journal::Commands>(journal::Wiring{
+      .world = world_,
+      .log = *log_,
+      .journal = *journal_,
+      .accounts = *accounts_,
+      .settings = {.removals_per_hour = settings.removals_per_hour,
+                   .resends = settings.send_unknown == SendUnknown::resend},
+      .tell =
+          [this](const std::string& user, View device, const e2e::CommandResult& result) {
+            if (sessions_) sessions_->answer(user, device, result);
+          },
+      .broken =
+          [this](const std::string& user, View device, const Fault& why) {
+            if (sessions_) sessions_->broken(user, device, why.text);
+          },
+      .changed =
+          [this](store::ViewId view, std::uint64_t head, bool folders) {
+            if (sessions_) sessions_->changed(view, head, folders);
+          },
+      .note = note_,
+      .held = [this](const store::HoldRow& hold) { removals_held(hold); },
+      .made =
+          [this](const std::string& user, View device, store::ViewId view, const Bytes& sha256, std::uint64_t size) {
+            if (sessions_) sessions_->made(user, device, view, sha256, size);
+          }});
   quarantine_ = std::make_unique<push::Quarantine>(
       world_, *log_, *accounts_, std::chrono::duration_cast<std::chrono::seconds>(settings.quarantine_retry),
       [this](store::ViewId view, std::uint64_t head) {

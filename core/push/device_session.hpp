@@ -50,7 +50,8 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void changed(store::ViewId, std::uint64_t head, bool folders);
   void sweep(sim::Instant now);
   void alarm(const std::string& text);
-  void answer(const e2e::CommandResult&);  ///< what became of a command of this device
+  void made(store::ViewId, Bytes sha256, std::uint64_t size);  ///< by this device, on this session
+  void answer(const e2e::CommandResult&);                      ///< what became of a command of this device
   /// Ends it; tell: a Closed frame goes out.
   void end(wire::Code, std::string text, bool tell = true);
 

@@ -100,7 +100,7 @@ void Feed::step(const std::function<bool()>& room) {
   if (!queue_.empty()) return;
   if (comparing_) {
     if (!wanted_buckets_.empty()) return compare_pages();
-    if (!wanted_items_.empty()) return compare_items();
+    if (!wanted_items_.empty() || !wanted_metas_.empty()) return compare_items();
     if (compare_last_) ended_compare();
     return;
   }
@@ -276,7 +276,10 @@ void Feed::enqueue(store::ItemRow row, std::uint64_t of_job, What what) {
   entry.row = std::move(row);
   entry.job = of_job;
   entry.what = what;
-  if (what == What::content) entry.look = may_be_stub(entry.row);
+  if (what == What::content && may_be_made(entry.row, of_job))
+    entry.digest = std::make_shared<e2e::Digest>();
+  else if (what == What::content)
+    entry.look = may_be_stub(entry.row);
   entry.serial = next_serial_++;
   if (what == What::content && wiring_.quarantine.holds(view_.id, entry.row)) pass_over(entry);
   queue_.push_back(std::move(entry));
@@ -332,7 +335,7 @@ bool Feed::emit_front() {
 
 void Feed::emit_content(Entry& entry) {
   const auto& row = entry.row;
-  auto piece = tidegate::View(*entry.octets).substr(entry.from, entry.length);
+  const auto piece = entry.octets ? tidegate::View(*entry.octets).substr(entry.from, entry.length) : tidegate::View();
   auto packed = e2e::pack(piece, compression_);
   if (!entry.begun) {
     sink_.push(e2e::Item{.view = view_.id,
@@ -348,7 +351,8 @@ void Feed::emit_content(Entry& entry) {
                          .fingerprint = row.fingerprint,
                          .size = entry.whole == 0 ? entry.total : entry.whole,
                          .first = std::move(packed),
-                         .stub = entry.whole != 0});
+                         .stub = entry.whole != 0,
+                         .sha256 = entry.sha256});
   } else {
     sink_.push(e2e::ItemPart{.view = view_.id,
                              .seq = row.seq(),
@@ -358,7 +362,7 @@ void Feed::emit_content(Entry& entry) {
                              .last = entry.offset + piece.size() >= entry.total});
   }
   entry.begun = true;
-  entry.offset += piece.size();
+  entry.offset = entry.sha256.empty() ? entry.offset + piece.size() : entry.total;
   entry.octets.reset();
   entry.ready = entry.asked = false;
 }

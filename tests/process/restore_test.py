@@ -132,23 +132,31 @@ class Restore(unittest.TestCase):
         self.assertLess(again, 20_000 + with_contents // 5)
 
     def test_an_older_copy_is_refused_and_taken_by_hand(self):
-        self.fill(3)
+        self.fill(MAILS // 2)
         device = self.device()
         self.equal(device)
         older = self.back_up()
         copy = self.stage.path("older.sealed")
         shutil.copy(self.sealed_at_relay(), copy)
-        self.fill(2, begin=3)
+        self.fill(MAILS - MAILS // 2, begin=MAILS // 2)
         self.equal(device)
+        device.until("idle", deadline=4 * st.DEADLINE)
+        with_contents = self.octets_up()
         newer = self.back_up()
         self.assertGreater(newer, older)
         self.lose_gateway()
         self.refused(self.restore("--file", copy, check=False), f"backup {older}", f"backup {newer}", "--accept-older")
         said = self.restore("--file", copy, "--accept-older").stdout
         self.assertIn("older than backup", said)
+        while not device.events.empty():
+            device.events.get()
+        # What the copy does not know is listed again, and is on the device already: nothing is dropped or read again.
+        self.write_ini(script=self.stage.write("no-reads", "at 0s fault read unavailable x1000000\n"))
         self.start_again()
-        device.until("current", deadline=2 * st.DEADLINE)
-        self.equal(device)
+        came = device.until("idle", deadline=4 * st.DEADLINE)[1]
+        self.assertEqual([event for event in came if event["event"] == "item"], [], "the device got items again")
+        self.assertEqual(device.files(), self.store())
+        self.few(self.octets_up(), with_contents)
         self.assertGreater(self.back_up(), newer)
 
     def test_a_device_tells_of_a_newer_backup_than_the_relay_showed(self):

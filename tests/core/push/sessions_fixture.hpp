@@ -38,17 +38,19 @@ class SessionsTest : public testing::Test {
   }
   void make() {
     sessions.reset();
-    commands = std::make_unique<journal::Commands>(
-        journal::Wiring{.world = host,
-                        .log = log,
-                        .journal = journal,
-                        .accounts = accounts,
-                        .tell = [this](const std::string& user, tidegate::View id,
-                                       const e2e::CommandResult& result) { sessions->answer(user, id, result); },
-                        .broken = [this](const std::string& user, tidegate::View id,
-                                         const Fault& why) { sessions->broken(user, id, why.text); },
-                        .changed = [](store::ViewId, std::uint64_t, bool) {},
-                        .note = [this](int, const std::string& line) { notes.push_back(line); }});
+    commands = std::make_unique<journal::Commands>(journal::Wiring{
+        .world = host,
+        .log = log,
+        .journal = journal,
+        .accounts = accounts,
+        .tell = [this](const std::string& user, tidegate::View id,
+                       const e2e::CommandResult& result) { sessions->answer(user, id, result); },
+        .broken = [this](const std::string& user, tidegate::View id,
+                         const Fault& why) { sessions->broken(user, id, why.text); },
+        .changed = [](store::ViewId, std::uint64_t, bool) {},
+        .note = [this](int, const std::string& line) { notes.push_back(line); },
+        .made = [this](const std::string& user, tidegate::View id, store::ViewId view, const Bytes& sha256,
+                       std::uint64_t size) { sessions->made(user, id, view, sha256, size); }});
     quarantine = std::make_unique<Quarantine>(host, log, accounts, 1h, [this](store::ViewId view, std::uint64_t head) {
       sessions->changed(view, head, false);
     });

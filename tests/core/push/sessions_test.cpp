@@ -150,6 +150,55 @@ TEST_F(SessionsTest, CommandIsAcknowledgedThenDoneThenForgotten) {
   EXPECT_TRUE(journal.rows.empty());
 }
 
+// docs/wire.md §8.6
+TEST_F(SessionsTest, ADeviceIsNotSentWhatItMadeUnlessTheStoreChangedIt) {
+  auto peer = connect(7);
+  hear(*peer);
+  const auto create = [&](char id, const Bytes& octets) {
+    constexpr std::size_t most = 8 * 1024;  // one sealed frame each
+    e2e::Command command{.view = 1, .id = Bytes(16, id), .verb = e2e::Verb::create, .gid = gid(1), .folder = inbox};
+    command.content = e2e::pack(octets.substr(0, most), e2e::Compression::none);
+    command.size = octets.size();
+    sessions->frame(peer->say(command));
+    for (std::size_t at = most; at < octets.size(); at += most)
+      sessions->frame(peer->say(e2e::CommandPart{.id = command.id,
+                                                 .offset = at,
+                                                 .octets = e2e::pack(octets.substr(at, most), e2e::Compression::none),
+                                                 .last = at + most >= octets.size()}));
+    settle();
+  };
+  const auto came = [&](unsigned number, const Bytes& octets) {
+    hear(*peer);
+    content(number, inbox, 10, octets);
+    changed();
+    const auto items = only<e2e::Item>(hear(*peer));
+    return items.size() == 1 ? items[0] : e2e::Item{};
+  };
+  const Bytes large(400'000, 'l');
+  create('a', "as it was made");
+  create('b', large);
+  create('c', "to be changed");
+  auto item = came(1, "as it was made");
+  EXPECT_EQ(item.sha256.size(), 32U);
+  EXPECT_EQ(item.size, 14U);
+  EXPECT_EQ(item.content_rev, "1");
+  EXPECT_TRUE(item.first.octets.empty());
+  item = came(2, large);
+  EXPECT_EQ(item.sha256.size(), 32U);
+  EXPECT_EQ(item.size, large.size());
+  item = came(3, "to be CHANGED");
+  EXPECT_TRUE(item.sha256.empty());
+  EXPECT_EQ(item.first.size, 13U);
+  item = came(4, "as it was made");
+  EXPECT_TRUE(item.sha256.empty()) << "somebody's copy of it is another item";
+  EXPECT_EQ(item.first.size, 14U);
+  create('d', "lost with the session");
+  hear(*peer);
+  peer = connect(8);
+  hear(*peer);
+  EXPECT_TRUE(came(5, "lost with the session").sha256.empty()) << "the device may have been set back since";
+}
+
 TEST_F(SessionsTest, CommandForSomebodyElsesMailboxIsRefused) {
   auto peer = connect(7);
   hear(*peer);

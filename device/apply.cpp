@@ -113,8 +113,12 @@ void Shelf::take(e2e::Item& item) {
   if (row && item.seq <= row->seq) return;  // we have that or newer
   // Removed here, and the store does not know it yet. Another revision: the edit wins over the removal.
   const auto pending = journal_->pending(item.view, item.gid);
-  if (!row && pending.removed() && *pending.removed() == item.content_rev) {
+  if (!row && pending.removed() && (*pending.removed() == item.content_rev || !item.sha256.empty())) {
     group_->ignored.emplace_back(Key{item.view, item.gid}, item.seq);  // it may be back since: the result tells
+    return;
+  }
+  if (!item.sha256.empty()) {  // made here, and not sent again; if it is not here any more it must be
+    if (!keep_or_adopt(item, row, item.sha256)) group_->wanted.insert(item.view);
     return;
   }
   auto content = need(e2e::unpack(item.first));
@@ -390,7 +394,7 @@ void Shelf::take(const e2e::ComparePage& page) {
   Transaction change(index_->database());
   for (const auto& entry : page.entries) {
     auto row = index_->item(page.view, entry.gid);
-    const auto held = row ? std::optional(std::make_pair(row->seq, row->fingerprint)) : std::nullopt;
+    const auto held = row ? std::optional(Compare::Held{row->seq, row->fingerprint, row->content_rev}) : std::nullopt;
     if (!found->second.entry(entry, held) || !row) continue;
     row->seq = 0;  // numbers of another epoch do not compare: what comes next for it is right
     index_->put(*row);

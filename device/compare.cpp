@@ -51,33 +51,35 @@ std::vector<e2e::CompareWant> Compare::wants() {
   return out;
 }
 
-bool Compare::entry(const e2e::ComparePage::Entry& entry, const std::optional<std::pair<std::uint64_t, Bytes>>& held) {
+bool Compare::entry(const e2e::ComparePage::Entry& entry, const std::optional<Held>& held) {
   named_.insert(entry.gid);
-  const bool same = held && held->first == entry.seq && held->second.size() == entry.fingerprint.size() &&
-                    std::memcmp(held->second.data(), entry.fingerprint.data(), entry.fingerprint.size()) == 0;
-  if (!same) lacking_.push_back(entry.gid);
-  return !same;
+  const bool alike = held && held->fingerprint.size() == entry.fingerprint.size() &&
+                     std::memcmp(held->fingerprint.data(), entry.fingerprint.data(), entry.fingerprint.size()) == 0;
+  if (alike && held->seq == entry.seq) return false;
+  const bool content = alike && e2e::compare_revision(held->content_rev) == entry.revision;
+  (content ? older_ : lacking_).push_back(entry.gid);
+  return true;
 }
 
 std::vector<e2e::CompareWant> Compare::page_done(const e2e::ComparePage& page) {
   const bool was_waiting = !waiting_.empty();
   if (page.last) waiting_.erase({page.folder, page.month});
   if (waiting_.empty() && was_waiting) return ask_items(true);
-  return lacking_.size() >= want_limit ? ask_items(false) : std::vector<e2e::CompareWant>();
+  return lacking_.size() + older_.size() >= want_limit ? ask_items(false) : std::vector<e2e::CompareWant>();
 }
 
 std::vector<e2e::CompareWant> Compare::ask_items(bool last) {
   std::vector<e2e::CompareWant> out;
-  for (std::size_t at = 0; at < lacking_.size() || (last && out.empty()); at += want_limit) {
-    auto& want = out.emplace_back();
-    want.view = view_;
-    want.last = false;
-    const auto end = std::min(lacking_.size(), at + want_limit);
-    want.items.assign(lacking_.begin() + static_cast<std::ptrdiff_t>(at),
-                      lacking_.begin() + static_cast<std::ptrdiff_t>(end));
-  }
+  const auto part = [](const std::vector<Gid>& of, std::size_t at) {
+    const auto begin = of.begin() + static_cast<std::ptrdiff_t>(std::min(of.size(), at));
+    return std::vector<Gid>(begin, begin + std::min<std::ptrdiff_t>(of.end() - begin, want_limit / 2));
+  };
+  for (std::size_t at = 0; at < std::max(lacking_.size(), older_.size()) || (last && out.empty()); at += want_limit / 2)
+    out.push_back(
+        {.view = view_, .buckets = {}, .items = part(lacking_, at), .metas = part(older_, at), .last = false});
   if (last && !out.empty()) out.back().last = true;
   lacking_.clear();
+  older_.clear();
   return out;
 }
 

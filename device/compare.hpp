@@ -32,8 +32,12 @@ class Compare {
   /// The (folder, month) that differ. What lies in none of them and is known to the gateway counts as named.
   std::vector<e2e::CompareWant> wants();
 
-  /// An entry of a page: true if it must be asked for. `held`: seq and fingerprint of our row.
-  bool entry(const e2e::ComparePage::Entry&, const std::optional<std::pair<std::uint64_t, Bytes>>& held);
+  struct Held {  ///< our row of an item
+    std::uint64_t seq = 0;
+    Bytes fingerprint, content_rev;
+  };
+  /// An entry of a page: true if it must be asked for; of what has its content here only the rest.
+  bool entry(const e2e::ComparePage::Entry&, const std::optional<Held>&);
   /// After a page's entries: what to ask now; the last of it when every bucket's pages are there.
   std::vector<e2e::CompareWant> page_done(const e2e::ComparePage&);
 
@@ -55,8 +59,8 @@ class Compare {
   std::map<Bucket, Sum> own_;
   std::set<Bucket> waiting_;
   std::set<Gid> named_;
-  std::vector<Gid> lacking_;
-  bool asked_ = false;  ///< wants() was called
+  std::vector<Gid> lacking_, older_;  ///< older: by the number alone, not the content
+  bool asked_ = false;                ///< wants() was called
 };
 
 }  // namespace tidegate::device

@@ -62,6 +62,7 @@ class Device::Core final : public ConnectionEvents {
   void heard(e2e::ToDevice);
   void note_folders(const e2e::Folders&);
   void greeted(const e2e::HelloAck&);
+  void know_backup(std::uint64_t version);
   void note_mark(const e2e::Mark&);
   void pump();
   void applied(std::uint64_t session, Result<Applied>);
@@ -125,6 +126,7 @@ class Device::Core final : public ConnectionEvents {
   std::deque<e2e::ToDevice> queue_;
   std::size_t queued_ = 0;                                               ///< octets, about
   std::map<std::uint64_t, std::pair<e2e::Epoch, std::uint64_t>> heads_;  ///< view → head when the session began
+  std::set<std::uint64_t> listing_;  ///< views that the gateway has not looked through
   std::map<std::pair<std::uint64_t, Gid>, e2e::FolderInfo> folders_;
   struct JobCount {
     std::uint64_t left = 0, total = 0;

@@ -1,30 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 of content as it comes in parts.
+// Digests of contents, and how they are written.
 #pragma once
-#include <memory>
 #include <string>
 
-#include "core/sdk/fault.hpp"
-
-struct evp_md_ctx_st;
+#include "core/e2e/digest.hpp"
 
 namespace tidegate::device {
 
-class Digest {
- public:
-  Digest();
-  ~Digest();
-  Digest(Digest&&) noexcept;
-  Digest& operator=(Digest&&) noexcept;
-  void add(View);
-  Bytes finish();  ///< 32 octets; once
-
- private:
-  struct Free {
-    void operator()(evp_md_ctx_st*) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> state_;
-};
+using e2e::Digest;
 
 Bytes sha256(View);
 std::string hex(View);

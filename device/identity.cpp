@@ -158,6 +158,8 @@ Account account_of(Index& index) {
   account.gateway_key = index.note("gateway_key");
   account.gateway_name = index.note("gateway_name");
   account.previous = index.note("previous");
+  const auto highest = index.note("highest_backup");
+  std::from_chars(highest.data(), highest.data() + highest.size(), account.highest_backup);
   return account;
 }
 
@@ -187,6 +189,7 @@ Result<void> store_account(Shelf& shelf, const Account& account) {
     index.note("gateway_key", account.gateway_key);
     index.note("gateway_name", account.gateway_name);
     index.note("previous", account.previous);
+    index.note("highest_backup", std::to_string(account.highest_backup));
     change.commit();
   });
 }

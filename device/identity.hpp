@@ -32,7 +32,8 @@ struct Account {
   Bytes guid;          ///< 16, the gateway's
   Bytes gateway_key;   ///< X25519, 32
   std::string gateway_name;
-  Bytes previous;  ///< handshake hash of the last session that the gateway confirmed
+  Bytes previous;                    ///< handshake hash of the last session that the gateway confirmed
+  std::uint64_t highest_backup = 0;  ///< version of the gateway's newest sealed backup that it told of
 };
 
 /// nullopt: no device was made here yet. Faults: invalid (damaged), denied, unavailable.

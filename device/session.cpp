@@ -30,6 +30,7 @@ e2e::Hello Device::Core::hello() {
   e2e::Hello hello;
   hello.device = settings_.name;
   hello.previous = account_.previous;
+  hello.highest_backup = account_.highest_backup;
   for (const auto& [view, position] : positions_) hello.positions.push_back(position);
   hello.settings = policy_said_ = policy_;
   hello.compressions = settings_.compressions;
@@ -47,6 +48,7 @@ void Device::Core::drop_session() {
   queue_.clear();
   queued_ = 0;
   heads_.clear();
+  listing_.clear();
   jobs_.clear();
   forget_upload();
 }
@@ -66,7 +68,7 @@ void Device::Core::heard(e2e::ToDevice message) {
     if (!hold->released) tell(Alarmed{hold->text});
     return;
   }
-  if (std::holds_alternative<e2e::Alive>(message)) return;
+  if (const auto* alive = std::get_if<e2e::Alive>(&message)) return know_backup(alive->backup_version);
   if (const auto* ack = std::get_if<e2e::HelloAck>(&message)) greeted(*ack);
   if (const auto* folders = std::get_if<e2e::Folders>(&message)) note_folders(*folders);
   if (const auto* mark = std::get_if<e2e::Mark>(&message)) note_mark(*mark);
@@ -78,8 +80,12 @@ void Device::Core::heard(e2e::ToDevice message) {
 
 void Device::Core::greeted(const e2e::HelloAck& ack) {
   backoff_.succeeded();
+  know_backup(ack.backup_version);
   connected_unix_ = unix_now();
-  for (const auto& view : ack.views) heads_[view.view] = {view.epoch, view.head};
+  for (const auto& view : ack.views) {
+    heads_[view.view] = {view.epoch, view.head};
+    if (view.listing) listing_.insert(view.view);
+  }
   if (!ack.gateway.empty()) account_.gateway_name = ack.gateway;
   tell(Connected{account_.relay, account_.gateway_name});
   for (const auto& alarm : ack.alarms) tell(Alarmed{alarm});
@@ -94,11 +100,23 @@ void Device::Core::greeted(const e2e::HelloAck& ack) {
   write_status();
 }
 
+/// Told again in each Hello: a gateway that was set back to an older backup hears of it.
+void Device::Core::know_backup(std::uint64_t version) {
+  if (version <= account_.highest_backup) return;
+  account_.highest_backup = version;
+  on_disk(
+      [version](Shelf* shelf) {
+        return shelf->with_index([&](Index& index) { index.note("highest_backup", std::to_string(version)); });
+      },
+      [](const Result<void>&) {});  // a disk that fails fails the next batch, too
+}
+
 void Device::Core::note_folders(const e2e::Folders& message) {
   for (const auto& info : message.folders) folders_[{message.view, info.gid}] = info;
 }
 
 void Device::Core::note_mark(const e2e::Mark& mark) {
+  if (!mark.listing) listing_.erase(mark.position.view);
   for (const auto& [job, left] : mark.remaining) {
     auto& count = jobs_[{mark.position.view, job}];
     count.left = left;
@@ -199,7 +217,7 @@ void Device::Core::check_idle() {
   }
   if (!scanned_ || unsettled_ || waiting_ > 0) return;  // something is still to go up
   if (fetches_ > 0 && !fetch_timer_) return;
-  if (!jobs_left && !std::exchange(idle_told_, true)) tell(Idle{});
+  if (!jobs_left && listing_.empty() && !std::exchange(idle_told_, true)) tell(Idle{});
 }
 
 /// Nothing of that batch was acknowledged. The session ends, and when the disk is well again the gateway sends from

@@ -65,7 +65,7 @@ struct Health {
 class Accounts {
  public:
   /// `changed(view, head, folders)`: committed changes, and whether the folder tree is among them; called on the
-  /// reactor thread after the commit.
+  /// reactor thread after the commit. With head 0: nothing new, but looked_through() may be another now.
   static std::unique_ptr<Accounts> make(sim::World&, store::Log&, const Settings&,
                                         std::function<void(ViewId, std::uint64_t head, bool folders)> changed);
   virtual ~Accounts() = default;  ///< stops watching, cancels calls (waits at most a second for them)
@@ -97,6 +97,9 @@ class Accounts {
   /// Delivers a message into the user's inbox (the welcome mail). Fault unsupported where the back-end can't.
   virtual void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) = 0;
 
+  /// Whether all of the user's mailbox has been asked for since start(), and brought into the log: before that, what is
+  /// not in the log may merely not be listed yet. A folder that cannot be asked for does not count.
+  virtual bool looked_through(const std::string& user) const = 0;
   virtual std::vector<Health> health(const std::string& user) const = 0;
   virtual std::vector<std::string> users() const = 0;
 };

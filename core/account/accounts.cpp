@@ -54,6 +54,11 @@ class AllAccounts final : public Accounts {
     return found == users_.end() ? std::string() : found->second.mail_backend;
   }
   void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) override;
+  bool looked_through(const std::string& user) const override {
+    const auto found = users_.find(user);
+    return found != users_.end() && !found->second.agents.empty() &&
+           std::ranges::all_of(found->second.agents, [](const auto& agent) { return agent->looked_through(); });
+  }
   std::vector<Health> health(const std::string& user) const override;
   std::vector<std::string> users() const override {
     std::vector<std::string> names;

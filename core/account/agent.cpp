@@ -284,7 +284,9 @@ void Agent::list() {
       }
       if (std::ranges::find(scopes, folder.scope) == scopes.end()) scopes.push_back(folder.scope);
     }
+    const bool before = agent->looked_through();
     agent->course_.listed(scopes);
+    if (!before && agent->looked_through()) agent->room_.house.changed(agent->view_, 0, false);
     agent->go();
   });
 }
@@ -390,6 +392,7 @@ void Agent::brought(const Bytes& scope, bool live, bool second, bool more, Bytes
   if (second) {
     if (result) publish(*result);
     if (result && more) second_->scopes.push_back(scope);
+    if (result && !more) looked_at(scope);
     return second_free();
   }
   if (!result && result.error().kind != FaultKind::conflict) {
@@ -405,6 +408,8 @@ void Agent::brought(const Bytes& scope, bool live, bool second, bool more, Bytes
       list_on_second(scope);
     } else if (more) {
       course_.due(scope, live);
+    } else {
+      looked_at(scope);
     }
   }
   course_.idle();
@@ -431,7 +436,10 @@ void Agent::trouble(Reply& reply) {
   const bool session = reply.session_fault || reply.scope.empty() || !concerns_scope(fault);
   unwell(fault, session && !reply.ours);
   if (fault.kind == FaultKind::throttled && !reply.ours) room_.connections.throttled(user_, fault);
-  if (!session) course_.unusable(reply.scope);
+  if (!session) {
+    course_.unusable(reply.scope);
+    looked_at(reply.scope);
+  }
   if (fault.kind == FaultKind::not_found && !session) course_.due({}, false);  // the tree will tell
   auto& house = room_.house;
   if (const auto until = course_.failed(fault, session, house.world.reactor().now(), house.dice())) {
@@ -462,6 +470,11 @@ void Agent::expired(Bytes scope, FaultKind why) {
     agent->course_.idle();
     agent->go();
   });
+}
+
+/// All there is of it now is in the log, or it cannot be asked for.
+void Agent::looked_at(const Bytes& scope) {
+  if (course_.looked_at(scope)) room_.house.changed(view_, 0, false);
 }
 
 void Agent::well() {

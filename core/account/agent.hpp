@@ -38,6 +38,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
 
   const std::string& backend_name() const { return room_.name; }
   const Health& health() const { return health_; }
+  bool looked_through() const { return course_.looked_through(); }
 
  private:
   struct Reply {  ///< of the watching session
@@ -93,6 +94,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void quit_listening();
   void well();
   void unwell(const Fault&, bool unreachable);
+  void looked_at(const Bytes& scope);
   void keep_only_ours(Page&) const;
 
   bool second_full() const;

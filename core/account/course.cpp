@@ -75,6 +75,24 @@ void Course::listed(const std::vector<Bytes>& scopes) {
   if (!inbox_.empty()) due_.add(inbox_, false);  // first of those that are not live
   for (const auto& scope : scopes) due_.add(scope, false);
   idle();
+  if (looked_through_) return;
+  unseen_ = scopes;
+  std::erase_if(unseen_, [&](const Bytes& scope) { return std::ranges::find(seen_, scope) != seen_.end(); });
+  all_seen();
+}
+
+bool Course::looked_at(View scope) {
+  if (looked_through_ || scope.empty()) return false;
+  if (std::ranges::find(seen_, scope) == seen_.end()) seen_.emplace_back(scope);
+  if (std::erase(unseen_, scope) == 0) return false;
+  return all_seen();
+}
+
+/// Of many users each: nothing of it stays in memory.
+bool Course::all_seen() {
+  looked_through_ = unseen_.empty();
+  if (looked_through_) std::vector<Bytes>().swap(seen_);
+  return looked_through_;
 }
 
 void Course::answered(View scope) {

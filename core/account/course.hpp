@@ -72,6 +72,9 @@ class Course {
   void due(View scope, bool live) { due_.add(scope, live); }
   void round();  ///< time to look at everything: the tree, then all scopes
   void listed(const std::vector<Bytes>& scopes);
+  /// All of this scope is known as it stands now, or it is unusable. True: with it, for the first time, every scope.
+  bool looked_at(View scope);
+  bool looked_through() const { return looked_through_; }  ///< every scope was looked at once
   void list_again() { list_due_ = true; }
   void answered(View scope);  ///< a page of it was asked for and came
   void unusable(View scope);  ///< a fault of this scope alone: it waits for the next round
@@ -98,12 +101,16 @@ class Course {
 
  private:
   Action sync_or(Action otherwise);
+  bool all_seen();
 
   State state_ = State::idle;
   bool parks_ = false, list_due_ = false, woken_ = false, inbox_unusable_ = false;
   bool gave_way_ = false;
+  bool looked_through_ = false;
   bool elsewhere_ = true;  ///< the session last looked at another scope than the inbox
   Bytes inbox_;
+  std::vector<Bytes> unseen_;  ///< of the last list, until all were looked at
+  std::vector<Bytes> seen_;    ///< until then
   DueScopes due_;
   Backoff backoff_;
 };

@@ -131,4 +131,11 @@ void compare_digest_add(std::array<std::byte, 16>& digest, const Gid& gid, std::
   for (std::size_t i = 0; i < digest.size(); ++i) digest[i] ^= hash[i];
 }
 
+std::array<std::byte, 8> compare_revision(View content_rev) {
+  const Key32 hash = sha256({std::as_bytes(std::span(content_rev))});
+  std::array<std::byte, 8> out{};
+  std::copy_n(hash.begin(), out.size(), out.begin());
+  return out;
+}
+
 }  // namespace tidegate::e2e

@@ -80,6 +80,7 @@ struct ViewInfo {
   bool compare = false;  ///< the presented position cannot be used: compare follows
   Position start;        ///< where the gateway now goes on from (a new device's first position; else as presented)
   std::int64_t unreachable_since = 0;  ///< unix; 0: the back-end is reachable
+  bool listing = false;                ///< as in Mark
   bool operator==(const ViewInfo&) const = default;
 };
 struct HelloAck {
@@ -127,6 +128,8 @@ struct Item {
   std::uint64_t size = 0;  ///< octets of the whole content, as in the store
   Packed first;            ///< the content from offset 0; `first.size` octets of it
   bool stub = false;       ///< `first` is all of it: header, text, and a stub for what was left out
+  /// SHA-256 of the content, which is left out then: this device made the item in this session, from these octets.
+  Bytes sha256;
   bool operator==(const Item&) const = default;
 };
 struct ItemPart {
@@ -161,6 +164,7 @@ struct DropHere {  ///< still in the store, but outside what this device wants
 struct Mark {
   Position position;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> remaining;  ///< (job, items left)
+  bool listing = false;  ///< the gateway has not yet looked through the mailbox since its start: there may be more
   bool operator==(const Mark&) const = default;
 };
 struct CommandResult {
@@ -221,6 +225,7 @@ struct ComparePage {
     Gid gid{};
     std::uint64_t seq = 0;
     std::array<std::byte, 20> fingerprint{};
+    std::array<std::byte, 8> revision{};  ///< compare_revision(); zero: not told
     bool operator==(const Entry&) const = default;
   };
   std::uint64_t view = 0;
@@ -319,7 +324,7 @@ struct Fetch {
   std::uint64_t from = 0, length = UINT64_MAX;
   bool operator==(const Fetch&) const = default;
 };
-struct CompareWant {  ///< (folder, month) whose pages are wanted, then items (gids) that are lacking
+struct CompareWant {  ///< (folder, month) whose pages are wanted, then gids of items that are lacking or are older here
   struct Bucket {
     Gid folder{};
     std::uint32_t month = 0;
@@ -328,7 +333,8 @@ struct CompareWant {  ///< (folder, month) whose pages are wanted, then items (g
   std::uint64_t view = 0;
   std::vector<Bucket> buckets;
   std::vector<Gid> items;
-  bool last = true;  ///< nothing more will be asked for in this compare
+  std::vector<Gid> metas;  ///< whose content is here: only the rest of them is wanted
+  bool last = true;        ///< nothing more will be asked for in this compare
   bool operator==(const CompareWant&) const = default;
 };
 struct Wiped {
@@ -388,5 +394,7 @@ Result<Bytes> unpack(Packed&&, std::size_t limit = max_message);  ///< the same;
 
 /// Order-independent digest of a bucket: XOR of the first 16 octets of SHA-256(gid ‖ seq big-endian).
 void compare_digest_add(std::array<std::byte, 16>& digest, const Gid&, std::uint64_t seq);
+/// A content_rev as a ComparePage names it: the first 8 octets of its SHA-256.
+std::array<std::byte, 8> compare_revision(View content_rev);
 
 }  // namespace tidegate::e2e

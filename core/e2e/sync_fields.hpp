@@ -64,6 +64,7 @@ void fields(auto& f, Is<ViewInfo> auto& m) {
   f.scalar(6, m.compare);
   f.message(7, m.start);
   f.scalar(8, m.unreachable_since);
+  f.scalar(9, m.listing);
 }
 void fields(auto& f, Is<HelloAck> auto& m) {
   f.scalar(1, m.version);
@@ -104,6 +105,7 @@ void fields(auto& f, Is<Item> auto& m) {
   f.octets(11, m.fingerprint);
   f.scalar(12, m.size);
   f.scalar(13, m.stub);
+  f.octets(14, m.sha256, hash_size, hash_size);
   f.message(15, m.first);
 }
 void fields(auto& f, Is<ItemPart> auto& m) {
@@ -137,6 +139,7 @@ void fields(auto& f, Is<DropHere> auto& m) {
 void fields(auto& f, Is<Mark> auto& m) {
   f.message(1, m.position);
   f.pairs(2, m.remaining, max_list);
+  f.scalar(3, m.listing);
 }
 void fields(auto& f, Is<CommandResult> auto& m) {
   f.scalar(1, m.view);
@@ -186,6 +189,7 @@ void fields(auto& f, Is<ComparePage::Entry> auto& m) {
   f.octets(1, m.gid);
   f.scalar(2, m.seq);
   f.octets(3, m.fingerprint);
+  f.octets(4, m.revision);
 }
 void fields(auto& f, Is<ComparePage> auto& m) {
   f.scalar(1, m.view);
@@ -264,6 +268,7 @@ void fields(auto& f, Is<CompareWant> auto& m) {
   f.messages(2, m.buckets, max_list);
   f.arrays(3, m.items, max_list);
   f.scalar(4, m.last);
+  f.arrays(5, m.metas, max_list);
 }
 void fields(auto&, Is<Wiped> auto&) {}
 void fields(auto& f, Is<CompareAsk> auto& m) { f.scalar(1, m.view); }

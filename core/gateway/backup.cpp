@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 
 #include "core/e2e/backup.hpp"
+#include "core/e2e/digest.hpp"
 #include "core/gateway/recovery.hpp"
 #include "core/store/snapshot.hpp"
 
@@ -22,20 +23,6 @@ constexpr std::size_t block = 2 * wire::backup_part;  // lane 0 stays quick for 
 constexpr std::size_t write_at = std::size_t{256} << 10;
 constexpr unsigned strikes_most = 5, conflicts_most = 3;
 constexpr std::chrono::milliseconds after_failure = 1h;
-
-struct Digest {
-  Digest() : context(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context, EVP_sha256(), nullptr); }
-  ~Digest() { EVP_MD_CTX_free(context); }
-  Digest(const Digest&) = delete;
-  Digest& operator=(const Digest&) = delete;
-  void add(View octets) { EVP_DigestUpdate(context, octets.data(), octets.size()); }
-  Bytes finish() {
-    Bytes out(32, '\0');
-    EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(out.data()), nullptr);
-    return out;
-  }
-  EVP_MD_CTX* context;
-};
 
 }  // namespace
 
@@ -126,7 +113,7 @@ Result<Backup::Sealed> Backup::seal(const Wiring& wiring, std::uint64_t version,
   (void)files.remove(wiring.spool);
   if (auto made = files.create(wiring.spool, {}, 0600); !made) return std::unexpected(std::move(made.error()));
   Sealed sealed;
-  Digest digest;
+  e2e::Digest digest;
   Bytes out;
   const auto write = [&]() -> Result<void> {
     digest.add(out);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/gateway/recovery.hpp"
+#include "core/store/backup_state.hpp"
 
 namespace tidegate::gateway {
 namespace {
@@ -65,6 +66,9 @@ Result<void> Gateway::open_state() {
   if (!journal) return std::unexpected(journal.error());
   journal_ = std::move(*journal);
   if (auto opened = open_backup(); !opened) return opened;
+  auto set_back = store::load_set_back(*log_);
+  if (!set_back) return std::unexpected(std::move(set_back.error()));
+  set_back_ = *set_back;
   instance_.counter = log_->start_counter();
   world_.reactor().random(std::as_writable_bytes(std::span(&instance_.random, 1)));
 
@@ -75,28 +79,33 @@ Result<void> Gateway::open_state() {
                                .cache_mib = settings.content_cache >> 20},
                               [this](store::ViewId view, std::uint64_t head, bool folders) {
                                 if (sessions_) sessions_->changed(view, head, folders);
+                                if (set_back_ && head == 0) end_set_back();
                               });
-  commands_ = std::make_unique<journal::Commands>(
-      journal::Wiring{.world = world_,
-                      .log = *log_,
-                      .journal = *journal_,
-                      .accounts = *accounts_,
-                      .settings = {.removals_per_hour = settings.removals_per_hour,
-                                   .resends = settings.send_unknown == SendUnknown::resend},
-                      .tell =
-                          [this](const std::string& user, View device, const e2e::CommandResult& result) {
-                            if (sessions_) sessions_->answer(user, device, result);
-                          },
-                      .broken =
-                          [this](const std::string& user, View device, const Fault& why) {
-                            if (sessions_) sessions_->broken(user, device, why.text);
-                          },
-                      .changed =
-                          [this](store::ViewId view, std::uint64_t head, bool folders) {
-                            if (sessions_) sessions_->changed(view, head, folders);
-                          },
-                      .note = note_,
-                      .held = [this](const store::HoldRow& hold) { removals_held(hold); }});
+  commands_ = std::make_unique<journal::Commands>(journal::Wiring{
+      .world = world_,
+      .log = *log_,
+      .journal = *journal_,
+      .accounts = *accounts_,
+      .settings = {.removals_per_hour = settings.removals_per_hour,
+                   .resends = settings.send_unknown == SendUnknown::resend},
+      .tell =
+          [this](const std::string& user, View device, const e2e::CommandResult& result) {
+            if (sessions_) sessions_->answer(user, device, result);
+          },
+      .broken =
+          [this](const std::string& user, View device, const Fault& why) {
+            if (sessions_) sessions_->broken(user, device, why.text);
+          },
+      .changed =
+          [this](store::ViewId view, std::uint64_t head, bool folders) {
+            if (sessions_) sessions_->changed(view, head, folders);
+          },
+      .note = note_,
+      .held = [this](const store::HoldRow& hold) { removals_held(hold); },
+      .made =
+          [this](const std::string& user, View device, store::ViewId view, const Bytes& sha256, std::uint64_t size) {
+            if (sessions_) sessions_->made(user, device, view, sha256, size);
+          }});
   quarantine_ = std::make_unique<push::Quarantine>(
       world_, *log_, *accounts_, std::chrono::duration_cast<std::chrono::seconds>(settings.quarantine_retry),
       [this](store::ViewId view, std::uint64_t head) {
@@ -124,7 +133,8 @@ Result<void> Gateway::open_state() {
                    .backup_heard =
                        [this](std::uint64_t version) {
                          if (backup_) backup_->heard(version);
-                       }});
+                       },
+                   .set_back = [this] { return set_back_; }});
   return {};
 }
 
@@ -151,6 +161,17 @@ Result<void> Gateway::open_backup() {
 
 void Gateway::back_up_soon() {
   if (backup_) backup_->soon();
+}
+
+/// After a restore: once every mailbox was looked through, the log lacks nothing any more.
+void Gateway::end_set_back() {
+  const auto looked = [this](const store::UserRow& user) { return accounts_->looked_through(user.user); };
+  if (!std::ranges::all_of(directory_->users(), looked)) return;
+  set_back_ = false;
+  store::put_looked_through(*log_, [this, alive = std::weak_ptr(alive_)](const Result<void>& done) {
+    if (!done && !alive.expired())
+      note_(3, "that the restored mailboxes were looked through is not on disk: " + done.error().text);
+  });
 }
 
 void Gateway::make_backends() {

@@ -114,6 +114,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   Result<void> open_state();
   Result<void> open_backup();
   void back_up_soon();
+  void end_set_back();
   void make_backends();
   Result<void> make_link();
   void start_user(const std::string& user);
@@ -145,6 +146,7 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   std::unique_ptr<store::Directory> directory_;
   std::unique_ptr<store::Journal> journal_;
   std::unique_ptr<Backup> backup_;
+  bool set_back_ = false;  ///< restored, and not all mailboxes were looked through since
   std::unique_ptr<account::Accounts> accounts_;
   std::unique_ptr<journal::Commands> commands_;
   std::unique_ptr<push::Quarantine> quarantine_;

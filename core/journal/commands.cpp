@@ -89,7 +89,8 @@ void Commands::tell_result(const store::CommandRow& row) {
 }
 
 void Commands::begin(const Key& key, e2e::Command command, std::move_only_function<void()> written) {
-  receiving_[key] = {command.size, 0};
+  auto& receiving = receiving_[key] = {.size = command.size, .at = 0, .view = command.view};
+  if (command.verb == e2e::Verb::create && wiring_.made) receiving.digest.emplace();
   auto content = e2e::unpack(std::move(command.content));
   if (!content) {
     receiving_.erase(key);
@@ -132,6 +133,9 @@ void Commands::add(const Key& key, Bytes octets, bool last, std::move_only_funct
            {FaultKind::invalid, "command", "The content ended before its announced size.", {}, {}});
     return written();
   }
+  if (under_way.digest) under_way.digest->add(octets);
+  if (whole && under_way.digest)
+    wiring_.made(key.user, key.device, under_way.view, under_way.digest->finish(), under_way.size);
   // A fault is told by received(): nothing counts before that.
   wiring_.journal.append(key, at, std::move(octets),
                          [written = std::move(written)](Result<void>) mutable { written(); });

@@ -14,10 +14,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/account/account.hpp"
 #include "core/account/course.hpp"
+#include "core/e2e/digest.hpp"
 #include "core/e2e/sync.hpp"
 #include "core/journal/removals.hpp"
 #include "core/journal/verbs.hpp"
@@ -49,6 +51,9 @@ struct Wiring {
   std::function<void(store::ViewId, std::uint64_t head, bool folders)> changed;  ///< as Accounts says it
   std::function<void(int level, const std::string&)> note;
   std::function<void(const store::HoldRow&)> held{};  ///< removals of a device are held from now on
+  /// All octets of an item that the device makes have come (nothing is durable or done yet).
+  std::function<void(const std::string& user, View device, store::ViewId, const Bytes& sha256, std::uint64_t size)>
+      made{};
 };
 
 class Commands {
@@ -84,6 +89,8 @@ class Commands {
   using Key = store::CommandKey;
   struct Receiving {  ///< a content under way
     std::uint64_t size = 0, at = 0;
+    store::ViewId view = 0;
+    std::optional<e2e::Digest> digest{};  ///< of what a device makes
   };
   struct Lane {  ///< of a user
     std::deque<Key> queue;

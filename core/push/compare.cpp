@@ -21,6 +21,24 @@ void Feed::start_compare(const store::Head& head) {
   list_buckets(head);
 }
 
+void Feed::compare_when_looked_through() {
+  comparing_ = compare_waits_ = true;
+  sink_.progress();
+}
+
+void Feed::end_wait() {
+  if (asking_ || !wiring_.accounts.looked_through(user_)) return;
+  asking_ = true;
+  wiring_.log.head(view_.id, [weak = weak_from_this()](Result<store::Head> head) {
+    auto self = weak.lock();
+    if (!self || self->stopped_) return;
+    if (!head) return self->ask_later("a compare", head.error());
+    self->answered();
+    self->compare_waits_ = false;
+    self->start_compare(*head);
+  });
+}
+
 void Feed::list_buckets(const store::Head& head) {
   asking_ = true;
   auto again = [weak = weak_from_this(), head] {
@@ -67,6 +85,7 @@ void Feed::want(const e2e::CompareWant& want) {
   if (!comparing_) return;
   wanted_buckets_.insert(wanted_buckets_.end(), want.buckets.begin(), want.buckets.end());
   wanted_items_.insert(wanted_items_.end(), want.items.begin(), want.items.end());
+  wanted_metas_.insert(wanted_metas_.end(), want.metas.begin(), want.metas.end());
   compare_last_ |= want.last;
   sink_.progress();
 }
@@ -75,56 +94,57 @@ void Feed::compare_pages() {
   auto bucket = wanted_buckets_.front();
   wanted_buckets_.pop_front();
   asking_ = true;
-  wiring_.log.bucket(
-      view_.id, bucket.folder, bucket.month,
-      [weak = weak_from_this(), bucket](Result<std::vector<store::ItemRow>> rows) {
-        auto self = weak.lock();
-        if (!self || self->stopped_) return;
-        if (!rows) {
-          self->wanted_buckets_.push_front(bucket);
-          return self->ask_later("a compare", rows.error());
-        }
-        self->answered();
-        std::erase_if(*rows, [&](const store::ItemRow& row) {
-          return !e2e::covered(self->position_.windows, {bucket.folder}, row.kind, row.received);
-        });
-        std::size_t at = 0;
-        do {
-          e2e::ComparePage page{.view = self->view_.id, .folder = bucket.folder, .month = bucket.month, .entries = {}};
-          for (; at < rows->size() && page.entries.size() < entries_a_page; ++at)
-            page.entries.push_back(
-                {.gid = (*rows)[at].gid, .seq = (*rows)[at].seq(), .fingerprint = (*rows)[at].fingerprint});
-          page.last = at >= rows->size();
-          self->sink_.push(std::move(page));
-        } while (at < rows->size());
-        self->sink_.progress();
-      });
+  wiring_.log.bucket(view_.id, bucket.folder, bucket.month,
+                     [weak = weak_from_this(), bucket](Result<std::vector<store::ItemRow>> rows) {
+                       auto self = weak.lock();
+                       if (!self || self->stopped_) return;
+                       if (!rows) {
+                         self->wanted_buckets_.push_front(bucket);
+                         return self->ask_later("a compare", rows.error());
+                       }
+                       self->answered();
+                       std::erase_if(*rows, [&](const store::ItemRow& row) {
+                         return !e2e::covered(self->position_.windows, {bucket.folder}, row.kind, row.received);
+                       });
+                       std::size_t at = 0;
+                       do {
+                         e2e::ComparePage page{
+                             .view = self->view_.id, .folder = bucket.folder, .month = bucket.month, .entries = {}};
+                         for (; at < rows->size() && page.entries.size() < entries_a_page; ++at)
+                           page.entries.push_back({.gid = (*rows)[at].gid,
+                                                   .seq = (*rows)[at].seq(),
+                                                   .fingerprint = (*rows)[at].fingerprint,
+                                                   .revision = e2e::compare_revision((*rows)[at].content_rev)});
+                         page.last = at >= rows->size();
+                         self->sink_.push(std::move(page));
+                       } while (at < rows->size());
+                       self->sink_.progress();
+                     });
 }
 
 void Feed::compare_items() {
+  const auto what = wanted_items_.empty() ? What::meta : What::content;
+  auto& wanted = what == What::meta ? wanted_metas_ : wanted_items_;
   std::vector<Gid> gids;
-  while (!wanted_items_.empty() && gids.size() < items_a_batch) {
-    gids.push_back(wanted_items_.front());
-    wanted_items_.pop_front();
+  while (!wanted.empty() && gids.size() < items_a_batch) {
+    gids.push_back(wanted.front());
+    wanted.pop_front();
   }
   asking_ = true;
-  wiring_.log.items(view_.id, gids, [weak = weak_from_this(), gids](Result<std::vector<store::ItemRow>> rows) {
+  wiring_.log.items(view_.id, gids, [weak = weak_from_this(), gids, what](Result<std::vector<store::ItemRow>> rows) {
     auto self = weak.lock();
     if (!self || self->stopped_) return;
     if (!rows) {
       // CompareEnd says that nothing is lacking: what was asked for must not be forgotten.
-      self->wanted_items_.insert(self->wanted_items_.begin(), gids.begin(), gids.end());
+      auto& again = what == What::meta ? self->wanted_metas_ : self->wanted_items_;
+      again.insert(again.begin(), gids.begin(), gids.end());
       return self->ask_later("a compare", rows.error());
     }
     self->answered();
-    self->take_compared(std::move(*rows));
+    for (auto& row : *rows)
+      if (row.seq_gone == 0) self->enqueue(std::move(row), 0, what);
     self->sink_.progress();
   });
-}
-
-void Feed::take_compared(std::vector<store::ItemRow> rows) {
-  for (auto& row : rows)
-    if (row.seq_gone == 0) enqueue(std::move(row), 0, What::content);
 }
 
 void Feed::ended_compare() {

@@ -9,6 +9,7 @@ namespace tidegate::push {
 namespace {
 
 constexpr std::size_t left_out_most = 4096;
+constexpr std::size_t made_most = 256;               // the rest is sent again, that is all
 constexpr std::uint64_t on_demand_from = 32 * 1024;  // octets of a mail whose attachments are worth leaving out
 
 /// Whether it speaks of the mailbox rather than of the item: then waiting is all there is to do.
@@ -34,6 +35,17 @@ std::shared_ptr<Stub> Feed::may_be_stub(const store::ItemRow& row) const {
   return std::make_shared<Stub>(row.gid, too_large);
 }
 
+void Feed::made(Bytes sha256, std::uint64_t size) {
+  if (made_.size() == made_most) made_.pop_front();
+  made_.emplace_back(size, std::move(sha256));
+}
+
+/// A compare asks for what is lacking: there nothing is left out.
+bool Feed::may_be_made(const store::ItemRow& row, std::uint64_t of_job) const {
+  return of_job == 0 && !comparing_ &&
+         std::ranges::find(made_, row.size, &std::pair<std::uint64_t, Bytes>::first) != made_.end();
+}
+
 void Feed::read_ahead() {
   if (retry_) return;
   std::size_t under_way = 0;
@@ -54,7 +66,7 @@ void Feed::read(Entry& entry) {
 }
 
 void Feed::read_now(Entry& entry) {
-  const auto from = entry.look ? entry.look->seen() : entry.offset;
+  const auto from = entry.digest ? entry.digested : entry.look ? entry.look->seen() : entry.offset;
   wiring_.accounts.read(user_, view_.id, entry.row, from, e2e::max_content_part, entry.job == 0 && !comparing_,
                         [weak = weak_from_this(), serial = entry.serial](Result<account::Accounts::Piece> piece) {
                           if (auto self = weak.lock(); self && !self->stopped_) self->got(serial, std::move(piece));
@@ -101,6 +113,8 @@ void Feed::got(std::uint64_t serial, Result<account::Accounts::Piece> piece) {
   } else if (piece->length == 0 && piece->total != 0) {
     // A store that says "nothing here" before the declared end would otherwise be asked forever.
     failed(*entry, Fault{FaultKind::invalid, user_, "empty read", {}, {}});
+  } else if (entry->digest) {
+    recognise(*entry, *piece);
   } else if (entry->look) {
     looked(*entry, *piece);
   } else {
@@ -112,6 +126,25 @@ void Feed::got(std::uint64_t serial, Result<account::Accounts::Piece> piece) {
     entry->tries = 0;
   }
   sink_.progress();
+}
+
+/// The next piece of what may be the device's own. Stores add headers and rewrite calendars: only the octets tell. Each
+/// counts once: a copy that somebody made of it is another item.
+void Feed::recognise(Entry& entry, const account::Accounts::Piece& piece) {
+  entry.digest->add(tidegate::View(*piece.octets).substr(piece.offset, piece.length));
+  entry.digested += piece.length;
+  entry.tries = 0;
+  if (entry.digested < piece.total) return read_now(entry);
+  auto own = std::ranges::find(made_, std::pair(entry.digested, entry.digest->finish()));
+  entry.digest.reset();
+  if (own == made_.end()) {
+    entry.look = may_be_stub(entry.row);
+    return read_now(entry);
+  }
+  entry.sha256 = std::move(own->second);
+  entry.total = entry.digested;
+  entry.ready = true;
+  made_.erase(own);
 }
 
 /// The next piece of a mail that may go as a stub.

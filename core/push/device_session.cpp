@@ -331,6 +331,10 @@ std::move_only_function<void()> DeviceSession::when_written(std::size_t count) {
   };
 }
 
+void DeviceSession::made(store::ViewId view, Bytes sha256, std::uint64_t size) {
+  if (auto* of = feed(view)) of->made(std::move(sha256), size);
+}
+
 void DeviceSession::answer(const e2e::CommandResult& result) {
   if (state_ == State::streaming) push(result);
 }

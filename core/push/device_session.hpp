@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "core/e2e/suites.hpp"
 #include "core/e2e/sync.hpp"
@@ -49,7 +50,8 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   void changed(store::ViewId, std::uint64_t head, bool folders);
   void sweep(sim::Instant now);
   void alarm(const std::string& text);
-  void answer(const e2e::CommandResult&);  ///< what became of a command of this device
+  void made(store::ViewId, Bytes sha256, std::uint64_t size);  ///< by this device, on this session
+  void answer(const e2e::CommandResult&);                      ///< what became of a command of this device
   /// Ends it; tell: a Closed frame goes out.
   void end(wire::Code, std::string text, bool tell = true);
 
@@ -123,6 +125,7 @@ class DeviceSession : public std::enable_shared_from_this<DeviceSession> {
   std::int64_t admitted_until_ = 0;  // unix seconds; 0: no end
   struct Open {                      // only while views are being opened
     e2e::HelloAck ack;
+    bool listing = false;  ///< asked before the heads: what is listed later is beyond them
     std::size_t left = 0;
     std::vector<std::pair<std::shared_ptr<Feed>, store::Head>> feeds;
   };

@@ -34,13 +34,14 @@ e2e::Folders folders_message(store::ViewId view, const std::vector<store::Folder
 }  // namespace
 
 Feed::Feed(const Wiring& wiring, std::string user, store::ViewRow view, e2e::Compression compression,
-           e2e::Settings settings, Sink sink)
+           e2e::Settings settings, bool listing, Sink sink)
     : wiring_(wiring),
       user_(std::move(user)),
       view_(std::move(view)),
       compression_(compression),
       settings_(std::move(settings)),
-      sink_(std::move(sink)) {}
+      sink_(std::move(sink)),
+      listing_(listing) {}
 
 void Feed::stop() {
   stopped_ = true;
@@ -89,6 +90,7 @@ e2e::Job* Feed::job(std::uint64_t id) {
 
 void Feed::step(const std::function<bool()>& room) {
   if (stopped_) return;
+  if (compare_waits_) return end_wait();
   while (!queue_.empty() && !folders_due_ && room())
     if (!emit_front()) break;
   read_ahead();
@@ -98,7 +100,7 @@ void Feed::step(const std::function<bool()>& room) {
   if (!queue_.empty()) return;
   if (comparing_) {
     if (!wanted_buckets_.empty()) return compare_pages();
-    if (!wanted_items_.empty()) return compare_items();
+    if (!wanted_items_.empty() || !wanted_metas_.empty()) return compare_items();
     if (compare_last_) ended_compare();
     return;
   }
@@ -115,7 +117,7 @@ void Feed::step(const std::function<bool()>& room) {
     mark_due_ = true;
   }
   complete_job_ = 0;
-  if (mark_due_) mark();
+  if (mark_due_ || (listing_ && all_told())) mark();
   if (position_.live < head_) return ask_live();
   ask_job();
 }
@@ -274,7 +276,10 @@ void Feed::enqueue(store::ItemRow row, std::uint64_t of_job, What what) {
   entry.row = std::move(row);
   entry.job = of_job;
   entry.what = what;
-  if (what == What::content) entry.look = may_be_stub(entry.row);
+  if (what == What::content && may_be_made(entry.row, of_job))
+    entry.digest = std::make_shared<e2e::Digest>();
+  else if (what == What::content)
+    entry.look = may_be_stub(entry.row);
   entry.serial = next_serial_++;
   if (what == What::content && wiring_.quarantine.holds(view_.id, entry.row)) pass_over(entry);
   queue_.push_back(std::move(entry));
@@ -330,7 +335,7 @@ bool Feed::emit_front() {
 
 void Feed::emit_content(Entry& entry) {
   const auto& row = entry.row;
-  auto piece = tidegate::View(*entry.octets).substr(entry.from, entry.length);
+  const auto piece = entry.octets ? tidegate::View(*entry.octets).substr(entry.from, entry.length) : tidegate::View();
   auto packed = e2e::pack(piece, compression_);
   if (!entry.begun) {
     sink_.push(e2e::Item{.view = view_.id,
@@ -346,7 +351,8 @@ void Feed::emit_content(Entry& entry) {
                          .fingerprint = row.fingerprint,
                          .size = entry.whole == 0 ? entry.total : entry.whole,
                          .first = std::move(packed),
-                         .stub = entry.whole != 0});
+                         .stub = entry.whole != 0,
+                         .sha256 = entry.sha256});
   } else {
     sink_.push(e2e::ItemPart{.view = view_.id,
                              .seq = row.seq(),
@@ -356,7 +362,7 @@ void Feed::emit_content(Entry& entry) {
                              .last = entry.offset + piece.size() >= entry.total});
   }
   entry.begun = true;
-  entry.offset += piece.size();
+  entry.offset = entry.sha256.empty() ? entry.offset + piece.size() : entry.total;
   entry.octets.reset();
   entry.ready = entry.asked = false;
 }
@@ -378,9 +384,13 @@ void Feed::emitted(const Entry& entry) {
   if (left != remaining_.end() && left->second > 0) --left->second;
 }
 
+/// The head counts too: what the listing found may still be on its way to the device.
+bool Feed::all_told() const { return position_.live >= head_ && wiring_.accounts.looked_through(user_); }
+
 void Feed::mark() {
   mark_due_ = false;
-  e2e::Mark message{.position = position_, .remaining = {}};
+  listing_ = listing_ && !all_told();
+  e2e::Mark message{.position = position_, .remaining = {}, .listing = listing_};
   for (const auto& of : position_.jobs) {
     auto left = std::ranges::find(remaining_, of.id, &std::pair<std::uint64_t, std::uint64_t>::first);
     if (left != remaining_.end()) message.remaining.emplace_back(of.id, of.done ? 0 : left->second);

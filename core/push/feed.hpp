@@ -14,6 +14,7 @@
 #include <set>
 #include <vector>
 
+#include "core/e2e/digest.hpp"
 #include "core/e2e/sync.hpp"
 #include "core/push/stub.hpp"
 #include "core/push/wiring.hpp"
@@ -28,18 +29,26 @@ class Feed : public std::enable_shared_from_this<Feed> {
     std::move_only_function<void(e2e::ToDevice)> push;  ///< takes a message for sealing
     std::move_only_function<void()> progress;           ///< something can go on: call step() when there is room
   };
-  Feed(const Wiring&, std::string user, store::ViewRow, e2e::Compression, e2e::Settings, Sink);
+  /// `listing`: the device was told that the mailbox has not been looked through (docs/wire.md §8.14); it is told when
+  /// that is over.
+  Feed(const Wiring&, std::string user, store::ViewRow, e2e::Compression, e2e::Settings, bool listing, Sink);
 
   /// Goes on from this position (its epoch is the view's).
   void start(e2e::Position, std::uint64_t head);
   /// Answers a compare instead; start() follows within, when the device has what it lacked.
   void start_compare(const store::Head&);
+  /// The same, but not before the mailbox was looked through: this log was set back, and what it does not name may be
+  /// there all the same.
+  void compare_when_looked_through();
   bool comparing() const noexcept { return comparing_; }
   void want(const e2e::CompareWant&);
 
   void changed(std::uint64_t head, bool folders);
   void wants(e2e::Settings);  ///< from now on
-  void day();                 ///< windows move with the days: asks whether it is another one
+  /// The device has made an item of these octets: it is not sent them when the item comes from the store as it was
+  /// made.
+  void made(Bytes sha256, std::uint64_t size);
+  void day();  ///< windows move with the days: asks whether it is another one
   /// Makes messages while `room()` says so; nothing to do: returns at once.
   void step(const std::function<bool()>& room);
 
@@ -60,7 +69,11 @@ class Feed : public std::enable_shared_from_this<Feed> {
     std::uint64_t offset = 0;             ///< of that piece in the content
     std::uint64_t total = 0;
     std::shared_ptr<Stub> look;  ///< the mail is looked at first: it may go as a stub
-    std::uint64_t whole = 0;     ///< octets of the mail whose stub `octets` is; 0: they are its own
+    /// It may be what this device made: its octets are read for their digest first. Then that, if it was.
+    std::shared_ptr<e2e::Digest> digest;
+    std::uint64_t digested = 0;
+    Bytes sha256;
+    std::uint64_t whole = 0;  ///< octets of the mail whose stub `octets` is; 0: they are its own
     bool asked = false, ready = false, begun = false, skip = false;
     bool stale = false;    ///< a read failed: the log may know another id by now
     bool resized = false;  ///< its size was corrected once
@@ -74,7 +87,6 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void ask_remaining(std::uint64_t job, const store::BackfillQuery&);
   void take_live(std::vector<store::ItemRow>, std::uint64_t head, bool complete);
   void take_job(std::uint64_t job, std::vector<store::ItemRow>, bool complete);
-  void take_compared(std::vector<store::ItemRow>);
   void enqueue(store::ItemRow, std::uint64_t job, What);
   What due(const store::ItemRow&, bool filling) const;
   void adopt_policy();
@@ -83,6 +95,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void emit_content(Entry&);
   void emitted(const Entry&);
   void mark();
+  bool all_told() const;
   void read_ahead();
   void read(Entry&);
   void look_up(Entry&);
@@ -90,6 +103,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void got(std::uint64_t serial, Result<account::Accounts::Piece>);
   void looked(Entry&, const account::Accounts::Piece&);
   std::shared_ptr<Stub> may_be_stub(const store::ItemRow&) const;
+  bool may_be_made(const store::ItemRow&, std::uint64_t job) const;
+  void recognise(Entry&, const account::Accounts::Piece&);
   void begin_again(Entry&, std::uint64_t size);
   void failed(Entry&, const Fault&);
   bool worth_waiting(const Entry&, const Fault&) const;
@@ -105,6 +120,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void compare_pages();
   void compare_items();
   void ended_compare();
+  void end_wait();
 
   const Wiring& wiring_;
   std::string user_;
@@ -129,8 +145,11 @@ class Feed : public std::enable_shared_from_this<Feed> {
   unsigned log_tries_ = 0;
   std::set<Gid> left_out_;  ///< bounded: what is beyond it is found by a compare
   bool comparing_ = false, compare_last_ = false;
+  bool compare_waits_ = false;
+  bool listing_;  ///< as the device was told last
   std::deque<e2e::CompareWant::Bucket> wanted_buckets_;
-  std::deque<Gid> wanted_items_;
+  std::deque<Gid> wanted_items_, wanted_metas_;
+  std::deque<std::pair<std::uint64_t, Bytes>> made_;  ///< size and SHA-256 of what this device made; bounded
 };
 
 }  // namespace tidegate::push

@@ -58,6 +58,7 @@ void DeviceSession::hello(e2e::Hello said) {
   open_ = std::make_unique<Open>();
   open_->ack.gateway = wiring_.settings.gateway_name;
   open_->ack.readable_by_relay = wiring_.directory.readable_by_relay(user_, wiring_.unix_now());
+  open_->listing = !wiring_.accounts.looked_through(user_);
   if (wiring_.backup_version) open_->ack.backup_version = wiring_.backup_version();
   // The first of the device's that we have: all of them are worth their while.
   const auto known = std::ranges::find_if(said.compressions, [](e2e::Compression how) {
@@ -96,8 +97,12 @@ void DeviceSession::opened(const e2e::Hello& said, std::vector<store::ViewRow> v
 
 void DeviceSession::open_view(const e2e::Hello& said, const store::ViewRow& view, const store::Head& head,
                               std::vector<store::FolderRow> folders) {
-  e2e::ViewInfo info{
-      .view = view.id, .name = view.mailbox, .epoch = head.epoch, .head = head.head, .floor = head.floor};
+  e2e::ViewInfo info{.view = view.id,
+                     .name = view.mailbox,
+                     .epoch = head.epoch,
+                     .head = head.head,
+                     .floor = head.floor,
+                     .listing = open_->listing};
   auto presented = std::ranges::find(said.positions, view.id, &e2e::Position::view);
   auto windows = windows_of(said.settings, folders, wiring_.unix_now());
   if (presented == said.positions.end()) {
@@ -117,7 +122,8 @@ void DeviceSession::open_view(const e2e::Hello& said, const store::ViewRow& view
                       [weak = weak_from_this()] {
                         if (auto self = weak.lock()) self->pump();
                       }};
-  auto made = std::make_shared<Feed>(wiring_, user_, view, open_->ack.compression, said.settings, std::move(sink));
+  auto made = std::make_shared<Feed>(wiring_, user_, view, open_->ack.compression, said.settings, info.listing,
+                                     std::move(sink));
   open_->feeds.emplace_back(std::move(made), head);
   open_->ack.views.push_back(std::move(info));
   if (--open_->left == 0) greet();
@@ -139,7 +145,9 @@ void DeviceSession::greet() {
     feeds_.push_back(of);
     owner_.serves(*this, of->view());
     const auto& info = open->ack.views[at];
-    if (info.compare)
+    if (info.compare && info.listing && wiring_.set_back && wiring_.set_back())
+      of->compare_when_looked_through();
+    else if (info.compare)
       of->start_compare(head);
     else
       of->start(info.start, head.head);

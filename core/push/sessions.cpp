@@ -162,6 +162,12 @@ void Sessions::answer(const std::string& user, View device_id, const e2e::Comman
     if (session->device_id() == device_id) session->answer(result);
 }
 
+void Sessions::made(const std::string& user, View device_id, store::ViewId view, const Bytes& sha256,
+                    std::uint64_t size) {
+  for (auto& session : of_user(user))
+    if (session->device_id() == device_id) session->made(view, sha256, size);
+}
+
 void Sessions::broken(const std::string& user, View device_id, const std::string& text) {
   for (auto& session : of_user(user))
     if (session->device_id() == device_id) session->end(wire::Code::unavailable, text);

@@ -35,6 +35,8 @@ class Sessions final : public SessionOwner {
 
   /// From the command journal, for that device if it is here.
   void answer(const std::string& user, View device_id, const e2e::CommandResult&);
+  /// A device has made an item of these octets: its session need not be sent them.
+  void made(const std::string& user, View device_id, store::ViewId, const Bytes& sha256, std::uint64_t size);
 
   /// The gateway cannot go on with that device's session; it comes again by itself.
   void broken(const std::string& user, View device_id, const std::string& text);

@@ -73,6 +73,8 @@ struct Wiring {
   std::function<std::uint64_t()> backup_version;
   /// The highest that a device was told. May be empty.
   std::function<void(std::uint64_t)> backup_heard;
+  /// The log was restored from a backup and may lack what came after it. May be empty: no.
+  std::function<bool()> set_back;
 
   e2e::Random random() const {
     return [&reactor = world.reactor()](std::span<std::byte> into) { reactor.random(into); };

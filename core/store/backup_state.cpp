@@ -62,4 +62,20 @@ void put_backup_kept(Log& log, const BackupKept& kept, Done<void> done) {
   put(log, "backup_kept", fmt::format("{} {} {}", kept.version, kept.size, kept.at), std::move(done));
 }
 
+Result<bool> load_set_back(Log& log) {
+  bool set_back = false;
+  auto loaded = log.transact_at_start([&](void* sqlite) -> Result<void> {
+    Once query(sqlite, "SELECT 1 FROM meta WHERE key = 'set_back'");
+    set_back = query.row();
+    return query.finish();
+  });
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  return set_back;
+}
+
+void put_looked_through(Log& log, Done<void> done) {
+  log.transact([](void* sqlite) { return Once(sqlite, "DELETE FROM meta WHERE key = 'set_back'").finish(); },
+               std::move(done));
+}
+
 }  // namespace tidegate::store

@@ -23,4 +23,9 @@ Result<BackupState> load_backup_state(Log&);
 void put_backup_version(Log&, std::uint64_t version, Done<void>);
 void put_backup_kept(Log&, const BackupKept&, Done<void>);
 
+/// Whether this log was restored from a backup and its mailboxes have not all been looked through since. Blocking;
+/// before the reactor runs.
+Result<bool> load_set_back(Log&);
+void put_looked_through(Log&, Done<void>);  ///< they have
+
 }  // namespace tidegate::store

@@ -194,6 +194,8 @@ Result<void> Import::other_life(std::uint64_t backup_version) {
       "INSERT INTO meta(key, value) VALUES('backup_version', ?) ON CONFLICT(key) DO UPDATE SET value = "
       "excluded.value",
       blob(std::to_string(backup_version)));
+  // Until its mailboxes were looked through, a compare with it would take what came after the backup for removed.
+  database_->run("INSERT OR REPLACE INTO meta(key, value) VALUES('set_back', ?)", blob("1"));
   // Sessions after the backup are not remembered here: no device is to be taken for a copy because of that.
   database_->run("UPDATE devices SET last_hash = x'', previous_hash = x''");
   // Views that came after the backup had numbers, too.

@@ -403,6 +403,48 @@ TEST_F(DeviceTest, SaysAliveWhileItIsQuiet) {
   EXPECT_EQ(peer.sessions, 1);
 }
 
+TEST_F(DeviceTest, RemembersTheHighestBackupItWasToldOfAndSaysIt) {
+  ASSERT_TRUE(pair());
+  start();
+  ASSERT_TRUE(world.run_until([&] { return peer.sessions == 1; }, 1min));
+  EXPECT_EQ(peer.hellos[0].highest_backup, 0U);
+  peer.say(e2e::Alive{.backup_version = 7});
+  peer.say(e2e::Alive{.backup_version = 3});
+  world.run_for(1s);
+  device.reset();
+  host.power_cut([] {});
+  start();
+  ASSERT_TRUE(world.run_until([&] { return peer.hellos.size() == 2; }, 10min));
+  EXPECT_EQ(peer.hellos[1].highest_backup, 7U);
+  auto ack = log.hello_ack();
+  ack.backup_version = 9;
+  peer.say(ack);
+  world.run_for(1s);
+  peer.drop();
+  ASSERT_TRUE(world.run_until([&] { return peer.hellos.size() == 3; }, 10min));
+  EXPECT_EQ(peer.hellos[2].highest_backup, 9U);
+}
+
+// docs/wire.md §8.14: an empty mailbox that is not listed yet is not an empty mailbox.
+TEST_F(DeviceTest, IdleWaitsUntilTheMailboxWasLookedThrough) {
+  ASSERT_TRUE(pair());
+  const auto position = log.mark(0).position;
+  peer.on_message = [&](const e2e::ToGateway& message) {
+    if (!std::holds_alternative<e2e::Hello>(message)) return;
+    auto ack = log.hello_ack();
+    ack.views[0].listing = true;
+    peer.say(ack);
+    peer.say(log.tree());
+    peer.say(e2e::Mark{.position = position, .listing = true});
+  };
+  start();
+  ASSERT_TRUE(world.run_until([&] { return count<Current>() == 1; }, 1min));
+  world.run_for(1min);
+  EXPECT_EQ(count<Idle>(), 0);
+  peer.say(e2e::Mark{.position = position, .listing = false});
+  EXPECT_TRUE(world.run_until([&] { return count<Idle>() == 1; }, 1min));
+}
+
 TEST_F(DeviceTest, DiskFullStopsAcknowledgingAndResumes) {
   ASSERT_TRUE(pair());
   log.add(1, mail(1));

@@ -103,6 +103,22 @@ class Upward(unittest.TestCase):
         roots = (self.store, self.phone.maildir, self.tablet.maildir)
         st.wait_for(f"the folders {wanted} everywhere", lambda: all(self.folders(root) == wanted for root in roots))
 
+    def test_what_a_device_made_is_not_sent_to_it_again(self):
+        self.tablet.process.end()
+        octets_up = lambda: self.stage.ctl_rows("queue")[0]["octets_up"]
+        before, size = octets_up(), 300_000
+        head = b"From: <bob@example.com>\r\nSubject: made here\r\nMessage-ID: <made.here@example.com>\r\n\r\n"
+        octets = head + os.urandom(size // 2).hex().encode()
+        self.create(self.phone, octets)
+        st.wait_for("the mail in the store", lambda: len(tree(self.store)) == 3)
+        self.stage.drop(st.small_message(1, size=400))  # comes behind it
+        st.wait_for("the next mail on the phone", lambda: tree(self.phone.maildir) == tree(self.store))
+        sent = octets_up() - before
+        print(f"{size} octets made on a device: {sent} octets were sent to it", flush=True)
+        self.assertLess(sent, size // 10)
+        self.tablet.start()
+        self.settle()
+
     def test_folders_made_renamed_and_removed(self):
         for number in range(3):
             self.stage.drop(st.small_message(number))

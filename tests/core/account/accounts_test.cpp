@@ -29,8 +29,10 @@ struct AccountBed : store::LogBed {
   void serve(const std::string& user = "ann", std::vector<Kind> kinds = {}) {
     if (!accounts) {
       accounts = Accounts::make(host, *log, settings, [this](ViewId v, std::uint64_t head, bool) {
+        if (head == 0) return ++looked;
         heads.push_back({v, head});
         at.push_back(world.now());
+        return 0;
       });
     }
     auto made = store::answer_of<ViewId>(world, [&](auto done) {
@@ -64,6 +66,7 @@ struct AccountBed : store::LogBed {
   ViewId view_id = 0;
   std::vector<std::pair<ViewId, std::uint64_t>> heads;
   std::vector<sim::Instant> at;
+  int looked = 0;  ///< told that all was looked through
 };
 
 TEST(Accounts, ListTheTreeThenTheInboxThenTheRest) {
@@ -76,6 +79,34 @@ TEST(Accounts, ListTheTreeThenTheInboxThenTheRest) {
   EXPECT_THAT(bed.backend.calls(), ElementsAre("open", "changes ", "changes in", "changes old"));
   EXPECT_EQ(bed.backend.open_sessions(), 0) << "nothing stays open that does not listen";
   EXPECT_EQ(bed.heads.back().second, bed.head(bed.view_id).head);
+}
+
+TEST(Accounts, AMailboxIsLookedThroughWhenAllOfItIsInTheLog) {
+  AccountBed bed;
+  bed.settings.page_limit = 2;
+  for (int n = 0; n < 5; ++n) bed.backend.add("old", "m" + std::to_string(n));
+  std::vector<std::pair<Bytes, bool>> asked;
+  bed.backend.during_changes = [&](const Call&, View scope) {
+    asked.emplace_back(scope, bed.accounts->looked_through("ann"));
+  };
+  bed.serve();
+  EXPECT_FALSE(bed.accounts->looked_through("ann"));
+  bed.wait(2s);
+  EXPECT_TRUE(bed.accounts->looked_through("ann"));
+  EXPECT_EQ(bed.looked, 1);
+  ASSERT_GE(asked.size(), 4U) << "more than one page";
+  for (const auto& [scope, looked] : asked) EXPECT_FALSE(looked) << scope;
+  EXPECT_FALSE(bed.accounts->looked_through("bob"));
+}
+
+TEST(Accounts, WhileTheServerIsAwayNothingWasLookedThrough) {
+  AccountBed bed;
+  bed.backend.fail_next("open", FaultKind::unavailable, {}, 3);
+  bed.serve();
+  bed.wait(1s);
+  EXPECT_FALSE(bed.accounts->looked_through("ann"));
+  bed.wait(60s);
+  EXPECT_TRUE(bed.accounts->looked_through("ann"));
 }
 
 TEST(Accounts, AHintBringsTheMessageAndItsContentAtOnce) {

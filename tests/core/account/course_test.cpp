@@ -133,6 +133,21 @@ TEST(Course, ARoundIsTheTreeThenTheListThenAll) {
   EXPECT_EQ(course.next().what, What::nothing);
 }
 
+TEST(Course, LookedThroughIsEveryScopeOfTheLastListOnce) {
+  Course course(1s, 300s);
+  EXPECT_FALSE(course.looked_at("b")) << "hinted before the list was known";
+  course.listed({"a", "b", "c"});
+  EXPECT_FALSE(course.looked_at("a"));
+  EXPECT_FALSE(course.looked_at("a"));
+  EXPECT_FALSE(course.looked_through());
+  course.listed({"a", "b", "d"});  // one was renamed meanwhile
+  EXPECT_TRUE(course.looked_at("d"));
+  EXPECT_TRUE(course.looked_through());
+  course.listed({"a", "b", "d", "e"});
+  EXPECT_TRUE(course.looked_through()) << "what comes later is a change";
+  EXPECT_FALSE(course.looked_at("e"));
+}
+
 TEST(Course, AHintOfAllLooksAtTheInboxFirst) {
   Course course(1s, 300s);
   course.inbox("in");

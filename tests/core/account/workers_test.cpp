@@ -148,6 +148,7 @@ TEST(Together, ManyUsersOnRealThreadsGetEverything) {
     settings.workers = 4;
     settings.page_limit = 7;
     auto accounts = Accounts::make(world, **log, settings, [&](ViewId view, std::uint64_t head, bool) {
+      if (head == 0) return;  // all was looked through
       EXPECT_GT(head, heads[view]);
       heads[view] = head;
     });

@@ -230,6 +230,7 @@ class Actors final : public account::Accounts {
   }
   std::string mail_backend(const std::string&) const override { return "mail"; }
   void deliver(const std::string&, Bytes, Bytes, account::Done<void>) override {}
+  bool looked_through(const std::string&) const override { return true; }
   std::vector<account::Health> health(const std::string&) const override { return {}; }
   std::vector<std::string> users() const override { return {}; }
 

@@ -38,17 +38,19 @@ class SessionsTest : public testing::Test {
   }
   void make() {
     sessions.reset();
-    commands = std::make_unique<journal::Commands>(
-        journal::Wiring{.world = host,
-                        .log = log,
-                        .journal = journal,
-                        .accounts = accounts,
-                        .tell = [this](const std::string& user, tidegate::View id,
-                                       const e2e::CommandResult& result) { sessions->answer(user, id, result); },
-                        .broken = [this](const std::string& user, tidegate::View id,
-                                         const Fault& why) { sessions->broken(user, id, why.text); },
-                        .changed = [](store::ViewId, std::uint64_t, bool) {},
-                        .note = [this](int, const std::string& line) { notes.push_back(line); }});
+    commands = std::make_unique<journal::Commands>(journal::Wiring{
+        .world = host,
+        .log = log,
+        .journal = journal,
+        .accounts = accounts,
+        .tell = [this](const std::string& user, tidegate::View id,
+                       const e2e::CommandResult& result) { sessions->answer(user, id, result); },
+        .broken = [this](const std::string& user, tidegate::View id,
+                         const Fault& why) { sessions->broken(user, id, why.text); },
+        .changed = [](store::ViewId, std::uint64_t, bool) {},
+        .note = [this](int, const std::string& line) { notes.push_back(line); },
+        .made = [this](const std::string& user, tidegate::View id, store::ViewId view, const Bytes& sha256,
+                       std::uint64_t size) { sessions->made(user, id, view, sha256, size); }});
     quarantine = std::make_unique<Quarantine>(host, log, accounts, 1h, [this](store::ViewId view, std::uint64_t head) {
       sessions->changed(view, head, false);
     });
@@ -63,7 +65,10 @@ class SessionsTest : public testing::Test {
                .settings = rules,
                .note = [this](int, const std::string& line) { notes.push_back(line); },
                .alarm = [this](const std::string&, const std::string& said) { alarms.push_back(said); },
-               .paired = [this](const store::DeviceRow&) { ++paired; }});
+               .paired = [this](const store::DeviceRow&) { ++paired; },
+               .backup_version = [] { return 5; },
+               .backup_heard = [this](std::uint64_t version) { backups_heard.push_back(version); },
+               .set_back = [this] { return set_back; }});
     sessions->users({.whole = true, .users = {{.user = "alice@example.com"}}});
   }
   e2e::Random random() {
@@ -145,7 +150,9 @@ class SessionsTest : public testing::Test {
   fakes::DeviceKeys device;
   Settings rules;  ///< for the next make()
   std::vector<std::string> notes, alarms;
+  std::vector<std::uint64_t> backups_heard;
   int paired = 0;
+  bool set_back = false;
   std::unique_ptr<journal::Commands> commands;
   std::unique_ptr<Quarantine> quarantine;
   std::unique_ptr<Sessions> sessions;

@@ -150,6 +150,55 @@ TEST_F(SessionsTest, CommandIsAcknowledgedThenDoneThenForgotten) {
   EXPECT_TRUE(journal.rows.empty());
 }
 
+// docs/wire.md §8.6
+TEST_F(SessionsTest, ADeviceIsNotSentWhatItMadeUnlessTheStoreChangedIt) {
+  auto peer = connect(7);
+  hear(*peer);
+  const auto create = [&](char id, const Bytes& octets) {
+    constexpr std::size_t most = 8 * 1024;  // one sealed frame each
+    e2e::Command command{.view = 1, .id = Bytes(16, id), .verb = e2e::Verb::create, .gid = gid(1), .folder = inbox};
+    command.content = e2e::pack(octets.substr(0, most), e2e::Compression::none);
+    command.size = octets.size();
+    sessions->frame(peer->say(command));
+    for (std::size_t at = most; at < octets.size(); at += most)
+      sessions->frame(peer->say(e2e::CommandPart{.id = command.id,
+                                                 .offset = at,
+                                                 .octets = e2e::pack(octets.substr(at, most), e2e::Compression::none),
+                                                 .last = at + most >= octets.size()}));
+    settle();
+  };
+  const auto came = [&](unsigned number, const Bytes& octets) {
+    hear(*peer);
+    content(number, inbox, 10, octets);
+    changed();
+    const auto items = only<e2e::Item>(hear(*peer));
+    return items.size() == 1 ? items[0] : e2e::Item{};
+  };
+  const Bytes large(400'000, 'l');
+  create('a', "as it was made");
+  create('b', large);
+  create('c', "to be changed");
+  auto item = came(1, "as it was made");
+  EXPECT_EQ(item.sha256.size(), 32U);
+  EXPECT_EQ(item.size, 14U);
+  EXPECT_EQ(item.content_rev, "1");
+  EXPECT_TRUE(item.first.octets.empty());
+  item = came(2, large);
+  EXPECT_EQ(item.sha256.size(), 32U);
+  EXPECT_EQ(item.size, large.size());
+  item = came(3, "to be CHANGED");
+  EXPECT_TRUE(item.sha256.empty());
+  EXPECT_EQ(item.first.size, 13U);
+  item = came(4, "as it was made");
+  EXPECT_TRUE(item.sha256.empty()) << "somebody's copy of it is another item";
+  EXPECT_EQ(item.first.size, 14U);
+  create('d', "lost with the session");
+  hear(*peer);
+  peer = connect(8);
+  hear(*peer);
+  EXPECT_TRUE(came(5, "lost with the session").sha256.empty()) << "the device may have been set back since";
+}
+
 TEST_F(SessionsTest, CommandForSomebodyElsesMailboxIsRefused) {
   auto peer = connect(7);
   hear(*peer);
@@ -454,6 +503,76 @@ TEST_F(SessionsTest, ForeignEpochIsCompared) {
 }
 
 // DEV-02
+// docs/wire.md §8.13
+TEST_F(SessionsTest, BackupsAreToldAndHeardOf) {
+  auto session = connect(7);
+  EXPECT_EQ(only<e2e::HelloAck>(hear(*session)).at(0).backup_version, 5U);
+  EXPECT_EQ(backups_heard, std::vector<std::uint64_t>{0});
+  auto other = shake(8);
+  sessions->frame(other->say(e2e::Hello{.device = "phone", .previous = device.previous, .highest_backup = 6}));
+  settle();
+  EXPECT_EQ(backups_heard, (std::vector<std::uint64_t>{0, 6}));
+}
+
+// docs/wire.md §8.14
+TEST_F(SessionsTest, ListingIsToldUntilAllThatItFoundWasSent) {
+  accounts.looked = false;
+  content(1, inbox, 10, "one");
+  auto peer = connect(7);
+  auto heard = hear(*peer);
+  EXPECT_TRUE(only<e2e::HelloAck>(heard).at(0).views.at(0).listing);
+  ASSERT_FALSE(only<e2e::Mark>(heard).empty());
+  for (const auto& mark : only<e2e::Mark>(heard)) EXPECT_TRUE(mark.listing);
+  // More than one batch, of contents that take their time: the end of the listing is known before they are sent.
+  for (unsigned n = 2; n < 302; ++n) content(n, inbox, 10, "more");
+  accounts.looked = true;
+  changed();
+  heard = hear(*peer);
+  const auto marks = only<e2e::Mark>(heard);
+  ASSERT_GE(marks.size(), 2U);
+  for (const auto& mark : marks) EXPECT_EQ(mark.listing, mark.position.live < log.now.head);
+  EXPECT_FALSE(marks.back().listing);
+  content(500, inbox, 10, "later");
+  changed();
+  for (const auto& mark : only<e2e::Mark>(hear(*peer))) EXPECT_FALSE(mark.listing);
+}
+
+TEST_F(SessionsTest, TheEndOfAListingThatFoundNothingIsToldToo) {
+  accounts.looked = false;
+  auto peer = connect(7);
+  hear(*peer);
+  accounts.looked = true;
+  sessions->changed(1, 0, false);
+  const auto marks = only<e2e::Mark>(hear(*peer));
+  ASSERT_EQ(marks.size(), 1U);
+  EXPECT_FALSE(marks[0].listing);
+  EXPECT_EQ(marks[0].position.live, log.now.head);
+}
+
+TEST_F(SessionsTest, ALogThatWasSetBackIsComparedOnlyOnceItsMailboxWasLookedThrough) {
+  content(1, inbox, 10, "one");
+  accounts.looked = false;
+  set_back = true;
+  e2e::Position other{.view = 1, .epoch = {std::byte{9}}, .live = 5};
+  auto peer = connect(7, {other});
+  auto heard = hear(*peer);
+  EXPECT_TRUE(only<e2e::HelloAck>(heard).at(0).views.at(0).compare);
+  EXPECT_TRUE(only<e2e::CompareDigests>(heard).empty());
+  content(2, inbox, 20, "came after the backup");
+  changed();
+  EXPECT_TRUE(only<e2e::CompareDigests>(hear(*peer)).empty());
+  accounts.looked = true;
+  sessions->changed(1, 0, false);
+  const auto digests = only<e2e::CompareDigests>(hear(*peer));
+  ASSERT_EQ(digests.size(), 1U);
+  EXPECT_EQ(digests[0].head, log.now.head);
+  sessions->frame(peer->say(e2e::CompareWant{.view = 1, .last = true}));
+  heard = hear(*peer);
+  EXPECT_EQ(only<e2e::CompareEnd>(heard).size(), 1U);
+  ASSERT_EQ(only<e2e::Mark>(heard).size(), 1U) << "the listing is over";
+  EXPECT_FALSE(only<e2e::Mark>(heard)[0].listing);
+}
+
 TEST_F(SessionsTest, AnOlderMemoryIsAlarmedAndComparedButCutOffSessionsAreNot) {
   auto first = connect(7);
   hear(*first);

@@ -55,11 +55,11 @@ class RandomMessage {
   }
   std::string bytes_for(const Field* field) {
     static const std::map<std::string, std::size_t> sizes{
-        {"guid", 16},        {"device_id", 16}, {"id", 16},          {"gid", 16},        {"folder", 16},
-        {"folders", 16},     {"items", 16},     {"to", 16},          {"parent", 16},     {"epoch", 16},
-        {"below_gid", 16},   {"digest", 16},    {"fingerprint", 20}, {"public_key", 32}, {"device_key", 32},
-        {"nonce", 32},       {"sha256", 32},    {"restore_key", 32}, {"previous", 32},   {"signature", 64},
-        {"last_command", 16}};
+        {"guid", 16},         {"device_id", 16}, {"id", 16},          {"gid", 16},        {"folder", 16},
+        {"folders", 16},      {"items", 16},     {"to", 16},          {"parent", 16},     {"epoch", 16},
+        {"below_gid", 16},    {"digest", 16},    {"fingerprint", 20}, {"public_key", 32}, {"device_key", 32},
+        {"nonce", 32},        {"sha256", 32},    {"restore_key", 32}, {"previous", 32},   {"signature", 64},
+        {"last_command", 16}, {"revision", 8},   {"metas", 16}};
     const auto found = sizes.find(field->name());
     return octets(found == sizes.end() ? below(300) : found->second);
   }

@@ -122,6 +122,7 @@ class Commands {
   void elsewhere(const std::shared_ptr<Run>&, const store::ItemRow&);
   void look(const std::shared_ptr<Run>&, store::ItemRow);
   bool log_is_behind(const std::shared_ptr<Run>&, const Fault&);
+  bool looks_again(const std::shared_ptr<Run>&, const Fault&);
   bool sends_again(const std::shared_ptr<Run>&, const Fault&);
   void created_here(const std::shared_ptr<Run>&);
   void ready(std::shared_ptr<Run>);

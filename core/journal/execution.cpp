@@ -262,7 +262,7 @@ void Commands::acted(std::shared_ptr<Run> run, Result<void> done) {
   if (done) return effect(std::move(run));
   const auto& order = *run->order;
   if (order.from_log && log_is_behind(run, done.error())) return;
-  if (sends_again(run, done.error())) return;
+  if (looks_again(run, done.error()) || sends_again(run, done.error())) return;
   switch (judge(order.command.verb, done.error().kind)) {
     case Verdict::done:
       if (order.command.verb == e2e::Verb::remove_folder) return effect(std::move(run));
@@ -275,6 +275,24 @@ void Commands::acted(std::shared_ptr<Run> run, Result<void> done) {
   }
 }
 
+/// Whether a mail was sent that may be in Sent: a server that files it itself may take a moment. Told its note, a
+/// back-end looks and does not send. True: the command waits for its turn.
+bool Commands::looks_again(const std::shared_ptr<Run>& run, const Fault& why) {
+  const auto& order = *run->order;
+  if (order.command.verb != e2e::Verb::send || why.kind != FaultKind::ambiguous || order.folder.id.empty())
+    return false;
+  auto& own = lane(run->key.user);
+  if (own.waited == waits_most) return false;
+  const std::chrono::milliseconds pause = wiring_.settings.retry_first * (1 << own.waited++);
+  own.why = why.text;
+  if (run->noted->empty()) {
+    rest(run, pause);
+  } else {
+    wiring_.journal.started(run->key, *run->noted, if_alive([this, run, pause](Result<void>) { rest(run, pause); }));
+  }
+  return true;
+}
+
 /// Nobody can see whether it was sent, and whoever runs this gateway prefers twice to never: once more, with the same
 /// Message-ID. The note says that this is the last time. True: the command waits for its turn.
 bool Commands::sends_again(const std::shared_ptr<Run>& run, const Fault& why) {
@@ -285,6 +303,7 @@ bool Commands::sends_again(const std::shared_ptr<Run>& run, const Fault& why) {
   if (is_last_sending(note) || schedules(order.content)) return false;
   auto& own = lane(run->key.user);
   own.why = why.text;
+  own.waited = 0;
   const auto pause = own.backoff.after(why, dice());
   wiring_.journal.started(run->key, last_sending(), if_alive([this, run, pause](Result<void> marked) {
                             if (!marked) return again(run, marked.error());

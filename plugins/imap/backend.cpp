@@ -47,22 +47,20 @@ auto ImapBackend::logged_in(const Call& call, const std::string& user, bool smtp
   }
 }
 
-Result<void> ImapBackend::submit(const Call& call, const Mailbox& box, const Envelope& envelope, Source& source,
-                                 Attempt& attempt) {
+Result<void> ImapBackend::submit(const Call& call, const Mailbox& box, const Envelope& envelope,
+                                 std::string_view message, Attempt& attempt) {
   // The dot was said in an earlier attempt, and no answer came: nobody can see what became of it (RFC 1047).
   if (!attempt.note.empty()) {
     return fault(FaultKind::ambiguous, settings_.smtp.host,
                  "The message may have been sent before the connection was lost; look for it before sending it again.");
   }
-  auto message = whole_message(source, settings_.smtp.size_most);
-  if (!message) return std::unexpected(message.error());
   const Call connect{std::min(call.deadline, host_.now() + settings_.connect_timeout), call.stop, call.trace};
   auto smtp = settings_.smtp.trusted
                   ? Smtp::open(settings_, std::nullopt, connect)
                   : logged_in(connect, box.actor.empty() ? box.user : box.actor, true,
                               [&](const Credentials& who) { return Smtp::open(settings_, who, connect); });
   if (!smtp) return std::unexpected(smtp.error());
-  return (*smtp)->submit(call, envelope, *message, attempt);
+  return (*smtp)->submit(call, envelope, message, attempt);
 }
 
 Result<std::unique_ptr<Session>> ImapBackend::open(const Call& call, const Mailbox& box) {

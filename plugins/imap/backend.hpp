@@ -37,7 +37,7 @@ class ImapBackend final : public Backend {
   std::uint64_t writes() const { return writes_; }
   void wrote() { ++writes_; }
   /// The message of `source` to the SMTP server, logged in as for that mailbox's user. Any thread.
-  Result<void> submit(const Call&, const Mailbox&, const Envelope&, Source&, Attempt&);
+  Result<void> submit(const Call&, const Mailbox&, const Envelope&, std::string_view message, Attempt&);
 
  private:
   Result<Credentials> credentials(const Call&, const std::string& user, bool smtp = false);

@@ -89,6 +89,26 @@ std::string message_id_value(std::string_view header) {
   return out;
 }
 
+std::string message_id_of(std::string_view message) {
+  constexpr std::string_view name = "message-id:";
+  const auto lower = [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
+  };
+  for (std::size_t at = 0; at < message.size();) {
+    const auto rest = message.substr(at);
+    if (rest.starts_with('\n') || rest.starts_with("\r\n")) break;  // the header ends
+    auto end = message.find('\n', at);
+    const bool ours = rest.size() >= name.size() && std::ranges::equal(rest.substr(0, name.size()), name, lower);
+    // A folded field goes on where the next line begins with a blank (RFC 5322 §2.2.3).
+    while (ours && end + 1 < message.size() && (message[end + 1] == ' ' || message[end + 1] == '\t'))
+      end = message.find('\n', end + 1);
+    if (ours) return message_id_value(message.substr(at, end == std::string_view::npos ? end : end - at));
+    if (end == std::string_view::npos) break;
+    at = end + 1;
+  }
+  return {};
+}
+
 std::array<std::byte, 20> fingerprint(const Row& row) {
   const std::string what =
       fmt::format("{}\n{}\n{}", message_id_value(row.message_id), row.received.time_since_epoch().count(), row.size);

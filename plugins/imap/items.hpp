@@ -34,6 +34,9 @@ std::optional<WriteNote> parse_write_note(View);
 /// The value of a Message-ID field as fetched with BODY[HEADER.FIELDS (MESSAGE-ID)], unfolded, without blanks.
 std::string message_id_value(std::string_view header);
 
+/// That of a whole message; empty: its header has none.
+std::string message_id_of(std::string_view message);
+
 /// SHA-256 of Message-ID, internal date and size, cut to 20 octets: equal for the same mail under another UID.
 std::array<std::byte, 20> fingerprint(const Row&);
 

@@ -315,12 +315,6 @@ Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range
 Result<Written> ImapSession::update(const Call&, View, View, Source) {
   return cannot("A stored mail cannot be changed: create the new one and remove the old one.");
 }
-// RFC 6409. It does not file: that is a step of its own, by create().
-Result<Sent> ImapSession::send(const Call& call, const Envelope& envelope, Source source, View, Attempt& attempt) {
-  if (settings_.smtp.host.empty()) return cannot("Mail cannot be sent here: set smtp_host to an outgoing mail server.");
-  if (auto sent = backend_.submit(call, box_, envelope, source, attempt); !sent) return std::unexpected(sent.error());
-  return Sent{};
-}
 Result<Written> ImapSession::respond(const Call&, View, const tidegate::Reply&, Attempt&) {
   return cannot("IMAP cannot answer invitations: the answer goes out as mail.");
 }

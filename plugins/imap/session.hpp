@@ -110,6 +110,9 @@ class ImapSession final : public Session {
                                         const std::array<std::byte, 20>& print);
   Result<std::optional<Written>> settle_move(const Call&, const ItemName&, const std::string& target, const WriteNote&,
                                              const Row* here);
+  /// Which message of `folder` since the note has this Message-ID? None: nullopt.
+  Result<std::optional<Written>> find_sent(const Call&, const std::string& folder, const WriteNote&,
+                                           const std::string& message_id);
   Result<WriteNote> note_of(const Call&, const std::string& folder);
   Result<WriteNote> noted(const Call&, const std::string& folder, Attempt&);
   std::string top_prefix(char delimiter) const;

@@ -9,6 +9,8 @@
 #include "plugins/imap/backend.hpp"
 #include "plugins/imap/in_time.hpp"
 #include "plugins/imap/session.hpp"
+#include "plugins/imap/smtp.hpp"
+#include "plugins/imap/smtp_message.hpp"
 #include "plugins/imap/utf7.hpp"
 
 namespace tidegate::imap {
@@ -147,6 +149,48 @@ Result<Written> ImapSession::create(const Call& call, View folder, const NewItem
     if (found && *found) return written(note->uidvalidity, **found);
   }
   return Written{{}, "1", {}, true};  // the next changes() names it, the core knows it by its fingerprint
+}
+
+// RFC 6409. It does not file: that is a step of its own, by create(). But there are servers that file what they send
+// themselves: where a connection was lost after the final dot, a copy that came since says that it was sent.
+Result<Sent> ImapSession::send(const Call& call, const Envelope& envelope, Source source, View file_in,
+                               Attempt& attempt) {
+  if (settings_.smtp.host.empty())
+    return fault(FaultKind::unsupported, settings_.host,
+                 "Mail cannot be sent here: set smtp_host to an outgoing mail server.");
+  auto message = whole_message(source, settings_.smtp.size_most);
+  if (!message) return std::unexpected(message.error());
+  const std::string folder(file_in);
+  auto note = parse_write_note(attempt.note);
+  if (attempt.note.empty() && !folder.empty() && quoted(folder)) {
+    if (auto now = note_of(call, folder)) note = *now;  // it can be sent without
+  }
+  Attempt marked{attempt.token, attempt.note, [&](View dot) -> Result<void> {
+                   return attempt.before ? attempt.before(note ? write_note(*note) : Bytes(dot)) : Result<void>();
+                 }};
+  auto sent = backend_.submit(call, box_, envelope, *message, marked);
+  if (sent) return Sent{};
+  if (sent.error().kind != FaultKind::ambiguous || !note) return std::unexpected(sent.error());
+  auto filed = find_sent(call, folder, *note, message_id_of(*message));
+  if (filed && *filed) return Sent{std::move(**filed)};
+  // Who cannot look now looks later: that it was noted keeps it from being sent again.
+  const bool later =
+      !filed && (filed.error().kind == FaultKind::unavailable || filed.error().kind == FaultKind::throttled);
+  return std::unexpected(later ? filed.error() : sent.error());
+}
+
+Result<std::optional<Written>> ImapSession::find_sent(const Call& call, const std::string& folder,
+                                                      const WriteNote& note, const std::string& message_id) {
+  const auto wanted = quoted(message_id);
+  if (message_id.empty() || !wanted || !is_ascii(message_id)) return std::nullopt;
+  if (auto selected = select(call, folder); !selected) return std::unexpected(selected.error());
+  if (state_.uidvalidity != note.uidvalidity) return std::nullopt;
+  auto reply = command(call, fmt::format("UID SEARCH UID {}:* HEADER Message-ID {}", note.uidnext, *wanted),
+                       Doing::reading, folder);
+  if (!reply) return std::unexpected(reply.error());
+  const Uid uid = reply->found.highest();
+  if (uid < note.uidnext) return std::nullopt;  // "n:*" names the last one in any case (RFC 3501 §6.4.8)
+  return Written{item_id({folder, note.uidvalidity, uid}), "1", {}, true};
 }
 
 Result<void> ImapSession::store_flags(const Call& call, const ItemName& name, char sign, const std::string& words,

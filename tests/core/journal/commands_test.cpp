@@ -418,6 +418,21 @@ TEST(Sending, AMailWhoseFateIsUnknownIsAskedAbout) {
   EXPECT_EQ(bed.filed(), 0U) << "nobody knows whether there was anything to file";
 }
 
+// A server that files what it sends itself: the copy is found, a little later.
+TEST(Sending, UnlessItIsFoundInSent) {
+  for (const bool resends : {false, true}) {
+    for (int looks = 1; looks <= 4; ++looks) {
+      SendBed bed(resends);
+      bed.box.faults_after.push_back(of(FaultKind::ambiguous));
+      bed.box.files_after = looks;
+      const auto fault = bed.insist(bed.sending("hi")).fault;
+      EXPECT_EQ(bed.filed(), resends && looks > 3 ? 1U : 0U) << "the server has filed it";
+      EXPECT_EQ(bed.box.sent.size(), resends && looks > 3 ? 2U : 1U);
+      EXPECT_EQ(fault, looks > 3 && !resends ? code(FaultKind::ambiguous) : 0U) << looks;
+    }
+  }
+}
+
 TEST(Sending, OrSentOnceMoreIfSoWanted) {
   SendBed bed(true);
   bed.box.faults_after.push_back(of(FaultKind::ambiguous));

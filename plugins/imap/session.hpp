@@ -58,6 +58,8 @@ class ImapSession final : public Session {
   Result<void> hear(const Call&);  // the server may tell of the selected folder what it has not told yet
   bool condstore() const;
   std::string phantom_key(std::string_view folder) const;
+  std::string numbering_key() const;  // of the selected folder
+  Fault headers_came_not(Fault, const UidSet& asked);
   Fault opened_not(Fault, const std::string& folder);
   Result<UidSet> all_uids(const Call&);
   std::string attributes(std::uint32_t body_up_to) const;

@@ -98,7 +98,7 @@ class ImapSession final : public Session {
   std::uint64_t settled_modseq(const std::string& folder, std::uint64_t shown);
   bool tells_removals(const Turn&) const;
   std::optional<UidSet> named_removals(const Turn&) const;
-  void tell_gone(Turn&, const UidSet& gone);
+  void tell_gone(Turn&, UidSet gone);
   Result<void> take_removals(Turn&);
   Result<void> take_backlog(Turn&);
   void give(Turn&, std::vector<Row>);

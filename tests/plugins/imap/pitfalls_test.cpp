@@ -143,6 +143,53 @@ TEST_F(Pitfalls, imap09VanishedThatCannotBeReadIsFoundByComparing) {
   finish();
 }
 
+// A page holds no more than it may; what VANISHED named needs no comparing on the next one.
+TEST_F(Pitfalls, imap10ManyVanishedGoPageByPage) {
+  start(logged_in(quick, {enable,
+                          status("Sent", 4, 10, 6),
+                          {"SELECT \"Sent\"", selected(4, 7, 10, "6")},
+                          {"(CHANGEDSINCE 5 VANISHED)",
+                           "* 1 FETCH (UID 1 MODSEQ (6))\r\n* VANISHED (EARLIER) 2:6\r\n$T OK done\r\n"},
+                          {"UID FETCH 1 (", row(1, 1, "6", "\\Seen") + "$T OK done\r\n"},
+                          {"(CHANGEDSINCE 6 VANISHED)", "$T OK done\r\n"},
+                          {"(CHANGEDSINCE 6 VANISHED)", "$T OK done\r\n"}}));
+  Want want;
+  want.limit = 2;
+  auto page = session->changes(within(), "Sent", anchor(10, 5), want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_EQ(page->changes.size(), 2U);
+  EXPECT_TRUE(page->more);
+  EXPECT_EQ(removed(*page), std::vector<Uid>{6});
+  page = session->changes(within(), "Sent", page->anchor, want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_EQ(removed(*page), (std::vector<Uid>{5, 4}));
+  page = session->changes(within(), "Sent", page->anchor, want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_EQ(removed(*page), (std::vector<Uid>{3, 2}));
+  EXPECT_FALSE(page->more);
+  finish();
+}
+
+TEST_F(Pitfalls, manyRemovalsFoundByComparingGoPageByPage) {
+  const Step search{"UID SEARCH ALL", "* SEARCH 1\r\n$T OK done\r\n"};
+  start(logged_in("CONDSTORE", {status("Sent", 1, 6, 5),
+                                {"SELECT \"Sent\"", selected(1, 7, 6, "5")},
+                                search,
+                                {"(CHANGEDSINCE 5)", "$T OK done\r\n"},
+                                search}));
+  Want want;
+  want.limit = 3;
+  auto page = session->changes(within(), "Sent", anchor(6, 5), want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_TRUE(page->more);
+  EXPECT_EQ(removed(*page), (std::vector<Uid>{5, 4, 3}));
+  page = session->changes(within(), "Sent", page->anchor, want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_EQ(removed(*page), std::vector<Uid>{2});
+  EXPECT_FALSE(page->more);
+  finish();
+}
+
 // WorkMail: HIGHESTMODSEQ stands. New mail is found by UIDNEXT; and when that has been seen three times and never
 // otherwise, flags are compared instead of asked for by MODSEQ.
 TEST_F(Pitfalls, imap16NewMailAndFlagsAreFoundThoughModseqStands) {

@@ -74,6 +74,8 @@ class ImapSession final : public Session {
   };
   Result<void> listen_everywhere(const Call&);
   std::string notify_command() const;
+  bool asked_of(std::string_view folder) const;  // NOTIFY asks for news of it
+  bool hears_all() const;
   void compare_inbox(Signals&) const;
   void tell_elsewhere(Hint&);
   Known* known(std::string_view folder);

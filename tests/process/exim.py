@@ -41,6 +41,8 @@ recipient:
     ! condition = ${{if eqi{{$authenticated_id}}{{$sender_address}}}}
   warn condition = ${{if exists{{{folder}/hold.recipient}}}}
     set acl_m_waits = ${{readfile{{{folder}/hold.recipient}}}}
+  defer message = 4.3.2 not now
+    condition = ${{if exists{{{folder}/busy}}}}
   deny message = 5.1.1 no such mailbox here
     ! verify = recipient
   accept
@@ -119,6 +121,22 @@ class Exim:
         return "".join(self.log(name)[-3000:] for name in ("output", "mainlog", "paniclog"))
 
     @contextlib.contextmanager
+    def busy(self):
+        """It asks for another attempt later, for each recipient."""
+        with open(self.path("busy"), "w"):
+            pass
+        try:
+            yield lambda: st.wait_for("Exim to refuse for now", lambda: "temporarily rejected RCPT" in self.log())
+        finally:
+            os.unlink(self.path("busy"))
+
+    def lose(self):
+        """kill -9 of whatever serves a connection; the daemon stays."""
+        for process in st.in_session(self.child.pid):
+            if process != self.child.pid:
+                os.kill(process, signal.SIGKILL)
+
+    @contextlib.contextmanager
     def held(self, where):
         """Its answer to the next recipient ("recipient") or final dot ("dot") waits. Gives a function that returns when it does
         so; it goes on when the block ends."""
@@ -141,7 +159,8 @@ class Exim:
 
     def idle(self):
         """Nobody is connected, and nothing is left to be delivered."""
-        spooled = any(names for _, _, names in os.walk(self.path("spool/input")))
+        # A message that was accepted has its -H; one that was cut off may leave its -D.
+        spooled = any(name.endswith("-H") for _, _, names in os.walk(self.path("spool/input")) for name in names)
         return not spooled and st.in_session(self.child.pid) == [self.child.pid]
 
     def stop(self):

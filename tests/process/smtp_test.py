@@ -155,6 +155,24 @@ class ThroughExim(unittest.TestCase):
         self.settled()
         self.assertEqual((len(self.octets(BOB, "away")), len(self.octets(ALICE, "away", "Sent"))), (1, 1))
 
+    def test_refused_for_now_it_is_sent_later(self):
+        with self.exim.busy() as refused:
+            self.send(letter("busy") + b"x\r\n", BOB)
+            refused()
+        self.arrives("busy")
+        self.settled()
+        self.assertEqual((len(self.octets(BOB, "busy")), len(self.octets(ALICE, "busy", "Sent"))), (1, 1))
+
+    def test_the_server_is_lost_after_the_dot(self):
+        with self.exim.held("dot") as waits:
+            self.send(letter("lost") + b"x\r\n", BOB)
+            waits()
+            self.exim.lose()
+        row = self.with_state("lost", "may have been sent")
+        self.settled()
+        self.assertEqual((self.octets(BOB, "lost"), self.octets(ALICE, "lost", "Sent")), ([], []))
+        self.forget(row)
+
     def test_killed_before_the_dot_it_is_sent_once(self):
         with self.exim.held("recipient") as waits:
             self.send(letter("early") + b"x\r\n", BOB)

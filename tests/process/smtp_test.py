@@ -85,6 +85,13 @@ class ThroughExim(unittest.TestCase):
             parts = imap.uid("fetch", b",".join(uids), "(BODY.PEEK[])")[1] if uids else []
         return [part[1] for part in parts if isinstance(part, tuple) and email.message_from_bytes(part[1])["Subject"] == mark]
 
+    def waiting(self):
+        """What the gateway has said so far about changes that wait."""
+        return re.findall(r": a change of a device waits: (.*)", self.stage.gateway.tail(10_000))
+
+    def waits_since(self, before):
+        return st.wait_for("the gateway to say why it waits", lambda: self.waiting()[len(before):])[0]
+
     def settled(self):
         """Nothing waits on the device, in Exim or on its way to Dovecot: what has not come by now never comes."""
         def empty():
@@ -147,9 +154,10 @@ class ThroughExim(unittest.TestCase):
         self.forget(row)
 
     def test_a_server_that_is_away_costs_nothing(self):
+        waits = self.waiting()
         self.exim.stop()
         self.send(letter("away") + b"x\r\n", BOB)
-        self.with_state("away", "sent, no answer yet")
+        self.assertIn("refused the connection", self.waits_since(waits))
         self.exim.start()
         self.arrives("away")
         self.settled()
@@ -172,6 +180,18 @@ class ThroughExim(unittest.TestCase):
         self.settled()
         self.assertEqual((self.octets(BOB, "lost"), self.octets(ALICE, "lost", "Sent")), ([], []))
         self.forget(row)
+
+    def test_a_wrong_password_is_said_and_the_mail_waits(self):
+        waits = self.waiting()
+        self.stage.write("smtp.password", "guessed-wrongly\n")
+        self.restart(smtp_password_file=self.stage.path("smtp.password"))
+        self.send(letter("waits") + b"x\r\n", BOB)
+        self.assertIn("refused name or password: check smtp settings", self.waits_since(waits))
+        self.assertNotIn("guessed-wrongly", self.stage.gateway.tail(1000))
+        self.restart()  # it would come by itself, but so as to lock nobody out: after minutes
+        self.arrives("waits")
+        self.settled()
+        self.assertEqual((len(self.octets(BOB, "waits")), len(self.octets(ALICE, "waits", "Sent"))), (1, 1))
 
     def test_killed_before_the_dot_it_is_sent_once(self):
         with self.exim.held("recipient") as waits:

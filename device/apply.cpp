@@ -197,11 +197,15 @@ void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) 
   row.folder = folder.info.gid;
   make_ready(folder);
   if (row.kind == Kind::mail) {
-    row.name = mail_name(mail_base(row.gid, row.size), row.base_flags);
+    const Stored now{row.folders, row.base_flags, row.keywords};
+    const auto base = mail_base(row.gid, row.size);
+    const auto given = keywords_->give_marks(tree_->path(folder), now.flags, now.keywords);
+    row.name = mail_name(base, given);
+    row.shown = given & ~shown_flags;
     if (old_path) {
-      const auto merged = merge_flags(pending.flags(before->base_flags) & shown_flags, flags_of_name(old->name),
-                                      pending.flags(row.base_flags) & shown_flags);
-      row.name = renamed_for(old->name, mail_base(row.gid, row.size), merged);
+      const Stored was{before->folders, before->base_flags, before->keywords};
+      row.name = renamed_for(old->name, base, merged(*before, *old, row.folder, was.with(pending), now.with(pending)));
+      row.shown = old->shown;
     }
     const auto header = read_mail_header(content);
     put.subject = header.subject;
@@ -275,8 +279,7 @@ void Shelf::take(const e2e::Meta& meta) {
     return;
   }
   if (meta.seq <= row->seq) return;
-  restate(*row, meta.folders, meta.flags, pending, pending);
-  row->keywords = meta.keywords;
+  restate(*row, {meta.folders, meta.flags, meta.keywords}, pending, pending);
   row->seq = meta.seq;
   row->origin = Origin::store;
   group_->rows.push_back(std::move(*row));

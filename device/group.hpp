@@ -32,6 +32,14 @@ struct Shelf::Transfer {
   Digest digest;
 };
 
+/// What the store has of an item, or is about to have.
+struct Shelf::Stored {
+  std::vector<Gid> folders;
+  std::uint32_t flags = 0;
+  std::vector<std::string> keywords;
+  Stored with(const Pending& pending) const { return {folders, pending.flags(flags), pending.keywords(keywords)}; }
+};
+
 /// A command that has its result.
 struct Shelf::Ended {
   CommandRow command;

@@ -60,9 +60,10 @@ CREATE TABLE fetches(
   view INTEGER NOT NULL, gid BLOB NOT NULL, have INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
   sha256 BLOB NOT NULL DEFAULT x'', text TEXT NOT NULL DEFAULT '', PRIMARY KEY(view, gid)) WITHOUT ROWID;
 )";
-// How often a compare was wished for: a wish that came during one is another.
+// How often a compare was wished for: a wish that came during one is another. And keywords as letters.
 constexpr const char* schema_5 = R"(
 ALTER TABLE comparing ADD COLUMN wish INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE items ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 5;
 )";
 
@@ -104,7 +105,7 @@ std::vector<std::string> split_words(View text) {
 
 constexpr const char* item_columns =
     "SELECT gid, folders, folder, name, kind, size, sha256, inode, mtime_ns, base_flags, keywords, content_rev, "
-    "fingerprint, received, seq, stub, origin FROM items WHERE view = ?";
+    "fingerprint, received, seq, stub, origin, shown FROM items WHERE view = ?";
 
 ItemRow read_item(std::uint64_t view, const Query& query) {
   ItemRow row;
@@ -126,6 +127,7 @@ ItemRow read_item(std::uint64_t view, const Query& query) {
   row.seq = query.number(14);
   row.stub = query.integer(15) != 0;
   row.origin = static_cast<Origin>(query.integer(16));
+  row.shown = static_cast<std::uint32_t>(query.integer(17));
   return row;
 }
 
@@ -180,12 +182,13 @@ std::optional<ItemRow> Index::item(std::uint64_t view, const Gid& gid) {
 void Index::put(const ItemRow& row) {
   auto query = database_.query(
       "INSERT OR REPLACE INTO items(view, gid, folders, folder, name, kind, size, sha256, inode, mtime_ns, base_flags, "
-      "keywords, content_rev, fingerprint, received, seq, stub, origin) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?)");
+      "keywords, content_rev, fingerprint, received, seq, stub, origin, shown) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?)");
   query.bind(row.view).bind(view_of(row.gid)).bind(View(join(row.folders))).bind(view_of(row.folder)).text(row.name);
   query.bind(static_cast<int>(row.kind)).bind(row.size).bind(View(row.sha256)).bind(row.inode).bind(row.mtime_ns);
   query.bind(row.base_flags).bind(View(join(row.keywords))).bind(View(row.content_rev)).bind(View(row.fingerprint));
-  query.bind(row.received).bind(row.seq).bind(row.stub ? 1 : 0).bind(static_cast<int>(row.origin)).run();
+  query.bind(row.received).bind(row.seq).bind(row.stub ? 1 : 0).bind(static_cast<int>(row.origin));
+  query.bind(row.shown).run();
 }
 
 void Index::erase(std::uint64_t view, const Gid& gid) {
@@ -199,12 +202,18 @@ void Index::each(std::uint64_t view, const std::function<void(const ItemRow&)>& 
 }
 
 void Index::each_in(std::uint64_t view, const Gid& folder, const std::function<void(PlaceRow&)>& visit) {
-  auto query =
-      database_.query("SELECT gid, name, size, inode, mtime_ns, base_flags FROM items WHERE view = ? AND folder = ?");
+  auto query = database_.query(
+      "SELECT gid, name, size, inode, mtime_ns, base_flags, keywords, shown FROM items WHERE view = ? AND folder = ?");
   query.bind(view).bind(view_of(folder));
   while (query.next()) {
-    PlaceRow row{gid_of(query.bytes(0)), query.bytes(1),   query.number(2),
-                 query.number(3),        query.integer(4), static_cast<std::uint32_t>(query.integer(5))};
+    PlaceRow row{gid_of(query.bytes(0)),
+                 query.bytes(1),
+                 query.number(2),
+                 query.number(3),
+                 query.integer(4),
+                 static_cast<std::uint32_t>(query.integer(5)),
+                 split_words(query.bytes(6)),
+                 static_cast<std::uint32_t>(query.integer(7))};
     visit(row);
   }
 }

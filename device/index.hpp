@@ -35,6 +35,7 @@ struct ItemRow {
   std::int64_t mtime_ns = 0;
   std::uint32_t base_flags = 0;  ///< what the store had when we last heard
   std::vector<std::string> keywords;
+  std::uint32_t shown = 0;  ///< letters (marks, names.hpp) that the file was given: an absent one was taken away
   Bytes content_rev, fingerprint;
   std::int64_t received = 0;
   std::uint64_t seq = 0;  ///< 0: take whatever comes next for it
@@ -51,6 +52,8 @@ struct PlaceRow {
   std::uint64_t size = 0, inode = 0;
   std::int64_t mtime_ns = 0;
   std::uint32_t base_flags = 0;
+  std::vector<std::string> keywords{};
+  std::uint32_t shown = 0;
 };
 
 struct FolderRow {

@@ -22,7 +22,7 @@ bool Shelf::keep_or_adopt(const e2e::Item& item, const std::optional<ItemRow>& r
   auto kept = *row;
   if (auto found = kept; !locate(found)) return false;
   const auto pending = journal_->pending(item.view, item.gid);
-  restate(kept, item.folders, item.flags, pending, pending);
+  restate(kept, {item.folders, item.flags, item.keywords}, pending, pending);
   const auto place = std::make_pair(kept.folder, kept.name);
   kept.take(item);
   std::tie(kept.folder, kept.name) = place;
@@ -56,7 +56,11 @@ bool Shelf::adopt_stray(const e2e::Item& item, const Bytes& hash) {
   const auto pending = journal_->pending(item.view, item.gid);
   const auto to = home(adopted, pending).info.gid;
   // What it showed may be the store's flags or the user's: keep both.
-  put_at(adopted, to, pending.flags(item.flags | flags_of_name(adopted.name)));
+  const auto directory = tree_->path(*tree_->find(item.view, to));
+  put_at(adopted, to,
+         keywords_->give_marks(directory, pending.flags(item.flags | (flags_of_name(adopted.name) & shown_flags)),
+                               pending.keywords(item.keywords)));
+  adopted.shown = flags_of_name(adopted.name) & ~shown_flags;
   describe(adopted);
   group_->syncs.push_back(path_of(adopted));
   group_->directories.insert(directory_of(path_of(adopted)));
@@ -75,7 +79,7 @@ bool Shelf::adopt_made_here(const e2e::Item& item, const Bytes& hash) {
     if (!locate(made) || made.folder != folder) continue;
     group_->touched.insert({made.view, made.gid});
     rename_item(made, item.gid);
-    restate(made, item.folders, item.flags, pending, pending);
+    restate(made, {item.folders, item.flags, item.keywords}, pending, pending);
     const auto place = std::make_pair(made.folder, made.name);
     made.take(item);
     std::tie(made.folder, made.name) = place;
@@ -92,30 +96,51 @@ const FolderRow& Shelf::home(const ItemRow& row, const Pending& pending) {
   return tree_->home(row.view, row.folders, row.kind);
 }
 
-/// What the store has now (`folders`, `flags`), what is on its way there (`before` until now, `after` from now on), and
-/// what was done to the file since the last look, on top of each other.
-void Shelf::restate(ItemRow& row, const std::vector<Gid>& folders, std::uint32_t flags, const Pending& before,
-                    const Pending& after) {
-  const auto recorded = row.folder;
+/// What its name is to show in `to`: what the store has now, and what was done to the file since it was as told.
+/// `recorded`: its row; `found`: where its file is, and gets `shown`.
+std::uint32_t Shelf::merged(const ItemRow& recorded, ItemRow& found, const Gid& to, const Stored& told,
+                            const Stored& now) {
+  if (found.kind != Kind::mail) return 0;
+  const auto from = tree_->path(*tree_->find(recorded.view, recorded.folder));
+  const auto into = tree_->path(*tree_->find(recorded.view, to));
+  const auto was = keywords_->marks(from, told.flags, told.keywords), shows = flags_of_name(found.name);
+  const auto flags = merge_flags(was & shown_flags, shows & shown_flags, now.flags & shown_flags);
+  const auto given = keywords_->give_marks(into, flags, now.keywords);
+  found.shown = given & ~shown_flags;
+  // Letters of a file that somebody moved are those of the folder it was in, and mean nothing where it is.
+  if (found.folder != recorded.folder) return given;
+  const MarkChange change(was, recorded.shown, shows);
+  auto words = now.keywords;
+  for (const auto& word : keywords_->words(from, change.cleared)) std::erase(words, word);
+  for (auto& word : keywords_->words(from, change.set))
+    if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
+  return keywords_->give_marks(into, flags, words) | (from == into ? change.set & ~keywords_->known(from) : 0);
+}
+
+/// What the store has now, what is on its way there (`before` until now, `after` from now on), and what was done to the
+/// file since the last look, on top of each other.
+void Shelf::restate(ItemRow& row, const Stored& now, const Pending& before, const Pending& after) {
+  const auto recorded = row;
   const bool there = locate(row).has_value();
   const auto was = home(row, before).info.gid;
-  const auto told = before.flags(row.base_flags) & shown_flags;
-  row.folders = folders;
-  row.base_flags = flags;
+  const auto told = Stored{row.folders, row.base_flags, row.keywords}.with(before);
+  row.folders = now.folders;
+  row.base_flags = now.flags;
+  row.keywords = now.keywords;
   const auto is = home(row, after).info.gid;
-  if (!there) return;                              // the next look decides what that means
-  const bool moved_here = row.folder != recorded;  // and no command tells of it
-  put_at(row, !moved_here && row.folder == was ? is : row.folder,
-         merge_flags(told, flags_of_name(row.name), after.flags(flags) & shown_flags));
-  if (moved_here) row.folder = recorded;  // the next look finds that out
+  if (!there) return;                                     // the next look decides what that means
+  const bool moved_here = row.folder != recorded.folder;  // and no command tells of it
+  const auto to = !moved_here && row.folder == was ? is : row.folder;
+  put_at(row, to, merged(recorded, row, to, told, now.with(after)));
+  if (moved_here) row.folder = recorded.folder;  // the next look finds that out
 }
 
 /// Renames its file so.
-void Shelf::put_at(ItemRow& row, const Gid& folder, std::uint32_t flags) {
+void Shelf::put_at(ItemRow& row, const Gid& folder, std::uint32_t marks) {
   const auto from = path_of(row);
   const bool moves = folder != row.folder;
   row.folder = folder;
-  if (row.kind == Kind::mail) row.name = renamed_for(row.name, base_of(row.name), flags);
+  if (row.kind == Kind::mail) row.name = renamed_for(row.name, base_of(row.name), marks);
   if (moves && row.kind != Kind::mail && need(files_.info(path_of(row))))
     row.name = gid_text(row.gid) + std::string(vdir_suffix(row.kind));
   const auto to = path_of(row);

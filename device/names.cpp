@@ -53,6 +53,8 @@ std::string flag_letters(std::uint32_t flags) {
   std::string out;
   for (const auto& [letter, flag] : letters_of)
     if ((flags & flag) != 0) out += letter;
+  for (unsigned letter = 0; letter < 26; ++letter)
+    if ((flags >> (letter_shift + letter) & 1) != 0) out += static_cast<char>('a' + letter);
   return out;
 }
 
@@ -60,6 +62,9 @@ std::uint32_t flags_of_letters(std::string_view letters) {
   std::uint32_t flags = 0;
   for (const auto& [letter, flag] : letters_of)
     if (letters.find(letter) != std::string_view::npos) flags |= flag;
+  for (const char letter : letters)
+    if (letter >= 'a' && letter <= 'z')
+      flags |= std::uint32_t{1} << (letter_shift + static_cast<unsigned>(letter - 'a'));
   return flags;
 }
 
@@ -82,7 +87,7 @@ std::uint32_t flags_of_name(std::string_view name) {
 
 std::string renamed_for(std::string_view name, std::string_view base, std::uint32_t flags) {
   const auto info = name.rfind(":2,");
-  if (base_of(name) == base && flags_of_name(name) == (flags & shown_flags)) return std::string(name);
+  if (base_of(name) == base && flags_of_name(name) == flags) return std::string(name);
   std::string letters = flag_letters(flags);
   if (info != std::string_view::npos)
     for (const char c : name.substr(info + 3))

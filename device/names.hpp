@@ -25,15 +25,16 @@ inline std::string last_of(const std::string& path) { return path.substr(path.rf
 using e2e::gid_from_text;
 using e2e::gid_text;
 
-/// Maildir letters of the flags, in ASCII order: D draft, F flagged, P forwarded, R answered, S seen, T deleted.
-std::string flag_letters(std::uint32_t flags);
+/// Marks are what a file name shows, in 32 bits: the flags that a Maildir has letters for, and above them the letters a
+/// to z, which mean keywords (device/keywords.hpp).
+inline constexpr std::uint32_t shown_flags = 0x3F;
+inline constexpr unsigned letter_shift = 6;
+/// Letters in ASCII order: D draft, F flagged, P forwarded, R answered, S seen, T deleted, a to z.
+std::string flag_letters(std::uint32_t marks);
 /// Letters that mean nothing to us are left out.
 std::uint32_t flags_of_letters(std::string_view letters);
 /// How far into a file a stub's mark is looked for: a stub is shorter than half of that.
 inline constexpr std::uint64_t stub_mark_within = std::uint64_t{512} << 10;
-
-/// Flags a Maildir can show; others live in the index only.
-inline constexpr std::uint32_t shown_flags = 0x3F;
 
 struct MailName {
   Gid gid{};
@@ -42,17 +43,17 @@ struct MailName {
   std::optional<std::string> letters;  ///< after ":2,"; none: not there
 };
 std::string mail_base(const Gid&, std::uint64_t size);
-/// Below the folder: "new/BASE" for a mail without flags, else "cur/BASE:2,LETTERS".
-std::string mail_name(std::string_view base, std::uint32_t flags);
+/// Below the folder: "new/BASE" for a mail without marks, else "cur/BASE:2,LETTERS".
+std::string mail_name(std::string_view base, std::uint32_t marks);
 /// Of a file's last component; nullopt: not one of ours.
 std::optional<MailName> parse_mail_name(std::string_view name);
 
 /// Of a file below its folder: "GID,S=SIZE" of "cur/GID,S=SIZE:2,S"; works for names of other programs, too.
 std::string_view base_of(std::string_view name);
-/// The flags that such a name shows.
+/// The marks that such a name shows.
 std::uint32_t flags_of_name(std::string_view name);
-/// The name for this base and these flags; the place and letters that are not ours (Dovecot's keywords) stay.
-std::string renamed_for(std::string_view name, std::string_view base, std::uint32_t flags);
+/// The name for this base and these marks; the place and letters that are none stay.
+std::string renamed_for(std::string_view name, std::string_view base, std::uint32_t marks);
 
 /// Three-way: what was changed here (from `base` to `local`) on top of what the store has now.
 constexpr std::uint32_t merge_flags(std::uint32_t base, std::uint32_t local, std::uint32_t store) {

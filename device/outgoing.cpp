@@ -18,6 +18,7 @@ std::int64_t Outgoing::now_unix() const {
 Outgoing::Done Outgoing::take(const Findings& findings, const PendingItems& pending) {
   pending_ = &pending;
   renames_.clear();
+  moves_.clear();
   done_ = {};
   sync(findings);
   {
@@ -27,17 +28,23 @@ Outgoing::Done Outgoing::take(const Findings& findings, const PendingItems& pend
     for (const auto& file : findings.fresh) fresh(file);
     release();
     for (const auto& some : findings.gone) gone(some);
+    // First: a row in the new folder whose file still bore the letters of the old one would give them other meanings.
+    rename(moves_);
     change.commit();
   }
+  rename(renames_);
+  return std::move(done_);
+}
+
+void Outgoing::rename(const std::vector<Rename>& renames) {
   std::set<std::string> directories;
-  for (const auto& [from, to] : renames_) {
+  for (const auto& [from, to] : renames) {
     // Taken away since: the next look misses the row's file and decides anew.
     if (!files_.rename(from, to)) continue;
     directories.insert(directory_of(from));
     directories.insert(directory_of(to));
   }
   for (const auto& directory : directories) need(files_.sync_directory(directory));
-  return std::move(done_);
 }
 
 /// A row means "was durably there": mail programs do not always sync what they write.
@@ -70,29 +77,38 @@ void Outgoing::place(const Findings::Placed& placed) {
   if (!row) return;
   const auto mask = pending_->find({file.view, placed.gid});
   const auto pending = mask == pending_->end() ? Pending() : mask->second;
-  const auto told = pending.flags(row->base_flags) & shown_flags;
-  const auto shows = flags_of_name(file.name);
+  const auto directory = tree_.path(*tree_.find(file.view, file.folder));
+  const auto told = keywords_.marks(directory, pending.flags(row->base_flags), pending.keywords(row->keywords));
+  auto shows = flags_of_name(file.name);
+  const bool moved = file.folder != row->folder;
+  // In another folder a letter means another word: what goes with the file is what was told.
+  if (moved) shows = (shows & shown_flags) | (told & ~shown_flags);
+  MarkChange marks(told, row->shown, shows);
+  marks.set &= keywords_.known(directory);
   const bool unknown = row->origin == Origin::local && !pending.creating();  // to the store: it stays here alone
   if (unknown) {
     row->folders = {file.folder};
-    row->base_flags = shows;
+    row->base_flags = shows & shown_flags;
+    row->keywords = keywords_.words(directory, shows);
   } else if (const auto from = told_folder(*row, pending); from != file.folder && fileable(file.view, file.folder)) {
     e2e::Command move{.view = file.view, .verb = e2e::Verb::move, .gid = placed.gid, .folder = from, .to = file.folder};
     command(std::move(move));
   }
-  if (!unknown && shows != told)
+  if (!unknown && (marks.set | marks.cleared) != 0)
     command({.view = file.view,
              .verb = e2e::Verb::set_flags,
              .gid = placed.gid,
-             .flags_add = shows & ~told,
-             .flags_clear = told & ~shows});
+             .flags_add = marks.set & shown_flags,
+             .flags_clear = marks.cleared & shown_flags,
+             .keywords_add = keywords_.words(directory, marks.set),
+             .keywords_clear = keywords_.words(directory, marks.cleared)});
   row->folder = file.folder;
   row->name = renamed_for(file.name, mail_base(row->gid, row->size), shows);
+  row->shown = shows & ~shown_flags;
   row->inode = file.inode;
   row->mtime_ns = file.mtime_ns;
   index_.put(*row);
-  if (row->name != file.name)
-    renames_.push_back({file.path, tree_.path(*tree_.find(row->view, row->folder)) + "/" + row->name});
+  if (row->name != file.name) (moved ? moves_ : renames_).push_back({file.path, directory + "/" + row->name});
 }
 
 /// A mail that a program put here, or a copy of one. Its flags go along with it.
@@ -108,8 +124,11 @@ void Outgoing::fresh(const Findings::Fresh& found) {
   row.sha256 = found.sha256;
   row.inode = file.inode;
   row.mtime_ns = file.mtime_ns;
-  row.base_flags = flags_of_name(file.name);
-  row.name = renamed_for(file.name, mail_base(row.gid, row.size), row.base_flags);
+  const auto marks = flags_of_name(file.name);
+  row.base_flags = marks & shown_flags;
+  row.keywords = keywords_.words(tree_.path(*tree_.find(file.view, file.folder)), marks);
+  row.shown = marks & ~shown_flags;
+  row.name = renamed_for(file.name, mail_base(row.gid, row.size), marks);
   row.received = now_unix();
   row.origin = Origin::local;
   renames_.push_back({file.path, tree_.path(*tree_.find(row.view, row.folder)) + "/" + row.name});
@@ -120,6 +139,7 @@ void Outgoing::fresh(const Findings::Fresh& found) {
            .gid = row.gid,
            .folder = row.folder,
            .flags_add = row.base_flags,
+           .keywords_add = row.keywords,
            .kind = row.kind,
            .received = row.received,
            .size = row.size},
@@ -165,12 +185,14 @@ bool Outgoing::kept_as_copy(ItemRow& row) {
     const auto folder = tree_.path(*tree_.find(copy.view, copy.folder)) + "/";
     const auto was = copy.name;
     row.folder = copy.folder;
-    row.name = renamed_for(copy.name, mail_base(row.gid, row.size), flags_of_name(copy.name));
+    const auto told = keywords_.marks(tree_.path(*tree_.find(copy.view, copy.folder)), 0, row.keywords);
+    row.name = renamed_for(copy.name, mail_base(row.gid, row.size), (flags_of_name(copy.name) & shown_flags) | told);
+    row.shown = told;
     row.inode = copy.inode;
     row.mtime_ns = copy.mtime_ns;
     index_.erase(copy.view, copy.gid);
     index_.put(row);
-    renames_.push_back({folder + was, folder + row.name});
+    moves_.push_back({folder + was, folder + row.name});
     return true;
   }
   return false;

@@ -23,11 +23,12 @@ struct Held {
 
 class Outgoing {
  public:
-  Outgoing(sim::World& world, Index& index, Tree& tree)
+  Outgoing(sim::World& world, Index& index, Tree& tree, Keywords& keywords)
       : world_(world),
         files_(world.files()),
         index_(index),
         tree_(tree),
+        keywords_(keywords),
         journal_(index.database()),
         holds_(index.database()) {}
 
@@ -42,6 +43,7 @@ class Outgoing {
   struct Rename {
     std::string from, to;
   };
+  void rename(const std::vector<Rename>&);
   void place(const Findings::Placed&);
   void fresh(const Findings::Fresh&);
   std::optional<Gid> stub_of(const FoundFile&);
@@ -61,11 +63,12 @@ class Outgoing {
   sim::Files& files_;
   Index& index_;
   Tree& tree_;
+  Keywords& keywords_;
   Journal journal_;
   Holds holds_;
   // of one take()
   const PendingItems* pending_ = nullptr;
-  std::vector<Rename> renames_;
+  std::vector<Rename> renames_, moves_;  ///< moves_: into another folder
   Done done_;
 };
 

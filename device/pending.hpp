@@ -23,6 +23,8 @@ class Pending {
       case e2e::Verb::set_flags:
         set_ = (set_ & ~command.flags_clear) | command.flags_add;
         cleared_ = (cleared_ & ~command.flags_add) | command.flags_clear;
+        for (const auto& word : command.keywords_clear) words_[word] = false;
+        for (const auto& word : command.keywords_add) words_[word] = true;
         break;
       case e2e::Verb::move:
         folder_ = command.to;
@@ -39,12 +41,21 @@ class Pending {
   }
   /// The flags an item has here if the store has `base`.
   std::uint32_t flags(std::uint32_t base) const { return (base | set_) & ~cleared_; }
+  /// The same of keywords.
+  std::vector<std::string> keywords(std::vector<std::string> base) const {
+    for (const auto& [word, set] : words_) {
+      std::erase(base, word);
+      if (set) base.push_back(word);
+    }
+    return base;
+  }
   const std::optional<Gid>& folder() const { return folder_; }      ///< where it was moved to
   const std::optional<Bytes>& removed() const { return removed_; }  ///< the revision that was removed
   bool creating() const { return creating_; }
 
  private:
   std::uint32_t set_ = 0, cleared_ = 0;
+  std::map<std::string, bool> words_;  ///< set or cleared
   std::optional<Gid> folder_;
   std::optional<Bytes> removed_;
   bool creating_ = false;

@@ -103,6 +103,7 @@ Result<void> repeat_entry(sim::World& world, Index& index, std::uint64_t number)
     if (!item) return fault(FaultKind::not_found, "queue", "Its file is not there any more.");
     row->command.folder = item->folder;
     row->command.flags_add = item->base_flags;
+    row->command.keywords_add = item->keywords;
   }
   Bytes id(16, '\0');
   world.reactor().random(std::as_writable_bytes(std::span(id)));

@@ -69,10 +69,13 @@ void Shelf::settle_flags(Ended& ended, const e2e::CommandResult& result) {
   if (!row) return;
   const auto before = journal_->pending(said.view, said.gid);
   const auto after = journal_->pending(said.view, said.gid, said.id);
-  auto flags = row->base_flags;
-  if (result.fault == 0 && (result.seq == 0 || row->seq < result.seq))
-    flags = (flags | said.flags_add) & ~said.flags_clear;
-  restate(*row, std::vector(row->folders), flags, before, after);
+  Stored now{row->folders, row->base_flags, row->keywords};
+  if (result.fault == 0 && (result.seq == 0 || row->seq < result.seq)) {
+    Pending carried_out;
+    carried_out.add(said);
+    now = now.with(carried_out);
+  }
+  restate(*row, now, before, after);
   group_->rows.push_back(std::move(*row));
 }
 
@@ -88,7 +91,7 @@ void Shelf::settle_move(Ended& ended, const e2e::CommandResult& result) {
     std::erase(folders, said.folder);
     if (std::ranges::find(folders, said.to) == folders.end()) folders.insert(folders.begin(), said.to);
   }
-  restate(*row, folders, row->base_flags, before, after);
+  restate(*row, {folders, row->base_flags, row->keywords}, before, after);
   group_->rows.push_back(std::move(*row));
 }
 

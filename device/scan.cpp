@@ -149,11 +149,22 @@ bool Scan::found(const FolderRow& folder, const PlaceRow& row, const FoundFile& 
   }
   missing_since_.erase(key);
   if (held_->contains(key)) findings_.returned.push_back(key);
-  const auto mask = pending_->find(key);
-  const auto told = mask == pending_->end() ? row.base_flags : mask->second.flags(row.base_flags);
-  if (touched || file.name != row.name || flags_of_name(file.name) != (told & shown_flags))
+  if (touched || file.name != row.name || shows_other_marks(folder, row, file))
     findings_.placed.push_back({row.gid, file});
   return true;
+}
+
+/// Other flags and keywords than the store has or is about to hear of.
+bool Scan::shows_other_marks(const FolderRow& folder, const PlaceRow& row, const FoundFile& file) {
+  const auto mask = pending_->find({folder.view, row.gid});
+  const auto pending = mask == pending_->end() ? Pending() : mask->second;
+  const auto shows = flags_of_name(file.name), flags = pending.flags(row.base_flags) & shown_flags;
+  if ((shows & shown_flags) != flags) return true;
+  const auto words = pending.keywords(row.keywords);
+  if (words.empty() && (shows & ~shown_flags) == 0) return false;
+  const auto path = tree_.path(folder);
+  const MarkChange change(keywords_.marks(path, flags, words), row.shown, shows);
+  return ((change.set | change.cleared) & keywords_.known(path)) != 0;
 }
 
 void Scan::match_missing() {

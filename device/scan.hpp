@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "device/keywords.hpp"
 #include "device/pending.hpp"
 #include "device/tree.hpp"
 
@@ -70,7 +71,8 @@ class Scan {
   using Key = std::pair<std::uint64_t, Gid>;
   static constexpr std::chrono::seconds settling{2};
 
-  Scan(sim::Files& files, Index& index, const Tree& tree) : files_(files), index_(index), tree_(tree) {}
+  Scan(sim::Files& files, Index& index, const Tree& tree, Keywords& keywords)
+      : files_(files), index_(index), tree_(tree), keywords_(keywords) {}
 
   /// `ours`: files that must not be taken for new (left by an earlier life, or on their way out).
   Findings look(const ScanOrder&, sim::Instant now, const PendingItems&, const std::set<Key>& held,
@@ -100,6 +102,7 @@ class Scan {
   Listing list(const FolderRow&, const std::string& path);
   void compare(const FolderRow&, Listing&);
   bool found(const FolderRow&, const PlaceRow&, const FoundFile&);
+  bool shows_other_marks(const FolderRow&, const PlaceRow&, const FoundFile&);
   void match_missing();
   bool match(const Missing&);
   void confirm(const Missing&, std::map<Key, Findings::Gone>&);
@@ -113,6 +116,7 @@ class Scan {
   sim::Files& files_;
   Index& index_;
   const Tree& tree_;
+  Keywords& keywords_;
   // remembered
   std::map<Key, Seen> folders_;
   std::map<Key, sim::Instant> missing_since_;

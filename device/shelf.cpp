@@ -48,8 +48,9 @@ Result<void> Shelf::open() {
     tree_ = std::make_unique<Tree>(files_, *index_, places_);
     journal_ = std::make_unique<Journal>(index_->database());
     holds_ = std::make_unique<Holds>(index_->database());
-    scan_ = std::make_unique<Scan>(files_, *index_, *tree_);
-    outgoing_ = std::make_unique<Outgoing>(world_, *index_, *tree_);
+    keywords_ = std::make_unique<Keywords>(files_);
+    scan_ = std::make_unique<Scan>(files_, *index_, *tree_, *keywords_);
+    outgoing_ = std::make_unique<Outgoing>(world_, *index_, *tree_, *keywords_);
     folder_scan_ = std::make_unique<FolderScan>(files_, *index_, *tree_);
     folder_changes_ = std::make_unique<FolderChanges>(world_, *index_, *tree_);
     lay_roots();
@@ -123,7 +124,7 @@ void Shelf::sweep_folder(const FolderRow& folder) {
   for (const char* part : {"/tmp", "/new", "/cur"})
     if (!need(files_.info(base + part))) need(files_.make_directories(base + part));
   for (const auto& file : need(files_.list(base + "/tmp")))
-    if (parse_mail_name(file.name)) need(files_.remove(base + "/tmp/" + file.name));
+    if (parse_mail_name(file.name) || file.name == Keywords::file_name) need(files_.remove(base + "/tmp/" + file.name));
   for (const std::string part : {"new/", "cur/"})
     for (const auto& file : need(files_.list(base + "/" + part))) {
       const auto name = parse_mail_name(file.name);

@@ -157,9 +157,10 @@ class Shelf {
   bool adopt_stray(const e2e::Item&, const Bytes& hash);
   bool adopt_made_here(const e2e::Item&, const Bytes& hash);
   const FolderRow& home(const ItemRow&, const Pending&);
-  void restate(ItemRow&, const std::vector<Gid>& folders, std::uint32_t flags, const Pending& before,
-               const Pending& after);
-  void put_at(ItemRow&, const Gid& folder, std::uint32_t flags);
+  struct Stored;
+  void restate(ItemRow&, const Stored&, const Pending& before, const Pending& after);
+  std::uint32_t merged(const ItemRow& recorded, ItemRow& found, const Gid& to, const Stored& told, const Stored& now);
+  void put_at(ItemRow&, const Gid& folder, std::uint32_t marks);
   void rename_item(ItemRow&, const Gid& gid);
   bool edited(const ItemRow&, const std::string& path);
   void keep_aside(const Gid&, Kind, const std::string& path);
@@ -194,6 +195,7 @@ class Shelf {
   std::function<void(Arrival)> arrived_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<Tree> tree_;
+  std::unique_ptr<Keywords> keywords_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Holds> holds_;
   std::unique_ptr<Scan> scan_;

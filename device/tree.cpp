@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "device/keywords.hpp"
 #include "device/names.hpp"
 #include "device/trouble.hpp"
 
@@ -318,6 +319,7 @@ void Tree::remove_directory(const FolderRow& row) {
     for (const char* part : {"/cur", "/new", "/tmp"})
       if (const auto gone = files_.remove(directory + part); !gone && gone.error().kind != FaultKind::not_found) return;
     (void)files_.remove(directory + "/maildirfolder");
+    (void)files_.remove(directory + "/" + Keywords::file_name);
   } else {
     (void)files_.remove(directory + "/displayname");
   }

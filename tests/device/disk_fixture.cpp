@@ -5,6 +5,7 @@
 #include <set>
 
 #include "device/digest.hpp"
+#include "device/keywords.hpp"
 
 namespace tidegate::device {
 
@@ -39,6 +40,10 @@ void ScriptedLog::add(std::uint64_t number, Bytes content, std::uint32_t flags, 
 }
 void ScriptedLog::flags(std::uint64_t number, std::uint32_t flags) {
   entries.at(number).flags = flags;
+  entries.at(number).seq_meta = ++head;
+}
+void ScriptedLog::keywords(std::uint64_t number, std::set<std::string> words) {
+  entries.at(number).keywords = std::move(words);
   entries.at(number).seq_meta = ++head;
 }
 void ScriptedLog::move(std::uint64_t number, std::uint64_t folder) {
@@ -120,6 +125,7 @@ e2e::Item ScriptedLog::item(const Entry& entry, std::uint64_t job) const {
   item.kind = entry.kind;
   item.received = entry.received;
   item.flags = entry.flags;
+  item.keywords.assign(entry.keywords.begin(), entry.keywords.end());
   item.size = entry.content.size();
   item.fingerprint[0] = static_cast<std::byte>(entry.number);
   item.first = e2e::pack(entry.content, e2e::Compression::deflate);
@@ -154,7 +160,9 @@ std::vector<e2e::ToDevice> ScriptedLog::since(std::uint64_t live, std::size_t ma
                                        false});
       }
     } else {
-      out.emplace_back(e2e::Meta{view, 0, seq, entry->gid, {entry->folder}, entry->flags, {}});
+      e2e::Meta meta{view, 0, seq, entry->gid, {entry->folder}, entry->flags, {}};
+      meta.keywords.assign(entry->keywords.begin(), entry->keywords.end());
+      out.emplace_back(std::move(meta));
     }
     if (++count % mark_every == 0) out.emplace_back(mark(seq));
   }
@@ -249,7 +257,14 @@ void DiskFixture::expect_equal(const ScriptedLog& log) {
       ASSERT_NE(found, wanted.end()) << "too much: " << path;
       EXPECT_EQ(*host.files().read(path), found->second->content) << path;
       EXPECT_TRUE(path.starts_with(directories.at(found->second->folder) + "/" + part)) << path;
-      EXPECT_EQ(flags_of_letters(name->letters.value_or("")), found->second->flags) << path;
+      const auto marks = flags_of_letters(name->letters.value_or(""));
+      EXPECT_EQ(marks & shown_flags, found->second->flags) << path;
+      Keywords letters(host.files());
+      const auto directory = directory_of(directory_of(path));
+      const auto& all = found->second->keywords;
+      EXPECT_EQ(letters.words(directory, marks),
+                letters.words(directory, letters.marks(directory, 0, {all.begin(), all.end()})))
+          << path;
     }
   for (const auto& [gid, entry] : wanted) EXPECT_EQ(seen_files[gid], 1) << "item " << entry->number;
   const auto calendar = host.files().list("/pim/calendars/Home");

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -116,6 +117,7 @@ struct ScriptedLog {
     std::int64_t received = 0;
     Kind kind = Kind::mail;
     Gid gid{};
+    std::set<std::string> keywords{};
     std::uint64_t seq() const { return std::max({seq_body, seq_meta, seq_gone}); }
   };
   std::uint64_t view = 1, head = 0;
@@ -128,6 +130,7 @@ struct ScriptedLog {
   void add(std::uint64_t number, Bytes content, std::uint32_t flags = 0, std::uint64_t folder = 1,
            Kind kind = Kind::mail);
   void flags(std::uint64_t number, std::uint32_t flags);
+  void keywords(std::uint64_t number, std::set<std::string> words);
   void move(std::uint64_t number, std::uint64_t folder);
   void body(std::uint64_t number, Bytes content);
   void gone(std::uint64_t number);

@@ -37,7 +37,8 @@ TEST(Names, MailNames) {
   EXPECT_EQ(read->size, 1234U);
   EXPECT_EQ(read->base, base);
   EXPECT_EQ(read->letters, "FSa");
-  EXPECT_EQ(flags_of_letters(*read->letters), static_cast<std::uint32_t>(flagged | seen));
+  EXPECT_EQ(flags_of_letters(*read->letters), flagged | seen | 1U << letter_shift);
+  EXPECT_EQ(flag_letters(flagged | 1U << letter_shift | 1U << 31), "Faz");
   EXPECT_FALSE(parse_mail_name(base)->letters);
   for (const char* foreign : {"", "1700000000.M1P2.host", "1700000000.M1P2.host,S=12:2,S", ":2,S", ",S=3"})
     EXPECT_FALSE(parse_mail_name(foreign)) << foreign;

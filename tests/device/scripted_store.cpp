@@ -87,6 +87,7 @@ e2e::CommandResult ScriptedStore::carry_out(const Body& body) {
     const auto number = next_++;
     log_.add(number, body.content, said.flags_add);
     auto& made = log_.entries.at(number);
+    made.keywords.insert(said.keywords_add.begin(), said.keywords_add.end());
     made.folder = said.folder;
     made.gid = another_gid ? gid_of(number) : said.gid;
     result.gid = made.gid;
@@ -107,6 +108,8 @@ e2e::CommandResult ScriptedStore::carry_out(const Body& body) {
   switch (said.verb) {
     case e2e::Verb::set_flags:
       log_.flags(item->number, (item->flags | said.flags_add) & ~said.flags_clear);
+      for (const auto& word : said.keywords_clear) item->keywords.erase(word);
+      item->keywords.insert(said.keywords_add.begin(), said.keywords_add.end());
       break;
     case e2e::Verb::move:
       if (item->folder != said.folder) return fail(FaultKind::not_found);

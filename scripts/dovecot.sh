@@ -11,7 +11,8 @@
 # As root every user has a uid of its own, because the kernel allows a uid only fs.inotify.max_user_instances (128)
 # IDLE sessions before Dovecot falls back to polling; otherwise all share the caller's uid and that limit.
 #   DOVECOT_MAIL=maildir|sdbox|mdbox (default maildir)   DOVECOT_HIBERNATE=SECONDS (default: never)
-#   DOVECOT_INTROSPECTION=URL: access tokens (OAUTHBEARER, XOAUTH2) as well; whose they are is asked there (RFC 7662)
+#   DOVECOT_INTROSPECTION=URL: access tokens as well; whose they are is asked there (RFC 7662)
+#   DOVECOT_TOKENS=oauthbearer|xoauth2 (default: both): how they come
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 
@@ -67,10 +68,10 @@ write_config() {
   fi
   local mechanisms="plain login" tokens=
   if [[ -n ${DOVECOT_INTROSPECTION:-} ]]; then
-    mechanisms="$mechanisms oauthbearer xoauth2"
+    mechanisms="$mechanisms ${DOVECOT_TOKENS:-oauthbearer xoauth2}"
     tokens="passdb {
   driver = oauth2
-  mechanisms = oauthbearer xoauth2
+  mechanisms = ${DOVECOT_TOKENS:-oauthbearer xoauth2}
   args = $dir/oauth2.conf
 }"
     cat >"$dir/oauth2.conf" <<CONF

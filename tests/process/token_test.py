@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateway with access tokens on a real Dovecot: a token endpoint that rotates refresh tokens, OAUTHBEARER, kills."""
+"""The gateway with access tokens on a real Dovecot: a token endpoint that rotates refresh tokens, or gives one token to the
+gateway itself; OAUTHBEARER and XOAUTH2; kills."""
 import base64
 import http.server
 import json
@@ -51,6 +52,8 @@ class TokenServer:
         return server.server_address[1]
 
     def token(self, form, headers):
+        if form.get("grant_type") == "client_credentials":
+            return self.one_for_all(form, headers)
         with self.lock:
             # RFC 6749 §2.3.1: id and secret are form-encoded before they are joined.
             who = base64.b64decode(headers.get("Authorization", "Basic ").split(" ", 1)[1]).decode()
@@ -67,6 +70,17 @@ class TokenServer:
             return 200, {"access_token": f"access-{number}", "token_type": "Bearer", "expires_in": self.life,
                          "refresh_token": self.good}
 
+    def one_for_all(self, form, headers):
+        with self.lock:
+            if (form.get("client_id"), form.get("client_secret"), form.get("scope")) != ("gateway", SECRET, "mail other"):
+                self.wrong.append(form)
+                return 401, {"error": "invalid_client"}
+            if "Authorization" in headers:
+                self.wrong.append("named twice")
+            self.used.append("")
+            self.active.add(f"access-{len(self.used)}")
+            return 200, {"access_token": f"access-{len(self.used)}", "token_type": "Bearer", "expires_in": 3600}
+
     def introspect(self, form, _):
         with self.lock:
             self.introspected += 1
@@ -75,22 +89,23 @@ class TokenServer:
             return 200, {"active": False}
 
 
-class WithTokens(unittest.TestCase):
+class Tokens(unittest.TestCase):
     @classmethod
-    def setUpClass(cls):
+    def set_up(cls, settings, **dovecot):
         cls.stage = stage = st.Stage()
         cls.addClassCleanup(stage.close)
         stage.write_relay_ini()
         stage.add_licence()
         stage.start_relay()
         cls.server = server = TokenServer(stage.certificate, stage.key)
-        backend = stage.start_dovecot(USER, DOVECOT_INTROSPECTION=f"http://127.0.0.1:{server.introspection_port}/introspect")
+        backend = stage.start_dovecot(USER, DOVECOT_INTROSPECTION=f"http://127.0.0.1:{server.introspection_port}/introspect",
+                                      **dovecot)
         os.mkdir(stage.path("refresh"), 0o700)
         cls.refresh_file = stage.write("refresh/" + USER, "refresh-0\n")
         backend = {"plugin": "imap", "host": "localhost", "port": backend["port"], "ca_file": backend["ca_file"], "auth": "token",
                    "token_endpoint": f"https://localhost:{server.token_port}/token", "token_ca_file": stage.ca,
                    "token_client_id": "gateway", "token_client_secret_file": stage.write("client.secret", SECRET + "\n"),
-                   "refresh_token_dir": stage.path("refresh")}
+                   **settings(stage)}
         stage.write_gateway_ini(backend, gateway={"poll_folders": "1s"})
         stage.start_gateway()
         stage.register()
@@ -108,6 +123,26 @@ class WithTokens(unittest.TestCase):
             st.wait_for("device and Dovecot to be equal", lambda: self.device.files() == self.stage.dovecot_hashes(USER))
         except st.StageError as error:
             raise AssertionError(f"{error}\n{self.stage.gateway.tail()}") from None
+
+
+class OneForAll(Tokens):
+    @classmethod
+    def setUpClass(cls):
+        cls.set_up(lambda stage: {"token_client_auth": "post", "token_scope": "mail other"}, DOVECOT_TOKENS="xoauth2")
+
+    def test_mail_comes_by_xoauth2(self):
+        self.deliver(st.small_message(1))
+        self.equal()
+        self.assertGreaterEqual(len(self.device.files()), 1)
+        self.assertGreaterEqual(self.server.introspected, 1)
+        self.assertEqual(self.server.wrong, [])
+        self.assertEqual(self.server.used, [""], "one token, kept as long as it is good")
+
+
+class OneForEach(Tokens):
+    @classmethod
+    def setUpClass(cls):
+        cls.set_up(lambda stage: {"refresh_token_dir": stage.path("refresh")})
 
     def on_disk(self):
         with open(self.refresh_file) as text:

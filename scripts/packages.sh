@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced: need_packages GROUP… installs what is missing of scripts/packages.txt, after naming it. No service of any
-# package is started.
+# package is started, and none that is there is removed: mail servers exclude each other.
 
 packages_of() { # group
   awk -v want="[$1]" '/^\[/ { on = $0 == want; next } on && NF && !/^#/' "$(dirname "${BASH_SOURCE[0]}")/packages.txt"
@@ -29,7 +29,7 @@ need_packages() { # group…
   local log status=0
   log=$(mktemp)
   { "${as_root[@]}" apt-get update && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 || status=$?
+      apt-get install -y --no-install-recommends --no-remove "${missing[@]}"; } >"$log" 2>&1 || status=$?
   [ -z "$shielded" ] || "${as_root[@]}" rm -f $shield
   if [ $status -ne 0 ]; then
     tail -n 30 "$log" >&2

@@ -83,8 +83,7 @@ void Feed::look_up(Entry& entry) {
                       auto found = std::ranges::find(self->queue_, serial, &Entry::serial);
                       if (found == self->queue_.end()) return;
                       if (rows && (rows->empty() || rows->front().seq_gone != 0)) {
-                        // Gone by now is ordinary: its removal follows in the log.
-                        self->leave_out(*found, Fault{FaultKind::not_found, self->user_, "gone", {}, {}});
+                        self->leave_out(*found);  // ordinary: its removal follows in the log
                         return self->sink_.progress();
                       }
                       if (rows) {
@@ -201,11 +200,11 @@ void Feed::failed(Entry& entry, const Fault& fault) {
   entry.asked = entry.ready = false;
   const bool looked_up = std::exchange(entry.stale, true);
   if (fault.kind == FaultKind::not_found) {
-    if (entry.tries++ > 0 || looked_up) leave_out(entry, fault);
+    if (entry.tries++ > 0 || looked_up) give_up(entry, fault);
     return;  // else once more at once, with the id that the log knows now
   }
   ++entry.tries;
-  if (!worth_waiting(entry, fault)) return leave_out(entry, fault);
+  if (!worth_waiting(entry, fault)) return give_up(entry, fault);
   if (entry.tries == 1)
     wiring_.note(3, "contents of " + user_ + " wait for the back-end (" + fault.where + "): " + fault.text);
   auto wait = std::max<std::chrono::nanoseconds>(fault.retry_after, pause_after(entry.tries - 1));
@@ -224,7 +223,7 @@ void Feed::pass_over(Entry& entry) {
   if (left_out_.size() < left_out_most) left_out_.insert(entry.row.gid);
 }
 
-void Feed::leave_out(Entry& entry, const Fault& fault) {
+void Feed::leave_out(Entry& entry) {
   if (entry.begun)
     sink_.push(e2e::ItemPart{.view = view_.id,
                              .seq = entry.row.seq(),
@@ -234,9 +233,14 @@ void Feed::leave_out(Entry& entry, const Fault& fault) {
                              .last = true,
                              .failed = true});
   pass_over(entry);
-  // Gone by now is ordinary: its removal follows in the log. The rest is worth a sentence.
-  if (fault.kind == FaultKind::not_found) return;
+}
+
+void Feed::give_up(Entry& entry, const Fault& fault) {
+  leave_out(entry);
   wiring_.quarantine.add(user_, view_.id, entry.row, entry.tries, fault);
+  // Mostly the log is about to hear of its removal. If it never does, the quarantine tells; the rest is worth a
+  // sentence.
+  if (fault.kind == FaultKind::not_found) return;
   auto text = "an item in a folder of " + user_ + " cannot be read and was left out (" +
               std::string(to_string(fault.kind)) + ", " + fault.where + "): " + fault.text;
   wiring_.note(4, text);

@@ -371,6 +371,7 @@ void Feed::emitted(const Entry& entry) {
   mark_due_ = true;
   if (!entry.skip && entry.what != What::meta) left_out_.erase(entry.row.gid);
   if (!entry.skip && entry.what == What::content) wiring_.quarantine.readable(view_.id, entry.row.gid);
+  if (entry.what == What::remove) wiring_.quarantine.gone(view_.id, entry.row.gid);
   if (comparing_) return;
   if (entry.job == 0) {
     position_.live = std::max(position_.live, entry.row.seq());

@@ -108,7 +108,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void begin_again(Entry&, std::uint64_t size);
   void failed(Entry&, const Fault&);
   bool worth_waiting(const Entry&, const Fault&) const;
-  void leave_out(Entry&, const Fault&);
+  void leave_out(Entry&);
+  void give_up(Entry&, const Fault&);  ///< leaves it out, and says why
   void pass_over(Entry&);
   bool lacked(const Gid&) const;  ///< was left out, in this session or an earlier one
   std::chrono::seconds pause_after(unsigned tries) const;

@@ -102,6 +102,11 @@ void Quarantine::readable(store::ViewId view, const store::Gid& gid) {
   if (knows(view, gid)) forget({view, gid});
 }
 
+/// The row on disk is tidied away with the next one that is found gone, or at the next start.
+void Quarantine::gone(store::ViewId view, const store::Gid& gid) {
+  if (kept_.erase({view, gid}) != 0) arm();
+}
+
 Result<void> Quarantine::retry(std::string_view wanted) {
   bool any = false;
   for (auto& [key, kept] : kept_) {

@@ -35,6 +35,8 @@ class Quarantine {
   void add(const std::string& user, store::ViewId, const store::ItemRow&, unsigned tries, const Fault&);
   /// It was read after all.
   void readable(store::ViewId, const store::Gid&);
+  /// The log knows of its removal.
+  void gone(store::ViewId, const store::Gid&);
 
   void forget_user(const std::string&);  ///< in memory; the log forgets the rows with the user
 

@@ -62,6 +62,23 @@ void Habits::contents_broke(std::string_view what, Clock::time_point now) {
   breaking_.failed(what, now);
 }
 
+bool Habits::suspected(std::string_view folder, std::uint64_t from) const {
+  const Lock lock(mutex_);
+  return suspects_.any(folder, from);
+}
+std::vector<UidSet> Habits::parts(std::string_view folder, const UidSet& wanted, Clock::time_point now) const {
+  const Lock lock(mutex_);
+  return suspects_.parts(folder, wanted, now);
+}
+void Habits::headers_came(std::string_view folder, const UidSet& asked) {
+  const Lock lock(mutex_);
+  suspects_.came(folder, asked);
+}
+std::optional<milliseconds> Habits::headers_broke(std::string_view folder, const UidSet& asked, Clock::time_point now) {
+  const Lock lock(mutex_);
+  return suspects_.broke(folder, asked, now);
+}
+
 milliseconds Habits::folder_pause(std::string_view what, Clock::time_point now) const {
   const Lock lock(mutex_);
   return phantoms_.left(what, now);

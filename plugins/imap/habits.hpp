@@ -10,6 +10,7 @@
 
 #include "plugins/imap/idle_life.hpp"
 #include "plugins/imap/shunned.hpp"
+#include "plugins/imap/suspects.hpp"
 
 namespace tidegate::imap {
 
@@ -44,6 +45,13 @@ class Habits {
   bool contents_break(std::string_view what, Clock::time_point now) const;
   void contents_broke(std::string_view what, Clock::time_point now);
 
+  // --- messages on which it broke while headers were fetched; folder: mailbox NUL folder NUL UIDVALIDITY. See Suspects
+  bool suspected(std::string_view folder, std::uint64_t from) const;
+  std::vector<UidSet> parts(std::string_view folder, const UidSet& wanted, Clock::time_point now) const;
+  void headers_came(std::string_view folder, const UidSet& asked);
+  std::optional<std::chrono::milliseconds> headers_broke(std::string_view folder, const UidSet& asked,
+                                                         Clock::time_point now);
+
  private:
   struct Record {
     bool kept = false;
@@ -56,6 +64,7 @@ class Habits {
   Shunned young_{3, std::chrono::seconds(5), std::chrono::minutes(5)};
   Shunned phantoms_{2, std::chrono::minutes(5), std::chrono::hours(1)};
   Shunned breaking_{0, std::chrono::minutes(10), std::chrono::hours(1)};
+  Suspects suspects_;
 };
 
 }  // namespace tidegate::imap

@@ -102,6 +102,23 @@ std::string ImapSession::phantom_key(std::string_view folder) const {
   return key.append(folder);
 }
 
+std::string ImapSession::numbering_key() const {
+  return fmt::format("{}{}{}", phantom_key(selected_), '\0', state_.uidvalidity);
+}
+
+// Perhaps over one of them: what breaks the connection, or libetpan's understanding of it, is found and left out.
+Fault ImapSession::headers_came_not(Fault why, const UidSet& asked) {
+  const bool broke = why.kind == FaultKind::unavailable || why.kind == FaultKind::invalid;
+  if (!connection_->dead() || !broke) return why;
+  const auto left_out = backend_.habits().headers_broke(numbering_key(), asked, host_.now());
+  if (!left_out) return why;
+  host_.log(3, fmt::format("{} breaks the connection when the header of message UID {} in folder {} of {} is fetched: "
+                           "the message is left out and tried again in {} min; look at it on the mail server",
+                           settings_.host, asked.lowest(), selected_, whose(box_),
+                           std::chrono::ceil<std::chrono::minutes>(*left_out).count()));
+  return why;
+}
+
 // IMAP-25.
 Fault ImapSession::opened_not(Fault why, const std::string& folder) {
   if (!connection_->dead() && folder != inbox_) backend_.habits().folder_refused(phantom_key(folder), host_.now());
@@ -194,15 +211,18 @@ std::string ImapSession::attributes(std::uint32_t body_up_to) const {
 // Newest first; bodies in further commands, for the small ones, as far as the page has room.
 Result<std::vector<Row>> ImapSession::rows_of(const Call& call, const UidSet& uids, std::uint32_t inline_up_to) {
   std::map<Uid, Row, std::greater<>> rows;
-  for (const std::string& text : uids.texts(4000, fetch_chunk)) {
-    auto reply = command(call, fmt::format("UID FETCH {} {}", text, attributes(0)), Doing::reading, selected_);
-    if (!reply) return std::unexpected(reply.error());
-    for (Row& row : reply->rows) {
-      // A FETCH without the size is the server's own news of a flag.
-      if (row.uid != 0 && row.has_flags && row.has_date && uids.contains(row.uid)) {
-        rows[row.uid] = std::move(row);
+  for (const UidSet& part : backend_.habits().parts(numbering_key(), uids, host_.now())) {
+    for (const std::string& text : part.texts(4000, fetch_chunk)) {
+      auto reply = command(call, fmt::format("UID FETCH {} {}", text, attributes(0)), Doing::reading, selected_);
+      if (!reply) return std::unexpected(headers_came_not(std::move(reply.error()), part));
+      for (Row& row : reply->rows) {
+        // A FETCH without the size is the server's own news of a flag.
+        if (row.uid != 0 && row.has_flags && row.has_date && uids.contains(row.uid)) {
+          rows[row.uid] = std::move(row);
+        }
       }
     }
+    backend_.habits().headers_came(numbering_key(), part);
   }
   UidSet small;
   std::uint64_t room = page_octets;

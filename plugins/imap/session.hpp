@@ -58,6 +58,8 @@ class ImapSession final : public Session {
   Result<void> hear(const Call&);  // the server may tell of the selected folder what it has not told yet
   bool condstore() const;
   std::string phantom_key(std::string_view folder) const;
+  std::string numbering_key() const;  // of the selected folder
+  Fault headers_came_not(Fault, const UidSet& asked);
   Fault opened_not(Fault, const std::string& folder);
   Result<UidSet> all_uids(const Call&);
   std::string attributes(std::uint32_t body_up_to) const;
@@ -72,6 +74,8 @@ class ImapSession final : public Session {
   };
   Result<void> listen_everywhere(const Call&);
   std::string notify_command() const;
+  bool asked_of(std::string_view folder) const;  // NOTIFY asks for news of it
+  bool hears_all() const;
   void compare_inbox(Signals&) const;
   void tell_elsewhere(Hint&);
   Known* known(std::string_view folder);
@@ -96,7 +100,7 @@ class ImapSession final : public Session {
   std::uint64_t settled_modseq(const std::string& folder, std::uint64_t shown);
   bool tells_removals(const Turn&) const;
   std::optional<UidSet> named_removals(const Turn&) const;
-  void tell_gone(Turn&, const UidSet& gone);
+  void tell_gone(Turn&, UidSet gone);
   Result<void> take_removals(Turn&);
   Result<void> take_backlog(Turn&);
   void give(Turn&, std::vector<Row>);

@@ -170,7 +170,8 @@ Result<void> ImapSession::take_new(Turn& turn) {
     rows = std::move(ready->rows);
   } else if (signals.arrived > 0 || state_.uidnext > a.uidnext) {
     const std::uint64_t span = state_.uidnext - a.uidnext;
-    const bool few = signals.arrived + std::min<std::uint64_t>(span, signals.exists) <= std::min(at_once, turn.limit);
+    const bool few = signals.arrived + std::min<std::uint64_t>(span, signals.exists) <= std::min(at_once, turn.limit) &&
+                     !backend_.habits().suspected(numbering_key(), a.uidnext);
     const bool told = signals.arrived == 0;
     signals.arrived = 0;
     if (few) {
@@ -180,7 +181,13 @@ Result<void> ImapSession::take_new(Turn& turn) {
           must(connection_->run(
                    turn.call, fmt::format("UID FETCH {}:* {}", a.uidnext, attributes(turn.want.inline_up_to)), limits),
                Doing::reading, turn.folder);
-      if (!reply) return std::unexpected(reply.error());
+      if (!reply) {
+        // With bodies it may as well have been a content: changes() asks without them next.
+        if (turn.want.inline_up_to > 0) return std::unexpected(reply.error());
+        UidSet asked;
+        asked.add(static_cast<Uid>(a.uidnext), top(std::max(state_.uidnext, a.uidnext + at_once)));
+        return std::unexpected(headers_came_not(std::move(reply.error()), asked));
+      }
       rows = std::move(reply->rows);
     } else {
       if (!told) {

@@ -55,7 +55,7 @@ bool ImapSession::told_of(const std::string& folder) {
 
 void ImapSession::looked_at(const std::string& folder, bool changed) {
   Known* one = known(folder);
-  if (notify_ != Notify::on || one == nullptr) return;
+  if (notify_ != Notify::on || one == nullptr || !asked_of(folder)) return;
   // It promised to tell, and did not. A notice may also come a moment after our look: one that tells at all is
   // believed.
   if (changed && one->looked) backend_.habits().broke(Promise::notify);
@@ -65,7 +65,17 @@ void ImapSession::looked_at(const std::string& folder, bool changed) {
 
 // --- NOTIFY
 
-// All folders that list() shows, each by one of the filters only.
+// Other users' folders stay with the polling: which of them list() finds under "*" no filter says.
+bool ImapSession::asked_of(std::string_view folder) const {
+  return is_shown(folder, root_, connection_->namespaces(), std::min(settings_.shown, Shown::shared));
+}
+
+bool ImapSession::hears_all() const {
+  const bool others = settings_.shown == Shown::all && root_.name.empty() && !connection_->namespaces().others.empty();
+  return notify_ == Notify::on && !others;
+}
+
+// All folders that asked_of() says, each by one of the filters only.
 std::string ImapSession::notify_command() const {
   const auto filter = [](std::string_view which) {
     return fmt::format(" ({} ({} MailboxName))", which, message_events);
@@ -90,8 +100,6 @@ Result<void> ImapSession::listen_everywhere(const Call& call) {
   notify_ = Notify::off;
   notify_again_ = {};
   if (!settings_.notify || !connection_->has("NOTIFY") || !backend_.habits().believed(Promise::notify)) return {};
-  // "all" shows other users' folders too, which no filter names.
-  if (settings_.shown == Shown::all && !connection_->namespaces().others.empty()) return {};
   auto reply = connection_->run(call, notify_command());
   if (!reply) return std::unexpected(reply.error());
   if (reply->verdict == Verdict::ok) {
@@ -142,7 +150,7 @@ Parking ImapSession::parking() {
   // What has been said already would never make the descriptor readable again.
   const Signals& signals = connection_->signals();
   const bool now = signals.any() || signals.elsewhere() || connection_->buffered();
-  return Parking{connection_->fd(), now ? host_.now() : idle_until_, notify_ == Notify::on};
+  return Parking{connection_->fd(), now ? host_.now() : idle_until_, hears_all()};
 }
 
 // While another folder was selected nothing was heard of the inbox: compare with what was told last.

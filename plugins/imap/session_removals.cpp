@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is gone: by VANISHED (RFC 7162) where it can be believed, else by comparing UIDs.
+#include <algorithm>
+
 #include "plugins/imap/backend.hpp"
 #include "plugins/imap/turn.hpp"
 
 namespace tidegate::imap {
-namespace {
-constexpr std::uint64_t removals_a_page = 5000;
-}
-
 // Is it worth asking which messages vanished, and would the answer be believed?
 bool ImapSession::tells_removals(const Turn& turn) const {
   const Anchor& a = turn.anchor;
@@ -33,14 +31,18 @@ std::optional<UidSet> ImapSession::named_removals(const Turn& turn) const {
   return std::nullopt;
 }
 
-void ImapSession::tell_gone(Turn& turn, const UidSet& gone) {
+void ImapSession::tell_gone(Turn& turn, UidSet gone) {
   Anchor& a = turn.anchor;
-  const UidSet now = gone.newest(removals_a_page);
+  const UidSet now = gone.newest(turn.limit - std::min<std::uint64_t>(turn.limit, turn.page.changes.size()));
   for (const Uid uid : now.newest_first()) {
     turn.page.changes.emplace_back(Removed{item_id({turn.folder, a.uidvalidity, uid}), turn.folder});
   }
-  if (now.count() < gone.count()) turn.more = connection_->signals().expunged = true;
   a.forget(now);
+  gone.subtract(now);
+  if (gone.empty()) return;
+  // VANISHED (EARLIER) named them for this page only.
+  connection_->signals().vanished.add(gone);
+  turn.more = connection_->signals().expunged = true;
 }
 
 // Every message below UIDNEXT was told of, so equal numbers mean equal sets; swaps (IMAP-20) can't hide.
@@ -61,16 +63,16 @@ Result<void> ImapSession::take_removals(Turn& turn) {
     a.count = 0;
     return {};
   }
-  if (const auto named = named_removals(turn)) {
+  if (auto named = named_removals(turn)) {
     signals.expunged = false;
-    tell_gone(turn, *named);
+    tell_gone(turn, std::move(*named));
     return {};
   }
   auto present = all_uids(turn.call);
   if (!present) return std::unexpected(present.error());
   UidSet gone = a.known;
   gone.subtract(*present);
-  tell_gone(turn, gone);
+  tell_gone(turn, std::move(gone));
   UidSet unheard = *present;  // a server may show a message late under an old number
   unheard.subtract(a.known);
   if (a.uidnext <= UINT32_MAX) unheard.subtract(static_cast<Uid>(a.uidnext), UINT32_MAX);

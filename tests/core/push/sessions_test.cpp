@@ -387,6 +387,39 @@ TEST_F(SessionsTest, WhatWasLeftOutComesWhenAnythingOfItChanges) {
   EXPECT_EQ(only<e2e::Item>(hear(*peer)).size(), 1U);
 }
 
+TEST_F(SessionsTest, WhatTheLogNamesAndTheBackendDoesNotHaveIsInQuarantineUntilItsRemoval) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "one");
+  content(2, inbox, 10, "two");
+  for (const unsigned each : {1U, 2U})
+    accounts.faults[gid(each)] = std::deque<Fault>(10, Fault{FaultKind::not_found, "b", "not there", {}, {}});
+  changed();
+  auto heard = hear(*peer);
+  EXPECT_TRUE(only<e2e::Item>(heard).empty());
+  EXPECT_TRUE(only<e2e::Alarm>(heard).empty()) << "mostly its removal follows";
+  ASSERT_EQ(quarantine->rows().size(), 2U);
+  EXPECT_EQ(quarantine->rows()[0].reason, "not there");
+  log.remove(1);
+  changed();
+  hear(*peer);
+  ASSERT_EQ(quarantine->rows().size(), 1U);
+  EXPECT_EQ(quarantine->rows()[0].gid, gid(2));
+}
+
+// Removed while it was asked for, and the log knows.
+TEST_F(SessionsTest, WhatTheLogKnowsToBeGoneIsLeftOutWithoutAWord) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "one");
+  accounts.faults[gid(1)] = std::deque<Fault>(10, Fault{FaultKind::not_found, "b", "not there", {}, {}});
+  changed();
+  log.remove(1);
+  auto heard = hear(*peer);
+  EXPECT_TRUE(only<e2e::Item>(heard).empty());
+  EXPECT_TRUE(quarantine->rows().empty());
+}
+
 TEST_F(SessionsTest, AnEstimatedSizeIsCorrectedAndTheContentComesWhole) {
   const Bytes large(700'000, 'x');
   auto peer = connect(7);

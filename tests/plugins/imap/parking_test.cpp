@@ -228,6 +228,36 @@ TEST_F(Waiting, notifyIsASetting) {
   finish();
 }
 
+// folders = all: one's own are told of; other users' folders are polled, and what is found there breaks no promise.
+TEST_F(Waiting, besideOtherUsersFoldersOnesOwnAreToldOf) {
+  Script then = {{"NAMESPACE", "* NAMESPACE ((\"\" \"/\")) ((\"user/\" \"/\")) NIL\r\n$T OK done\r\n"},
+                 {"LIST \"\" \"*\"",
+                  "* LIST () \"/\" INBOX\r\n* LIST () \"/\" Sent\r\n* LIST () \"/\" user/bob\r\n$T OK done\r\n"},
+                 notify,
+                 inbox,
+                 {"IDLE", "+ idling\r\n"},
+                 {"DONE", "6 OK done\r\n"}};
+  for (int uidnext = 1; uidnext < 5; ++uidnext) {
+    then.push_back(
+        {"STATUS \"user/bob\"",
+         fmt::format("* STATUS user/bob (MESSAGES 0 UIDNEXT {} UIDVALIDITY 7 HIGHESTMODSEQ 5)\r\n$T OK done\r\n",
+                     uidnext)});
+    if (uidnext > 1) then.push_back({"SELECT \"user/bob\"", "$T NO [INUSE] later\r\n"});
+  }
+  then.push_back(inbox);
+  then.push_back({"IDLE", "+ idling\r\n* STATUS Sent (MESSAGES 1 UIDNEXT 2)\r\n"});
+  start(logged_in(capabilities, std::move(then)), {{"folders", "all"}});
+  Replica folders;
+  folders.follow(*session, "");
+  park(false);
+  look_at("user/bob", anchor(1, 5));
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(session->changes(within(), "user/bob", anchor(1, 5), {}));
+  park(false);
+  EXPECT_TRUE(backend->habits().believed(Promise::notify));
+  EXPECT_EQ(unpark().scopes, std::vector<Bytes>{"Sent"});
+  finish();
+}
+
 // Mailbox bob as ann: his folders only.
 TEST_F(Waiting, aSharedMailboxIsListenedToBelowItsRoot) {
   serve({logged_in(capabilities,

@@ -143,6 +143,53 @@ TEST_F(Pitfalls, imap09VanishedThatCannotBeReadIsFoundByComparing) {
   finish();
 }
 
+// A page holds no more than it may; what VANISHED named needs no comparing on the next one.
+TEST_F(Pitfalls, imap10ManyVanishedGoPageByPage) {
+  start(logged_in(quick, {enable,
+                          status("Sent", 4, 10, 6),
+                          {"SELECT \"Sent\"", selected(4, 7, 10, "6")},
+                          {"(CHANGEDSINCE 5 VANISHED)",
+                           "* 1 FETCH (UID 1 MODSEQ (6))\r\n* VANISHED (EARLIER) 2:6\r\n$T OK done\r\n"},
+                          {"UID FETCH 1 (", row(1, 1, "6", "\\Seen") + "$T OK done\r\n"},
+                          {"(CHANGEDSINCE 6 VANISHED)", "$T OK done\r\n"},
+                          {"(CHANGEDSINCE 6 VANISHED)", "$T OK done\r\n"}}));
+  Want want;
+  want.limit = 2;
+  auto page = session->changes(within(), "Sent", anchor(10, 5), want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_EQ(page->changes.size(), 2U);
+  EXPECT_TRUE(page->more);
+  EXPECT_EQ(removed(*page), std::vector<Uid>{6});
+  page = session->changes(within(), "Sent", page->anchor, want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_EQ(removed(*page), (std::vector<Uid>{5, 4}));
+  page = session->changes(within(), "Sent", page->anchor, want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_EQ(removed(*page), (std::vector<Uid>{3, 2}));
+  EXPECT_FALSE(page->more);
+  finish();
+}
+
+TEST_F(Pitfalls, manyRemovalsFoundByComparingGoPageByPage) {
+  const Step search{"UID SEARCH ALL", "* SEARCH 1\r\n$T OK done\r\n"};
+  start(logged_in("CONDSTORE", {status("Sent", 1, 6, 5),
+                                {"SELECT \"Sent\"", selected(1, 7, 6, "5")},
+                                search,
+                                {"(CHANGEDSINCE 5)", "$T OK done\r\n"},
+                                search}));
+  Want want;
+  want.limit = 3;
+  auto page = session->changes(within(), "Sent", anchor(6, 5), want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_TRUE(page->more);
+  EXPECT_EQ(removed(*page), (std::vector<Uid>{5, 4, 3}));
+  page = session->changes(within(), "Sent", page->anchor, want);
+  ASSERT_TRUE(page) << page.error().cause;
+  EXPECT_EQ(removed(*page), std::vector<Uid>{2});
+  EXPECT_FALSE(page->more);
+  finish();
+}
+
 // WorkMail: HIGHESTMODSEQ stands. New mail is found by UIDNEXT; and when that has been seen three times and never
 // otherwise, flags are compared instead of asked for by MODSEQ.
 TEST_F(Pitfalls, imap16NewMailAndFlagsAreFoundThoughModseqStands) {
@@ -236,6 +283,62 @@ TEST_F(Pitfalls, imap27CourierIsCheckedBeforeItsStatusIsBelieved) {
          {"UID FETCH 2:*", row(1, 2) + "$T OK done\r\n"}});
   ASSERT_TRUE(session->park(within()));
   EXPECT_EQ(look("Sent", anchor(2, 0)).changes.size(), 1U);
+  finish();
+}
+
+// Law 11. The server hangs up on one message's header; the listing of its folder goes on without it.
+TEST_F(Pitfalls, aHeaderOnWhichTheServerHangsUpIsLeftOut) {
+  const Step folder{"SELECT \"INBOX\"", selected(3, 7, 4)};
+  const Step all{"UID SEARCH ALL", "* SEARCH 1 2 3\r\n$T OK done\r\n"};
+  const Step third{"UID FETCH 3 (", row(3, 3) + "$T OK done\r\n"};
+  const Step second{"UID FETCH 2 (", "", true};
+  const Step first{"UID FETCH 1 (", row(1, 1) + "$T OK done\r\n"};
+  serve({logged_in("IDLE", {folder, all, {"UID FETCH 1:3 (", row(3, 3), true}}),
+         logged_in("IDLE", {folder, all, third, second}), logged_in("IDLE", {folder, all, second}),
+         logged_in("IDLE", {folder, all, first, third})});
+  configure();
+  Replica replica;
+  for (int i = 0; i < 4; ++i) {
+    auto opened = backend->open(within(), Mailbox{"ann@example.com", "", ""});
+    ASSERT_TRUE(opened) << opened.error().text;
+    session = std::move(*opened);
+    if (i == 3) break;
+    EXPECT_EQ(session->changes(within(), "INBOX", "", {}).error().kind, FaultKind::unavailable);
+    EXPECT_TRUE(host.notes.empty() || i == 2);
+    session.reset();
+  }
+  replica.follow(*session, "INBOX");
+  EXPECT_EQ(replica.items.size(), 2U);
+  EXPECT_EQ(replica.listed, 1);
+  ASSERT_EQ(host.notes.size(), 1U);
+  EXPECT_NE(host.notes.front().find("UID 2 in folder INBOX"), std::string::npos) << host.notes.front();
+  finish();
+}
+
+// One that comes while the folder is watched: the next one is told all the same, and "n:*" does not ask for both.
+TEST_F(Pitfalls, aNewMessageOnWhichTheServerHangsUpHoldsNoneUp) {
+  const Step folder{"SELECT \"INBOX\"", selected(3, 7, 4, "6")};
+  const Step all{"UID SEARCH ALL", "* SEARCH 1 2 3\r\n$T OK done\r\n"};
+  const Step third{"UID FETCH 3 (", row(3, 3, "6") + "$T OK done\r\n"};
+  const Step second{"UID FETCH 2 (", "", true};
+  const Step asked = status("INBOX", 3, 4, 6);
+  const std::string can = "IDLE CONDSTORE";
+  serve({logged_in(can, {asked, folder, {"UID FETCH 2:*", "", true}}),
+         logged_in(can, {asked, folder, all, third, second}), logged_in(can, {asked, folder, all, second}),
+         logged_in(can, {asked, folder, all, third})});
+  configure();
+  for (int i = 0; i < 4; ++i) {
+    auto opened = backend->open(within(), Mailbox{"ann@example.com", "", ""});
+    ASSERT_TRUE(opened) << opened.error().text;
+    session = std::move(*opened);
+    if (i < 3) {
+      EXPECT_EQ(session->changes(within(), "INBOX", anchor(2, 5), {}).error().kind, FaultKind::unavailable);
+      session.reset();
+    }
+  }
+  const Page page = look("INBOX", anchor(2, 5));
+  ASSERT_EQ(page.changes.size(), 1U);
+  EXPECT_EQ(parse_item_id(std::get<Upsert>(page.changes[0]).id)->uid, 3U);
   finish();
 }
 

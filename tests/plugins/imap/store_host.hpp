@@ -13,7 +13,9 @@ namespace tidegate::imap {
 
 class TestHost final : public Host {
  public:
-  void log(int, std::string_view) noexcept override {}
+  void log(int level, std::string_view text) noexcept override {
+    if (level >= 3) notes.emplace_back(text);
+  }
   Clock::time_point now() const noexcept override { return Clock::now() + skew; }
   void random(std::span<std::byte>) noexcept override {}
   Result<Bytes> secret(std::string_view key) override {
@@ -29,6 +31,7 @@ class TestHost final : public Host {
   Bytes password = "pw-gateway";
   std::map<std::string, Bytes> passwords;  ///< "password/ann" …
   std::string asked_for;
+  std::vector<std::string> notes;  ///< warnings and worse
   Clock::duration skew{};
 };
 

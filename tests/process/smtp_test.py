@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `tidegate-device send` sends goes through a real Exim (AUTH, STARTTLS) to a real Dovecot: once, as it was, with one
+copy in Sent. A refusal is said, and a kill of the gateway in the middle never makes two of one."""
+import email
+import imaplib
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import unittest
+
+import exim
+import stage as st
+
+ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+
+
+def letter(mark, more=b""):
+    return (f"From: <{ALICE}>\r\nTo: <{BOB}>\r\nSubject: {mark}\r\nDate: Sun, 29 Nov 2026 09:00:00 +0000\r\n"
+            f"Message-ID: <{mark}.{os.getpid()}@example.com>\r\n").encode() + more + b"\r\n"
+
+
+class ThroughExim(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = stage = st.Stage()
+        cls.addClassCleanup(stage.close)
+        stage.write_relay_ini(argon2_memory="1 MiB", argon2_passes=1)
+        stage.add_licence()
+        stage.start_relay()
+        cls.backend = stage.start_dovecot(ALICE, BOB, CAROL)
+        cls.exim = exim.Exim(stage.dovecot["lmtp"], (ALICE, BOB, CAROL), "gateway", "pw-gateway", stage.dovecot_folder)
+        cls.addClassCleanup(cls.exim.close)
+        cls.exim.start()
+        cls.write_ini()
+        stage.start_gateway()
+        stage.register()
+        stage.add_user()
+        cls.device = stage.pair_device()
+        cls.device.start()
+        cls.device.until("current")
+
+    @classmethod
+    def write_ini(cls, **smtp):
+        cls.stage.write_gateway_ini({**cls.backend, "smtp_host": "localhost", "smtp_port": cls.exim.starttls, "smtp_tls": "starttls",
+                                     **smtp})
+
+    def restart(self, **smtp):
+        self.write_ini(**smtp)
+        self.stage.gateway.end()
+        self.stage.start_gateway()
+        self.stage.wait_open()
+
+    def send(self, octets, *words):
+        """As a mail program does: lines end with LF."""
+        done = subprocess.run([self.stage.program("tidegate-device"), "send", "--state", self.device.state, "-i", *words],
+                              input=octets.replace(b"\r\n", b"\n"), capture_output=True, timeout=st.DEADLINE, env=st.environment())
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def queue(self):
+        return json.loads(self.stage.run_tool("tidegate-device", "queue", "--json", "--state", self.device.state).stdout)
+
+    def with_state(self, mark, state):
+        """The one entry of the queue that came to be so."""
+        def found():
+            return [row for row in self.queue() if row["state"] == state]
+        try:
+            return st.wait_for(f"{mark} to be '{state}'", found)[0]
+        except st.StageError as error:
+            self.told(error)
+
+    def told(self, error):
+        self.fail(f"{error}\n--- queue {self.queue()}\n--- exim\n{self.exim.tail()}\n--- gateway\n{self.stage.gateway.tail(30)}")
+
+    def octets(self, user, mark, folder="INBOX"):
+        """Every message of that Subject in a folder."""
+        context = ssl.create_default_context(cafile=os.path.join(self.stage.dovecot_folder, "ca.pem"))
+        with imaplib.IMAP4_SSL("localhost", int(self.stage.dovecot["imaps"]), ssl_context=context) as imap:
+            imap.login(user, "pw-" + user)
+            imap.select(folder, readonly=True)
+            uids = imap.uid("search", "ALL")[1][0].split()
+            parts = imap.uid("fetch", b",".join(uids), "(BODY.PEEK[])")[1] if uids else []
+        return [part[1] for part in parts if isinstance(part, tuple) and email.message_from_bytes(part[1])["Subject"] == mark]
+
+    def settled(self):
+        """Nothing waits on the device, in Exim or on its way to Dovecot: what has not come by now never comes."""
+        def empty():
+            return not any(row["state"].startswith(("waiting", "sent,")) for row in self.queue()) and self.exim.idle()
+        try:
+            st.wait_for("all to be sent", empty)
+        except st.StageError as error:
+            self.told(error)
+
+    def arrives(self, mark, user=BOB):
+        try:
+            return st.wait_for(f"{mark} to arrive", lambda: self.octets(user, mark))
+        except st.StageError as error:
+            self.told(error)
+
+    def forget(self, row):
+        self.stage.run_tool("tidegate-device", "queue", "--drop", str(row["id"]), "--state", self.device.state)
+        self.assertEqual(self.queue(), [])
+
+    def test_octets_arrive_once_and_are_filed_once(self):
+        lines = [b".", b"..", b".dot at the start", b"...", b"From here", b"gr\xfc\xdfe in Latin-1", "grüße in UTF-8".encode(),
+                 bytes(range(0x80, 0x100)), b"x" * 998, b"." * 998, b"blanks at the end  ", b"\ttab", b"", b"", b".", b""]
+        sent = letter("octets", b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\nX-Folded: one\r\n  two\r\n") + b"\r\n".join(lines)
+        self.send(sent, BOB, CAROL)
+        self.arrives("octets", BOB)
+        self.arrives("octets", CAROL)
+        self.settled()
+        for user in (BOB, CAROL):
+            found = self.octets(user, "octets")
+            self.assertEqual(len(found), 1, user)
+            self.assertTrue(found[0].endswith(sent), found[0])
+            trace = found[0].removesuffix(sent)  # what a server puts on top, and nothing else
+            self.assertRegex(trace, rb"\A((Return-Path|Delivered-To|Received|Envelope-to|Delivery-date): .*\r\n([ \t].*\r\n)*)+\Z")
+            self.assertIn(b"Return-Path: <" + ALICE.encode() + b">", trace)
+        self.assertEqual(self.octets(ALICE, "octets", "Sent"), [sent])
+        self.assertEqual(self.octets(ALICE, "octets"), [])
+        self.assertEqual(self.queue(), [])
+        session = [line for line in self.exim.log().splitlines() if f"<= {ALICE} " in line][-1]
+        self.assertRegex(session, rf" P=esmtpsa X=TLS\S+ .*A=plain:{re.escape(ALICE)} ")  # encrypted, and logged in for her
+
+    def test_tls_from_the_first_octet_and_hidden_recipients(self):
+        self.addCleanup(self.restart)
+        self.restart(smtp_tls="implicit", smtp_port=self.exim.implicit)
+        sent = letter("hidden", f"Bcc: <{CAROL}>\r\n".encode()) + b"see you\r\n"
+        self.send(sent, "-t")
+        shown = letter("hidden") + b"see you\r\n"
+        for user in (BOB, CAROL):
+            self.assertTrue(self.arrives("hidden", user)[0].endswith(shown))
+        self.settled()
+        self.assertEqual([len(self.octets(user, "hidden")) for user in (BOB, CAROL)], [1, 1])
+        self.assertEqual(self.octets(ALICE, "hidden", "Sent"), [shown])
+
+    def test_a_refused_recipient_is_said_and_nobody_gets_it(self):
+        self.send(letter("refused") + b"x\r\n", BOB, "nobody@example.com")
+        row = self.with_state("refused", "failed")
+        self.assertIn("Refused: nobody@example.com.", row["text"])
+        self.assertIn("check it", row["text"])
+        self.settled()
+        self.assertEqual((self.octets(BOB, "refused"), self.octets(ALICE, "refused", "Sent")), ([], []))
+        self.forget(row)
+
+    def test_a_server_that_is_away_costs_nothing(self):
+        self.exim.stop()
+        self.send(letter("away") + b"x\r\n", BOB)
+        self.with_state("away", "sent, no answer yet")
+        self.exim.start()
+        self.arrives("away")
+        self.settled()
+        self.assertEqual((len(self.octets(BOB, "away")), len(self.octets(ALICE, "away", "Sent"))), (1, 1))
+
+    def test_refused_for_now_it_is_sent_later(self):
+        with self.exim.busy() as refused:
+            self.send(letter("busy") + b"x\r\n", BOB)
+            refused()
+        self.arrives("busy")
+        self.settled()
+        self.assertEqual((len(self.octets(BOB, "busy")), len(self.octets(ALICE, "busy", "Sent"))), (1, 1))
+
+    def test_the_server_is_lost_after_the_dot(self):
+        with self.exim.held("dot") as waits:
+            self.send(letter("lost") + b"x\r\n", BOB)
+            waits()
+            self.exim.lose()
+        row = self.with_state("lost", "may have been sent")
+        self.settled()
+        self.assertEqual((self.octets(BOB, "lost"), self.octets(ALICE, "lost", "Sent")), ([], []))
+        self.forget(row)
+
+    def test_killed_before_the_dot_it_is_sent_once(self):
+        with self.exim.held("recipient") as waits:
+            self.send(letter("early") + b"x\r\n", BOB)
+            waits()
+            self.stage.gateway.kill()
+        self.stage.start_gateway()
+        self.arrives("early")
+        self.settled()
+        self.assertEqual((len(self.octets(BOB, "early")), len(self.octets(ALICE, "early", "Sent"))), (1, 1))
+        self.assertEqual(self.queue(), [])
+
+    def test_killed_after_the_dot_it_may_have_been_sent(self):
+        # Exim answers into a connection that nobody reads any more, and delivers; or it sees the end first, and does not.
+        for mark, arrive in (("taken", 1), ("dropped", 0)):
+            with self.subTest(mark):
+                with self.exim.held("dot") as waits:
+                    self.send(letter(mark) + b"x\r\n", BOB)
+                    waits()
+                    if arrive:
+                        self.stage.gateway.child.send_signal(signal.SIGSTOP)
+                    else:
+                        self.stage.gateway.kill()
+                if arrive:
+                    self.arrives(mark)
+                    self.stage.gateway.kill()
+                self.stage.start_gateway()
+                row = self.with_state(mark, "may have been sent")
+                self.assertIn("look into Sent", row["text"])
+                self.settled()
+                self.assertEqual(len(self.octets(BOB, mark)), arrive)
+                self.assertEqual(self.octets(ALICE, mark, "Sent"), [])
+                self.forget(row)
+
+
+if __name__ == "__main__":
+    if os.getuid() != 0 or not os.path.exists(exim.PROGRAM):
+        print("skipped: needs Exim (Debian's exim4-daemon-light) and root, for whom alone it listens")
+        sys.exit(77)
+    unittest.main()

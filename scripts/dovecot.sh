@@ -11,6 +11,8 @@
 # As root every user has a uid of its own, because the kernel allows a uid only fs.inotify.max_user_instances (128)
 # IDLE sessions before Dovecot falls back to polling; otherwise all share the caller's uid and that limit.
 #   DOVECOT_MAIL=maildir|sdbox|mdbox (default maildir)   DOVECOT_HIBERNATE=SECONDS (default: never)
+#   DOVECOT_INTROSPECTION=URL: access tokens as well; whose they are is asked there (RFC 7662)
+#   DOVECOT_TOKENS=oauthbearer|xoauth2 (default: both): how they come
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 
@@ -64,6 +66,22 @@ write_config() {
   else
     internal=$(id -un) login=$(id -un)
   fi
+  local mechanisms="plain login" tokens=
+  if [[ -n ${DOVECOT_INTROSPECTION:-} ]]; then
+    mechanisms="$mechanisms ${DOVECOT_TOKENS:-oauthbearer xoauth2}"
+    tokens="passdb {
+  driver = oauth2
+  mechanisms = ${DOVECOT_TOKENS:-oauthbearer xoauth2}
+  args = $dir/oauth2.conf
+}"
+    cat >"$dir/oauth2.conf" <<CONF
+introspection_mode = post
+introspection_url = $DOVECOT_INTROSPECTION
+username_attribute = username
+active_attribute = active
+active_value = true
+CONF
+  fi
   local plugins=
   [[ ! -e /usr/lib/dovecot/modules/lib30_imap_zlib_plugin.so ]] || plugins="zlib imap_zlib"  # COMPRESS=DEFLATE
   cat >"$dir/dovecot.conf" <<CONF
@@ -83,7 +101,7 @@ mail_location = ${DOVECOT_MAIL:-maildir}:%h/store
 mail_max_userip_connections = 1000
 mail_fsync = never
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = $mechanisms
 auth_failure_delay = 0
 auth_master_user_separator = *
 ssl = yes
@@ -91,6 +109,7 @@ ssl_cert = <$dir/server.pem
 ssl_key = <$dir/server.key
 ssl_min_protocol = TLSv1.2
 imap_hibernate_timeout = ${DOVECOT_HIBERNATE:-0}s
+$tokens
 passdb {
   driver = passwd-file
   args = $dir/masters

@@ -7,11 +7,11 @@
 #include <string>
 
 #include "core/sdk/store.hpp"
+#include "core/token/tokens.hpp"
 #include "plugins/imap/connection.hpp"
 #include "plugins/imap/habits.hpp"
 #include "plugins/imap/roles.hpp"
 #include "plugins/imap/settings.hpp"
-#include "plugins/imap/token.hpp"
 
 namespace tidegate::imap {
 
@@ -20,10 +20,7 @@ inline const std::string& whose(const Mailbox& box) { return box.mailbox.empty()
 
 class ImapBackend final : public Backend {
  public:
-  ImapBackend(Host& host, Settings settings)
-      : host_(host),
-        settings_(std::move(settings)),
-        habits_(std::min(settings_.idle_lifetime, idle_most(settings_.host))) {}
+  ImapBackend(Host&, Settings);
   Result<std::unique_ptr<Session>> open(const Call&, const Mailbox&) override;
   std::unique_ptr<Watch> watch(Hints&) override { return nullptr; }  // sessions park
   /// Logs in as the administrative account itself (auth = authzid); otherwise reads the greeting by way of a login
@@ -44,11 +41,13 @@ class ImapBackend final : public Backend {
   /// Logs in by `login`; where a token that was used before is refused, once more with a new one.
   template <class Login>
   auto logged_in(const Call&, const std::string& user, bool smtp, Login);
+  /// Whose access token that user's login takes.
+  std::string token_identity(const std::string& user) const;
   Result<Root> shared_root(const Connection&, const std::string& owner) const;
   Host& host_;
   const Settings settings_;
   Habits habits_;
-  Tokens tokens_;
+  token::Tokens tokens_;
   std::atomic<std::uint64_t> writes_ = 0;
 };
 

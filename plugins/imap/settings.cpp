@@ -18,7 +18,8 @@ constexpr std::array table = {
     Setting{"ca_file", "", "PEM file with the authority that signed the server's certificate; default: the system's"},
     Setting{"auth", "authzid",
             "authzid: the admin account acts for each user (SASL PLAIN); master: logs in as USER*ADMIN; "
-            "password_dir: each user's own password from a file; token: an OAuth 2.0 access token from token_command"},
+            "password_dir: each user's own password from a file; token: an OAuth 2.0 access token, from "
+            "token_endpoint or token_command"},
     Setting{"admin", "", "administrative account, for auth = authzid and master"},
     Setting{"password_file", "", "file with the administrative account's password, read at each login"},
     Setting{"separator", "*", "what stands between user and admin, for auth = master"},
@@ -26,7 +27,24 @@ constexpr std::array table = {
     Setting{"token_command", "",
             "run by /bin/sh with the user's name in TIDEGATE_USER: prints an access token, and in a second line for "
             "how many seconds it is good, if it knows; for auth = token (OAUTHBEARER, XOAUTH2)"},
-    Setting{"token_lifetime", "30m", "how long a token is used again where the command doesn't say"},
+    Setting{"token_endpoint", "",
+            "https address of the OAuth 2.0 token endpoint, for auth = token; with refresh_token_dir each user's token "
+            "comes by refreshing, without it one token serves all users (client credentials)"},
+    Setting{"token_client_id", "", "what this gateway is called there"},
+    Setting{"token_client_secret_file", "",
+            "file with the client's secret, read at each request; none: a public client, which can only refresh"},
+    Setting{"token_client_auth", "basic",
+            "basic: id and secret go in the Authorization field; post: in the body, for endpoints that want it so"},
+    Setting{"token_scope", "", "the scope asked for; blanks between several"},
+    Setting{"refresh_token_dir", "",
+            "directory with one file a user, named like the user: his refresh token. The gateway must be able to write "
+            "there: where the endpoint gives a new one, it takes the old one's place"},
+    Setting{"token_ca_file", "", "PEM file with the authority that signed the endpoint's certificate"},
+    Setting{
+        "token_proxy", "",
+        "http://host:port of the HTTP proxy on the way to the endpoint; none: directly; default: as https_proxy and "
+        "no_proxy say"},
+    Setting{"token_lifetime", "30m", "how long a token is used again where command or endpoint don't say"},
     Setting{"folders", "shared",
             "personal: the user's own folders only; shared: public ones too; all: also other users' folders that this "
             "user may see (they are served better as mailboxes of their own)"},
@@ -97,11 +115,29 @@ bool whole_number(Number& out, const std::string& value) {
   return error == std::errc{} && end == value.data() + value.size();
 }
 
-struct Ports {
-  std::optional<std::uint16_t> imap, smtp;
+/// What is put together once all keys are known.
+struct Parts {
+  std::optional<std::uint16_t> imap_port, smtp_port;
+  std::string endpoint, proxy;
+  token::Client client;
 };
 
-bool assign(Settings& s, const std::string& key, const std::string& value, Ports& ports) {
+/// nullopt: no key of the token endpoint's.
+std::optional<bool> assign_token(Parts& parts, const std::string& key, const std::string& value) {
+  if (key == "token_endpoint") return (parts.endpoint = value, true);
+  if (key == "token_client_id") return (parts.client.id = value, true);
+  if (key == "token_client_secret_file") return true;  // read by the host, at each request
+  if (key == "token_scope") return (parts.client.scope = value, true);
+  if (key == "refresh_token_dir") return (parts.client.refresh_token_dir = value, true);
+  if (key == "token_ca_file") return (parts.client.endpoint.ca_file = value, true);
+  if (key == "token_proxy") return (parts.proxy = value, token::is_proxy(value));
+  if (key == "token_client_auth")
+    return choose(parts.client.auth, value, {{"basic", token::ClientAuth::basic}, {"post", token::ClientAuth::post}});
+  return std::nullopt;
+}
+
+bool assign(Settings& s, const std::string& key, const std::string& value, Parts& parts) {
+  if (const auto done = assign_token(parts, key, value)) return *done;
   if (key == "host") return (s.host = value, true);
   if (key == "ca_file") return (s.ca_file = value, true);
   if (key == "admin") return (s.admin = value, true);
@@ -136,7 +172,7 @@ bool assign(Settings& s, const std::string& key, const std::string& value, Ports
   }
   std::uint16_t number = 0;
   if (!whole_number(number, value) || number == 0) return false;
-  (key == "port" ? ports.imap : ports.smtp) = number;
+  (key == "port" ? parts.imap_port : parts.smtp_port) = number;
   return true;
 }
 
@@ -157,13 +193,31 @@ std::unexpected<Fault> wrong(std::string_view key, std::string text) {
   return fault(FaultKind::invalid, std::string(key), std::move(text));
 }
 
+Result<void> complete_token(Settings& s, Parts& parts) {
+  if (s.token_command.empty() == parts.endpoint.empty()) {
+    return wrong("token_endpoint",
+                 "auth = token needs either token_endpoint = the address that gives access tokens, or token_command = "
+                 "what prints one for a user.");
+  }
+  if (parts.endpoint.empty()) return {};
+  auto endpoint = token::parse_endpoint(parts.endpoint);
+  if (!endpoint) return wrong("token_endpoint", "token_endpoint " + endpoint.error().text + ".");
+  if (parts.client.id.empty())
+    return wrong("token_client_id", "token_endpoint needs token_client_id = what this gateway is called there.");
+  endpoint->ca_file = std::move(parts.client.endpoint.ca_file);
+  endpoint->route = token::route_by(parts.proxy, "token_proxy");
+  parts.client.endpoint = std::move(*endpoint);
+  s.token_client = std::move(parts.client);
+  return {};
+}
+
 }  // namespace
 
 std::span<const Setting> settings_table() noexcept { return table; }
 
 Result<Settings> parse_settings(std::span<const std::pair<std::string, std::string>> values) {
   Settings s;
-  Ports ports;
+  Parts parts;
   for (const auto& [key, value] : values) {
     const Setting* known = nullptr;
     for (const Setting& setting : table) {
@@ -171,12 +225,12 @@ Result<Settings> parse_settings(std::span<const std::pair<std::string, std::stri
     }
     if (known == nullptr) return wrong(key, fmt::format("The imap plugin has no setting \"{}\".", key));
     if (value.empty() && *known->fallback == 0) continue;  // a default of "nothing"
-    if (!assign(s, key, value, ports)) {
+    if (!assign(s, key, value, parts)) {
       return wrong(key, fmt::format("\"{}\" is no value for {}: {}.", value, key, known->doc));
     }
   }
-  s.port = ports.imap.value_or(s.security == Security::implicit ? 993 : 143);
-  s.smtp.port = ports.smtp.value_or(smtp_port(s.smtp.security));
+  s.port = parts.imap_port.value_or(s.security == Security::implicit ? 993 : 143);
+  s.smtp.port = parts.smtp_port.value_or(smtp_port(s.smtp.security));
   if (s.host.empty()) return wrong("host", "The imap back-end needs host = the name of its server.");
   if (s.security == Security::none && !s.allow_plaintext) {
     return wrong("tls",
@@ -191,8 +245,8 @@ Result<Settings> parse_settings(std::span<const std::pair<std::string, std::stri
   if (s.auth == Auth::password_dir && s.password_dir.empty()) {
     return wrong("password_dir", "auth = password_dir needs password_dir = the directory with the users' passwords.");
   }
-  if (s.auth == Auth::token && s.token_command.empty()) {
-    return wrong("token_command", "auth = token needs token_command = what prints an access token for a user.");
+  if (s.auth == Auth::token) {
+    if (auto good = complete_token(s, parts); !good) return std::unexpected(std::move(good.error()));
   }
   if ((s.auth == Auth::authzid || s.auth == Auth::master) && s.admin.empty()) {
     return wrong("admin", "auth = authzid and auth = master need admin = the administrative account's name.");

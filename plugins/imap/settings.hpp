@@ -3,11 +3,13 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "core/sdk/store.hpp"
+#include "core/token/source.hpp"
 
 namespace tidegate::imap {
 
@@ -37,6 +39,7 @@ struct Settings {
   std::string separator = "*";
   std::string password_dir;
   std::string token_command;
+  std::optional<token::Client> token_client;  ///< instead of the command
   std::chrono::milliseconds token_lifetime{1'800'000};
   Shown shown = Shown::shared;
   bool local_part_login = false;  ///< log in as "ann", not "ann@example.com"

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "plugins/imap/token.hpp"
 #include "tests/core/tls/certificates.hpp"
 #include "tests/plugins/imap/scripted_session.hpp"
 
@@ -156,28 +155,6 @@ TEST_F(WithToken, bothMechanismsWithAndWithoutInitialResponse) {
   opened = try_open({{greeting("SASL-IR AUTH=PLAIN")}}, token());
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, FaultKind::unsupported);
-}
-
-TEST(TokenCommand, whatItPrints) {
-  EXPECT_EQ(token_in("abc.def\n3600\n")->text, "abc.def");
-  EXPECT_EQ(token_in("abc.def\n3600\n")->good_for, std::chrono::seconds(3600));
-  EXPECT_EQ(token_in("abc\r\nsoon")->good_for.count(), 0);
-  for (const char* bad : {"", "\n", "two words\n",
-                          "a\x01"
-                          "b\n"})
-    EXPECT_EQ(token_in(bad).error().kind, FaultKind::auth) << bad;
-}
-
-TEST(TokenCommand, endsWithItsCall) {
-  EXPECT_EQ(run_token_command("echo $TIDEGATE_USER", "ann", within())->text, "ann");
-  EXPECT_EQ(run_token_command("echo \"$TIDEGATE_USER\"", "$(id)", within())->text, "$(id)") << "no shell reads names";
-  EXPECT_EQ(run_token_command("echo t; exit 3", "ann", within()).error().kind, FaultKind::unavailable);
-  EXPECT_EQ(run_token_command("true", "ann", within()).error().kind, FaultKind::auth);
-  EXPECT_EQ(run_token_command("yes secret", "ann", within()).error().kind, FaultKind::invalid);
-  const auto before = Clock::now();
-  const auto late = run_token_command("cat /dev/zero | tail & wait", "ann", within(std::chrono::milliseconds(200)));
-  EXPECT_EQ(late.error().kind, FaultKind::cancelled);
-  EXPECT_LT(Clock::now() - before, std::chrono::seconds(5)) << "its children are gone as well";
 }
 
 }  // namespace

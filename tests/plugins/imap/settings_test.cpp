@@ -49,6 +49,35 @@ TEST(ImapSettings, sendingIsAsCarefulAsReading) {
             25);
 }
 
+TEST(ImapSettings, tokensComeFromOnePlace) {
+  const Values endpoint = {
+      {"auth", "token"}, {"token_endpoint", "https://idp.example:8443/t"}, {"token_client_id", "gw"}};
+  const auto and_also = [&](Values more) {
+    more.insert(more.begin(), endpoint.begin(), endpoint.end());
+    return parse_settings(with(std::move(more)));
+  };
+  const auto s = and_also({{"token_client_auth", "post"}, {"refresh_token_dir", "/r"}, {"token_proxy", "none"}});
+  ASSERT_TRUE(s) << s.error().text;
+  ASSERT_TRUE(s->token_client);
+  EXPECT_EQ(s->token_client->endpoint.host, "idp.example");
+  EXPECT_EQ(s->token_client->endpoint.port, 8443);
+  EXPECT_EQ(s->token_client->id, "gw");
+  EXPECT_EQ(s->token_client->auth, token::ClientAuth::post);
+  EXPECT_EQ(s->token_client->refresh_token_dir, "/r");
+  EXPECT_FALSE(*s->token_client->endpoint.route("idp.example", 8443)) << "directly";
+  EXPECT_EQ(and_also({{"token_command", "x"}}).error().where, "token_endpoint") << "which of the two?";
+  EXPECT_EQ(and_also({{"token_proxy", "socks5://x"}}).error().where, "token_proxy");
+  EXPECT_EQ(and_also({{"token_client_auth", "jwt"}}).error().where, "token_client_auth");
+  EXPECT_EQ(parse_settings(with({{"auth", "token"}})).error().where, "token_endpoint");
+  EXPECT_EQ(parse_settings(with({{"auth", "token"}, {"token_endpoint", "https://a/"}})).error().where,
+            "token_client_id");
+  EXPECT_EQ(parse_settings(with({{"auth", "token"}, {"token_endpoint", "http://a/"}, {"token_client_id", "g"}}))
+                .error()
+                .where,
+            "token_endpoint")
+      << "secrets go there";
+}
+
 TEST(ImapSettings, wrongValuesNameTheirKey) {
   for (const auto& [key, value] : Values{{"port", "0"},
                                          {"port", "70000"},

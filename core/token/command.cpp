@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "plugins/imap/token.hpp"
+#include "core/token/command.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,13 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace tidegate::imap {
+namespace tidegate::token {
 namespace {
 
 constexpr std::size_t printed_most = 64 * 1024;
-constexpr std::size_t users_most = 20'000;
-// A token is not used in its last moments: the login that carries it takes time.
-constexpr std::chrono::seconds margin{30};
 
 std::unexpected<Fault> failed(FaultKind kind, std::string text) {
   return fault(kind, "token_command", std::move(text));
@@ -95,9 +92,7 @@ Result<Token> token_in(std::string_view printed) {
     return out;
   };
   Token token{std::string(line()), {}};
-  // RFC 6750 §2.1 b64token; nothing else goes into a login.
-  const bool fine = std::ranges::all_of(token.text, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
-  if (token.text.empty() || !fine) return failed(FaultKind::auth, "The token command printed no access token.");
+  if (!is_token(token.text)) return failed(FaultKind::auth, "The token command printed no access token.");
   const auto second = line();
   std::uint32_t seconds = 0;
   const auto [end, error] = std::from_chars(second.data(), second.data() + second.size(), seconds);
@@ -128,33 +123,4 @@ Result<Token> run_token_command(const std::string& command, const std::string& u
   return token_in(printed);
 }
 
-Result<std::string> Tokens::get(const std::string& command, const std::string& user, std::chrono::seconds usual,
-                                Clock::time_point now, const Call& call) {
-  {
-    const std::scoped_lock lock(mutex_);
-    const auto at = known_.find(user);
-    if (at != known_.end() && now < at->second.until) {
-      at->second.used = true;
-      return at->second.text;
-    }
-  }
-  auto fresh = run_token_command(command, user, call);  // without the lock: a slow one harms its own user only
-  if (!fresh) return std::unexpected(fresh.error());
-  const auto life = fresh->good_for.count() > 0 ? fresh->good_for : usual;
-  const std::scoped_lock lock(mutex_);
-  if (known_.size() >= users_most) std::erase_if(known_, [&](const auto& entry) { return entry.second.until <= now; });
-  if (known_.size() >= users_most) known_.erase(known_.begin());
-  known_[user] = {fresh->text, now + std::max(life - margin, life / 2), false};
-  return fresh->text;
-}
-
-bool Tokens::refused(const std::string& user, const std::string& token) {
-  const std::scoped_lock lock(mutex_);
-  const auto at = known_.find(user);
-  if (at == known_.end() || at->second.text != token) return true;  // another thread has a newer one already
-  const bool was_used = at->second.used;
-  known_.erase(at);
-  return was_used;
-}
-
-}  // namespace tidegate::imap
+}  // namespace tidegate::token

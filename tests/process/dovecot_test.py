@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole on a real Dovecot: LMTP in, Maildir on the device out; flags, removals, folders made by another client."""
 import imaplib
+import os
 import ssl
 import unittest
 
@@ -89,6 +90,47 @@ class OnDovecot(unittest.TestCase):
         imap.append("INBOX", None, '"01-Jan-1970 00:00:00 +0000"', st.small_message(92))
         imap.append("INBOX", None, '"01-Jan-1965 00:00:00 +0000"', st.small_message(93))
         self.equal()
+
+    def file_of(self, number):
+        wanted = f"Subject: message {number}\r\n".encode()
+        for folder, _, names in os.walk(self.device.maildir):
+            for name in names:
+                try:
+                    with open(os.path.join(folder, name), "rb") as message:
+                        if wanted in message.read():
+                            return os.path.join(folder, name)
+                except FileNotFoundError:  # renamed meanwhile
+                    continue
+        return ""
+
+    def letters(self, number):
+        return self.file_of(number).partition(":2,")[2]
+
+    def test_g_keywords_are_letters_both_ways(self):
+        imap = self.client()
+        for number in (94, 95):
+            imap.append("INBOX", None, None, st.small_message(number))
+        imap.select("INBOX")
+        self.equal()
+        first, second = imap.uid("search", "ALL")[1][0].split()[-2:]
+        imap.uid("store", first, "+FLAGS", "(Project-X $Label1)")
+        st.wait_for("two letters", lambda: len(self.letters(94)) == 2)
+        with open(os.path.join(self.device.maildir, "dovecot-keywords"), encoding="utf-8") as table:
+            words = {word: chr(ord("a") + int(number)) for number, word in (line.split() for line in table)}
+        self.assertEqual(self.letters(94), "".join(sorted(words[word] for word in ("Project-X", "$Label1"))))
+        # A mail program: one keyword less on the first, one more on the second.
+        path = self.file_of(94)
+        os.rename(path, path.partition(":2,")[0] + ":2," + words["$Label1"])
+        path = self.file_of(95)
+        base = os.path.basename(path).partition(":2,")[0]
+        os.rename(path, os.path.join(self.device.maildir, "cur", base + ":2," + words["Project-X"]))
+
+        def keywords(uid):
+            imap.noop()
+            flags = imaplib.ParseFlags(imap.uid("fetch", uid, "(FLAGS)")[1][0])
+            return {flag.decode() for flag in flags} - {"\\Recent"}
+        st.wait_for("the keyword gone", lambda: keywords(first) == {"$Label1"})
+        st.wait_for("the keyword set", lambda: keywords(second) == {"Project-X"})
 
 
 if __name__ == "__main__":

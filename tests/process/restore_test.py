@@ -10,7 +10,7 @@ import unittest
 import stage as st
 
 USER = "alice@example.com"
-MAILS = int(os.environ.get("TIDEGATE_RESTORE_MAILS", "1500"))
+MAILS = int(os.environ.get("TIDEGATE_RESTORE_MAILS", "10000"))
 
 
 class Restore(unittest.TestCase):

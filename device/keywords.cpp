@@ -62,8 +62,8 @@ std::uint32_t Keywords::give_marks(const std::string& directory, std::uint32_t f
   std::vector<std::string> without;
   for (const auto& word : words)
     if (can_have_one(word) && std::ranges::find(known, word) == known.end()) without.push_back(word);
-  if (without.empty()) return marks(directory, flags, words);
-  known.resize(letters);
+  const bool full = std::ranges::find(known, std::string()) == known.end();  // no look at all files for each mail then
+  if (without.empty() || full) return marks(directory, flags, words);
   const auto taken = borne(directory);
   std::size_t letter = 0;
   for (const auto& word : without) {

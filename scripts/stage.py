@@ -316,6 +316,16 @@ class Stage:
         self.start_gateway()
         self.register()
 
+    def first_device(self):
+        """Of a gateway whose ini is written: started, registered, with its user and a device that is current."""
+        self.start_gateway()
+        self.register()
+        self.add_user()
+        device = self.pair_device()
+        device.start()
+        device.until("current")
+        return device
+
     # --- stores
     def mock_root(self):
         return self.path("store")

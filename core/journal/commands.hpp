@@ -132,6 +132,7 @@ class Commands {
   void finish(std::shared_ptr<Run>, std::optional<Fault>);
   void again(const std::shared_ptr<Run>&, const Fault&);
   void rest(const std::shared_ptr<Run>&, std::chrono::milliseconds pause);
+  void rest_noted(const std::shared_ptr<Run>&, std::chrono::milliseconds pause);
   void free_lane(const std::string& user);
   void feed_thirsty();
   double dice();

@@ -285,11 +285,7 @@ bool Commands::looks_again(const std::shared_ptr<Run>& run, const Fault& why) {
   if (own.waited == waits_most) return false;
   const std::chrono::milliseconds pause = wiring_.settings.retry_first * (1 << own.waited++);
   own.why = why.text;
-  if (run->noted->empty()) {
-    rest(run, pause);
-  } else {
-    wiring_.journal.started(run->key, *run->noted, if_alive([this, run, pause](Result<void>) { rest(run, pause); }));
-  }
+  rest_noted(run, pause);
   return true;
 }
 
@@ -408,7 +404,11 @@ void Commands::again(const std::shared_ptr<Run>& run, const Fault& why) {
   own.why = why.text;
   const auto pause = own.backoff.after(why, dice());
   wiring_.note(3, user + ": a change of a device waits: " + why.text);
-  // What its verb noted before it failed is on disk already; the next attempt must be given it.
+  rest_noted(run, pause);
+}
+
+/// What its verb noted before it failed is on disk already; the next attempt must be given it.
+void Commands::rest_noted(const std::shared_ptr<Run>& run, std::chrono::milliseconds pause) {
   if (run->noted->empty()) return rest(run, pause);
   wiring_.journal.started(run->key, *run->noted, if_alive([this, run, pause](Result<void>) { rest(run, pause); }));
 }

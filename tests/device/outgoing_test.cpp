@@ -358,16 +358,7 @@ TEST(Upward, ACompareLeavesAloneWhatTheStoreCannotKnowYet) {
   disk.write("/mail/cur/1.a:2,S", mail(71));
   disk.settle();
   ASSERT_TRUE(disk.shelf->apply({disk.log.hello_ack(true), disk.log.tree()}));
-  e2e::CompareDigests digests;
-  digests.view = 1;
-  digests.epoch = disk.log.epoch;
-  auto asked = disk.shelf->apply({digests});
-  ASSERT_TRUE(asked);
-  std::vector<e2e::ToDevice> pages;
-  for (const auto& answer : asked->answers)
-    for (const auto& bucket : std::get<e2e::CompareWant>(answer).buckets)
-      pages.emplace_back(e2e::ComparePage{1, bucket.folder, bucket.month, {}, true});
-  ASSERT_TRUE(disk.shelf->apply(std::move(pages)));
+  disk.compare_with_nothing();
   ASSERT_TRUE(disk.shelf->apply({e2e::CompareEnd{disk.log.mark(disk.log.head).position}}));
   EXPECT_EQ(disk.mails("cur").size() + disk.mails("new").size(), 1U) << "the store has nothing, but the new one stays";
 }

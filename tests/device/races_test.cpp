@@ -162,16 +162,7 @@ TEST(Races, AWishForACompareThatCameDuringOneLeadsToAnother) {
   };
   const auto compare = [&](bool wish) {
     disk.asked_compare = false;
-    e2e::CompareDigests digests;
-    digests.view = 1;
-    digests.epoch = disk.log.epoch;
-    auto asked = disk.shelf->apply({digests});
-    ASSERT_TRUE(asked);
-    std::vector<e2e::ToDevice> pages;
-    for (const auto& answer : asked->answers)
-      for (const auto& bucket : std::get<e2e::CompareWant>(answer).buckets)
-        pages.emplace_back(e2e::ComparePage{1, bucket.folder, bucket.month, {}, true});
-    ASSERT_TRUE(disk.shelf->apply(std::move(pages)));
+    disk.compare_with_nothing();
     if (wish) ASSERT_TRUE(disk.shelf->with_index([](Index& index) { index.want_compare(1); }));
     disk.look();
     disk.tell(e2e::CompareEnd{disk.log.mark(disk.log.head).position});

@@ -75,6 +75,19 @@ struct Upward : DiskFixture {
     EXPECT_EQ(waiting(), 0U);
     expect_equal(log);
   }
+  /// A compare whose other side has nothing, up to its CompareEnd.
+  void compare_with_nothing() {
+    e2e::CompareDigests digests;
+    digests.view = 1;
+    digests.epoch = log.epoch;
+    auto asked = shelf->apply({digests});
+    ASSERT_TRUE(asked);
+    std::vector<e2e::ToDevice> pages;
+    for (const auto& answer : asked->answers)
+      for (const auto& bucket : std::get<e2e::CompareWant>(answer).buckets)
+        pages.emplace_back(e2e::ComparePage{1, bucket.folder, bucket.month, {}, true});
+    ASSERT_TRUE(shelf->apply(std::move(pages)));
+  }
   std::size_t waiting() { return look().waiting; }
   std::string path(std::uint64_t number) {
     for (const char* part : {"new", "cur"})

@@ -20,12 +20,7 @@ class OnDovecot(unittest.TestCase):
         stage.start_relay()
         backend = stage.start_dovecot(USER)
         stage.write_gateway_ini(backend, gateway={"poll_folders": "1s", "pairing": "mail"})
-        stage.start_gateway()
-        stage.register()
-        stage.add_user()
-        cls.device = stage.pair_device()
-        cls.device.start()
-        cls.device.until("current")
+        cls.device = stage.first_device()
 
     def deliver(self, octets):
         with self.stage.lmtp() as lmtp:

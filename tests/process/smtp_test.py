@@ -36,12 +36,7 @@ class ThroughExim(unittest.TestCase):
         cls.addClassCleanup(cls.exim.close)
         cls.exim.start()
         cls.write_ini()
-        stage.start_gateway()
-        stage.register()
-        stage.add_user()
-        cls.device = stage.pair_device()
-        cls.device.start()
-        cls.device.until("current")
+        cls.device = stage.first_device()
 
     @classmethod
     def write_ini(cls, **smtp):

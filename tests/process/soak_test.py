@@ -201,12 +201,7 @@ class Soak(unittest.TestCase):
         stage.add_licence()
         stage.start_relay()
         stage.write_gateway_ini(backend, gateway={"poll_folders": "1s"})
-        stage.start_gateway()
-        stage.register()
-        stage.add_user()
-        self.device = stage.pair_device()
-        self.device.start()
-        self.device.until("current")
+        self.device = stage.first_device()
         self.maildir = Maildir(self.device.maildir)
         self.dice = random.Random(self.seed)
         self.number, self.removals, self.killed, self.unknown = 0, [], {}, set()  # of the change under way; (number, Message-ID); number → who

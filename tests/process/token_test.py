@@ -107,12 +107,7 @@ class Tokens(unittest.TestCase):
                    "token_client_id": "gateway", "token_client_secret_file": stage.write("client.secret", SECRET + "\n"),
                    **settings(stage)}
         stage.write_gateway_ini(backend, gateway={"poll_folders": "1s"})
-        stage.start_gateway()
-        stage.register()
-        stage.add_user()
-        cls.device = stage.pair_device()
-        cls.device.start()
-        cls.device.until("current")
+        cls.device = stage.first_device()
 
     def deliver(self, octets):
         with self.stage.lmtp() as lmtp:

@@ -208,6 +208,10 @@ void Feed::failed(Entry& entry, const Fault& fault) {
   if (entry.tries == 1)
     wiring_.note(3, "contents of " + user_ + " wait for the back-end (" + fault.where + "): " + fault.text);
   auto wait = std::max<std::chrono::nanoseconds>(fault.retry_after, pause_after(entry.tries - 1));
+  retry_later(wait);
+}
+
+void Feed::retry_later(std::chrono::nanoseconds wait) {
   retry_ = wiring_.world.reactor().after(wait, [weak = weak_from_this()] {
     auto self = weak.lock();
     if (!self || self->stopped_) return;
@@ -235,9 +239,26 @@ void Feed::leave_out(Entry& entry) {
   pass_over(entry);
 }
 
+/// Only when that is on disk may a position pass it.
 void Feed::give_up(Entry& entry, const Fault& fault) {
+  entry.asked = true;
+  wiring_.quarantine.add(user_, view_.id, entry.row, entry.tries, fault,
+                         [weak = weak_from_this(), serial = entry.serial, fault](Result<void> kept) {
+                           auto self = weak.lock();
+                           if (!self || self->stopped_) return;
+                           auto found = std::ranges::find(self->queue_, serial, &Entry::serial);
+                           if (found == self->queue_.end()) return;  // put back meanwhile
+                           if (kept) {
+                             self->given_up(*found, fault);
+                             return self->sink_.progress();
+                           }
+                           found->asked = false;
+                           self->retry_later(self->pause_after(found->tries));
+                         });
+}
+
+void Feed::given_up(Entry& entry, const Fault& fault) {
   leave_out(entry);
-  wiring_.quarantine.add(user_, view_.id, entry.row, entry.tries, fault);
   // Mostly the log is about to hear of its removal. If it never does, the quarantine tells; the rest is worth a
   // sentence.
   if (fault.kind == FaultKind::not_found) return;

@@ -109,7 +109,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void failed(Entry&, const Fault&);
   bool worth_waiting(const Entry&, const Fault&) const;
   void leave_out(Entry&);
-  void give_up(Entry&, const Fault&);  ///< leaves it out, and says why
+  void give_up(Entry&, const Fault&);  ///< into quarantine with it
+  void given_up(Entry&, const Fault&);
+  void retry_later(std::chrono::nanoseconds);
   void pass_over(Entry&);
   bool lacked(const Gid&) const;  ///< was left out, in this session or an earlier one
   std::chrono::seconds pause_after(unsigned tries) const;

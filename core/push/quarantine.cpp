@@ -72,10 +72,10 @@ std::vector<store::QuarantineRow> Quarantine::rows() const {
 }
 
 void Quarantine::add(const std::string& user, store::ViewId view, const store::ItemRow& item, unsigned tries,
-                     const Fault& fault) {
+                     const Fault& fault, Kept kept) {
   const Key key{view, item.gid};
   const auto found = kept_.find(key);
-  if (found == kept_.end() && kept_.size() >= most_kept) return;
+  if (found == kept_.end() && kept_.size() >= most_kept) return kept({});
   store::QuarantineRow row{.view = view,
                            .user = user,
                            .gid = item.gid,
@@ -85,17 +85,23 @@ void Quarantine::add(const std::string& user, store::ViewId view, const store::I
                            .since = found == kept_.end() ? unix_now() : found->second.row.since,
                            .reason = fault.text,
                            .seq = item.seq()};
-  const auto due = later(row.since);
-  keep(key, std::move(row), due);
+  keep(key, std::move(row), std::move(kept));
 }
 
-/// Memory first: what disk says only counts after a restart, and a row that a crash loses is made again.
-void Quarantine::keep(const Key& key, store::QuarantineRow row, sim::Instant due) {
-  log_.transact([row](void* sqlite) { return store::put_quarantine(sqlite, row); }, [](Result<void>) {});
-  auto& kept = kept_[key];
-  row.attempts += kept.row.attempts;
-  kept = {std::move(row), due};
-  arm();
+/// Disk first: what is passed by because of a row that a crash then loses is never sent.
+void Quarantine::keep(const Key& key, store::QuarantineRow row, Kept kept) {
+  log_.transact([row](void* sqlite) { return store::put_quarantine(sqlite, row); },
+                [this, alive = std::weak_ptr(alive_), key, row, kept = std::move(kept)](Result<void> written) mutable {
+                  if (alive.expired()) return;
+                  if (written) {
+                    auto& entry = kept_[key];
+                    row.attempts += entry.row.attempts;
+                    const auto due = later(row.since);
+                    entry = {std::move(row), due};
+                    arm();
+                  }
+                  kept(std::move(written));
+                });
 }
 
 void Quarantine::readable(store::ViewId view, const store::Gid& gid) {
@@ -177,8 +183,8 @@ void Quarantine::failed(const Key& key, const Fault& why) {
     const bool of_item = speaks_of_item(why.kind);
     row.attempts = of_item ? 1 : 0;
     if (of_item) row.reason = why.text;
-    const auto due = later(row.since);
-    keep(key, std::move(row), due);
+    found->second.due = later(row.since);
+    keep(key, std::move(row), [](Result<void>) {});
   }
   asked();
 }

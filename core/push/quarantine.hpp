@@ -31,8 +31,9 @@ class Quarantine {
   bool knows(store::ViewId view, const store::Gid& gid) const { return kept_.contains({view, gid}); }
   /// It could not be read, and has not changed since.
   bool holds(store::ViewId, const store::ItemRow&) const;
-  /// It could not be read, after that many tries.
-  void add(const std::string& user, store::ViewId, const store::ItemRow&, unsigned tries, const Fault&);
+  using Kept = std::move_only_function<void(Result<void>)>;
+  /// It could not be read, after that many tries. Nobody may pass it by before `kept` says that this is on disk.
+  void add(const std::string& user, store::ViewId, const store::ItemRow&, unsigned tries, const Fault&, Kept kept);
   /// It was read after all.
   void readable(store::ViewId, const store::Gid&);
   /// The log knows of its removal.
@@ -46,11 +47,11 @@ class Quarantine {
 
  private:
   using Key = std::pair<store::ViewId, store::Gid>;
-  struct Kept {
+  struct Entry {
     store::QuarantineRow row;
     sim::Instant due;
   };
-  void keep(const Key&, store::QuarantineRow, sim::Instant due);
+  void keep(const Key&, store::QuarantineRow, Kept);
   void arm();
   void ask(const Key&);
   void read(const Key&, const store::ItemRow&, std::uint64_t from);
@@ -65,8 +66,8 @@ class Quarantine {
   account::Accounts& accounts_;
   const std::chrono::seconds first_;
   const Changed changed_;
-  std::map<Key, Kept> kept_;
-  bool asking_ = false;  ///< one at a time
+  std::map<Key, Entry> kept_;  ///< all of it is on disk
+  bool asking_ = false;        ///< one at a time
   std::unique_ptr<Timer> timer_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
 };

@@ -138,18 +138,22 @@ class Log final : public store::Log {
     answer_void(std::move(done));
   }
   void transact(std::move_only_function<Result<void>(void*)>, Done<void> done) override {
+    ++counts["transact"];
+    if (auto& left = fails["transact"]; left > 0) {
+      --left;
+      return world_.reactor().post([done = std::move(done)]() mutable { done(std::unexpected(ill())); });
+    }
     answer_void(std::move(done));
   }
 
  private:
+  static Fault ill() { return {FaultKind::unavailable, "log", "The disk is ill.", {}, {}}; }
   template <class T>
   void answer(Done<T> done, T value, const char* verb = "other") {
     ++counts[verb];
     if (auto& left = fails[verb]; left > 0) {
       --left;
-      return world_.reactor().post([done = std::move(done)]() mutable {
-        done(std::unexpected(Fault{FaultKind::unavailable, "log", "The disk is ill.", {}, {}}));
-      });
+      return world_.reactor().post([done = std::move(done)]() mutable { done(std::unexpected(ill())); });
     }
     world_.reactor().post([done = std::move(done), value = std::move(value)]() mutable { done(std::move(value)); });
   }

@@ -34,6 +34,13 @@ class QuarantineTest : public testing::Test {
       if (each.id == id) return each;
     return {};
   }
+  /// Until it is on disk.
+  void add(unsigned tries, const Fault& fault) {
+    bool kept = false;
+    quarantine->add("ann", view, bad, tries, fault, [&](Result<void> done) { kept = done.has_value(); });
+    bed.world.run_until([&] { return kept; }, 10s);
+    EXPECT_TRUE(kept);
+  }
   void fails(int times, const Fault& fault = nonsense) {
     accounts.faults[bad.gid] = std::deque<Fault>(static_cast<std::size_t>(times), fault);
   }
@@ -48,8 +55,8 @@ class QuarantineTest : public testing::Test {
 };
 
 TEST_F(QuarantineTest, OutlivesTheProcess) {
-  quarantine->add("ann", view, bad, 4, nonsense);
-  quarantine->add("ann", view, bad, 2, away);
+  add(4, nonsense);
+  add(2, away);
   bed.wait(1s);
   quarantine.reset();
   bed.kill();
@@ -65,8 +72,16 @@ TEST_F(QuarantineTest, OutlivesTheProcess) {
   EXPECT_FALSE(quarantine->knows(view, row("good").gid));
 }
 
+TEST_F(QuarantineTest, KnowsOnlyWhatIsOnDisk) {
+  bool kept = false;
+  quarantine->add("ann", view, bad, 4, nonsense, [&](Result<void> done) { kept = done.has_value(); });
+  EXPECT_FALSE(quarantine->knows(view, bad.gid)) << "another device's feed would pass it by";
+  bed.world.run_until([&] { return kept; }, 10s);
+  EXPECT_TRUE(quarantine->knows(view, bad.gid));
+}
+
 TEST_F(QuarantineTest, AChangedItemIsNotHeld) {
-  quarantine->add("ann", view, bad, 4, nonsense);
+  add(4, nonsense);
   EXPECT_TRUE(quarantine->holds(view, bad));
   ASSERT_TRUE(bed.apply(view, "INBOX", {store::item("bad", "INBOX", 10, Flag::seen)}, "2"));
   EXPECT_FALSE(quarantine->holds(view, row("bad")));
@@ -75,7 +90,7 @@ TEST_F(QuarantineTest, AChangedItemIsNotHeld) {
 
 TEST_F(QuarantineTest, IsTriedAgainEverMoreSeldomAndThenNewForAllDevices) {
   const auto head = bed.head(view).head;
-  quarantine->add("ann", view, bad, 4, nonsense);
+  add(4, nonsense);
   fails(3);
   bed.wait(59min);
   EXPECT_EQ(reads(), 0U);
@@ -106,7 +121,7 @@ TEST_F(QuarantineTest, IsTriedAgainEverMoreSeldomAndThenNewForAllDevices) {
 }
 
 TEST_F(QuarantineTest, PausesEndAtADay) {
-  quarantine->add("ann", view, bad, 4, nonsense);
+  add(4, nonsense);
   fails(100);
   bed.wait(100h);
   const auto before = reads();
@@ -115,7 +130,7 @@ TEST_F(QuarantineTest, PausesEndAtADay) {
 }
 
 TEST_F(QuarantineTest, IsTriedAgainOnSomebodysWord) {
-  quarantine->add("ann", view, bad, 4, nonsense);
+  add(4, nonsense);
   const auto unknown = quarantine->retry("zz");
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().kind, FaultKind::not_found);
@@ -126,7 +141,7 @@ TEST_F(QuarantineTest, IsTriedAgainOnSomebodysWord) {
 }
 
 TEST_F(QuarantineTest, AMailboxThatIsAwaySaysNothingOfTheItem) {
-  quarantine->add("ann", view, bad, 4, nonsense);
+  add(4, nonsense);
   fails(1, away);
   ASSERT_TRUE(quarantine->retry(""));
   bed.wait(1s);
@@ -135,7 +150,7 @@ TEST_F(QuarantineTest, AMailboxThatIsAwaySaysNothingOfTheItem) {
 }
 
 TEST_F(QuarantineTest, WhatIsGoneIsForgotten) {
-  quarantine->add("ann", view, bad, 4, nonsense);
+  add(4, nonsense);
   ASSERT_TRUE(bed.apply(view, "INBOX", {Removed{"bad", "INBOX"}}, "2"));
   bed.wait(10s);
   ASSERT_TRUE(quarantine->retry(""));

@@ -407,6 +407,22 @@ TEST_F(SessionsTest, WhatTheLogNamesAndTheBackendDoesNotHaveIsInQuarantineUntilI
   EXPECT_EQ(quarantine->rows()[0].gid, gid(2));
 }
 
+TEST_F(SessionsTest, NoPositionPassesWhatIsLeftOutBeforeTheQuarantineIsOnDisk) {
+  auto peer = connect(7);
+  hear(*peer);
+  content(1, inbox, 10, "one");
+  accounts.faults[gid(1)] = std::deque<Fault>(10, Fault{FaultKind::not_found, "b", "not there", {}, {}});
+  log.fails["transact"] = 1;
+  changed();
+  EXPECT_TRUE(only<e2e::Mark>(hear(*peer)).empty()) << "a gateway that dies now has forgotten it, and nobody asks";
+  EXPECT_TRUE(quarantine->rows().empty());
+  world.run_for(10s);
+  const auto marks = only<e2e::Mark>(hear(*peer));
+  ASSERT_FALSE(marks.empty());
+  EXPECT_EQ(marks.back().position.live, 1U);
+  EXPECT_EQ(quarantine->rows().size(), 1U);
+}
+
 // Removed while it was asked for, and the log knows.
 TEST_F(SessionsTest, WhatTheLogKnowsToBeGoneIsLeftOutWithoutAWord) {
   auto peer = connect(7);

@@ -327,7 +327,9 @@ Result<std::uint64_t> ImapSession::read(const Call& call, View item, Range range
   if (!streamed) return std::unexpected(streamed.error());
   if (call.stop.stop_requested()) return fault(FaultKind::cancelled, settings_.host, "The reading was stopped.");
   if (!streamed->existed) {
-    return fault(FaultKind::not_found, settings_.host, "The message is no longer on the mail server.");
+    // Servers that are being killed, or are in trouble with this one, say OK and give nothing.
+    if (auto still = there(call, *name); !still) return std::unexpected(still.error());
+    return fault(FaultKind::unavailable, settings_.host, "The mail server gives nothing for a message that it has.");
   }
   return given;
 }

@@ -56,7 +56,8 @@ TEST_F(Expect, eachIsKnownByItsUid) {
 TEST_F(Expect, whatDidNotComeIsAskedForByItself) {
   begin({{"UID FETCH 3:5 (UID BODY.PEEK[]<0.1000>)", body(4, 4, "four") + "$T OK done\r\n"},
          {"UID FETCH 3 (UID BODY.PEEK[]<0.1000>)", body(3, 3, "three") + "$T OK done\r\n"},
-         {"UID FETCH 5 (UID BODY.PEEK[]<0.1000>)", "$T OK done\r\n"}});
+         {"UID FETCH 5 (UID BODY.PEEK[]<0.1000>)", "$T OK done\r\n"},
+         {"UID SEARCH UID 5", "* SEARCH\r\n$T OK done\r\n"}});
   expect({3, 4, 5});
   EXPECT_EQ(read(3), "three");
   EXPECT_EQ(read(4), "four");

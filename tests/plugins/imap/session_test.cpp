@@ -204,6 +204,29 @@ TEST_F(Scripted, aMessageNewerThanTheSelectIsHeardOfBeforeItIsRead) {
   EXPECT_EQ(peer->verdict(), "");
 }
 
+// A server that is being killed says OK and gives nothing: that is not "gone".
+TEST_F(Scripted, whatIsNotGivenIsGoneOnlyIfASearchDoesNotFindIt) {
+  const Step nothing{"UID FETCH 2 (UID BODY.PEEK[])", "$T OK done\r\n"};
+  auto session = open(
+      logged_in("IDLE CONDSTORE",
+                {
+                    {"SELECT \"INBOX\" (CONDSTORE)",
+                     "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 3] ok\r\n$T OK [READ-WRITE] done\r\n"},
+                    nothing,
+                    {"UID SEARCH UID 2", "* SEARCH 2\r\n$T OK done\r\n"},
+                    nothing,
+                    {"UID SEARCH UID 2", "* SEARCH\r\n$T OK done\r\n"},
+                }));
+  ASSERT_TRUE(session);
+  for (const auto kind : {FaultKind::unavailable, FaultKind::not_found}) {
+    const auto read = (*session)->read(within(), item_id({"INBOX", 7, 2}), {}, [](Octets) { return true; });
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().kind, kind) << read.error().text;
+  }
+  session->reset();
+  EXPECT_EQ(peer->verdict(), "");
+}
+
 TEST_F(Scripted, aQuietFolderCostsOneStatus) {
   Anchor anchor;
   anchor.uidvalidity = 7;

@@ -275,12 +275,16 @@ void Commands::acted(std::shared_ptr<Run> run, Result<void> done) {
   }
 }
 
-/// Whether a mail was sent that may be in Sent: a server that files it itself may take a moment. Told its note, a
-/// back-end looks and does not send. True: the command waits for its turn.
+/// Nobody knows whether it was done. Told its note, a back-end looks for what a create has made before it makes it
+/// again, and looks for what it may have sent in Sent, and does not send: a server that files it itself may take a
+/// moment. True: the command waits for its turn.
 bool Commands::looks_again(const std::shared_ptr<Run>& run, const Fault& why) {
   const auto& order = *run->order;
-  if (order.command.verb != e2e::Verb::send || why.kind != FaultKind::ambiguous || order.folder.id.empty())
-    return false;
+  const bool noted = !run->noted->empty() || !order.note.empty();
+  const bool looks = order.command.verb == e2e::Verb::create
+                         ? noted
+                         : order.command.verb == e2e::Verb::send && !order.folder.id.empty();
+  if (why.kind != FaultKind::ambiguous || !looks) return false;
   auto& own = lane(run->key.user);
   if (own.waited == waits_most) return false;
   const std::chrono::milliseconds pause = wiring_.settings.retry_first * (1 << own.waited++);

@@ -295,6 +295,19 @@ TEST(Commands, MailWhoseFateIsUnknownIsShownNotSentAgain) {
   EXPECT_EQ(bed.box.sent.size(), 1U);
 }
 
+// The server took all of it and was killed before its answer.
+TEST(Commands, ACreationWhoseAnswerWasLostIsLookedForAndNotGivenUp) {
+  for (const std::size_t lost : {1U, 3U, 5U}) {
+    CommandBed bed;
+    bed.box.faults_after.assign(lost, of(FaultKind::ambiguous));
+    const auto result = bed.insist(bed.creating("mail"));
+    EXPECT_EQ(result.fault, 0U) << lost;
+    EXPECT_EQ(
+        std::ranges::count(bed.box.mails, std::string("mail"), [](const auto& each) { return each.second.content; }),
+        1);
+  }
+}
+
 TEST(Commands, StaleUpdateIsAConflictAndChangesNothing) {
   CommandBed bed;
   auto command = bed.command(e2e::Verb::update, "1");

@@ -175,14 +175,18 @@ void Shelf::whole_item(const e2e::Item& item, View content, const std::string& w
   }
   Put put;
   put.row = row.value_or(ItemRow{});
+  put.first = !row;
   put.row.take(item);
   put.row.sha256 = std::move(hash);
   put.live = item.job == 0 && !compares_.contains(item.view);
   put.draft = written;
   place(put, row, content);
   // One live mail is wanted at once; its fsync and the transaction follow, then the acknowledgement.
-  if (put.live && item.kind == Kind::mail) rename_put(put);
   group_->puts.push_back(std::move(put));
+  auto& last = group_->puts.back();
+  if (!last.live || item.kind != Kind::mail) return;
+  announce({&last, 1});
+  rename_put(last);
 }
 
 /// Writes the draft (unless it is there) and settles where it will go.
@@ -346,6 +350,7 @@ void Shelf::sync_files() {
 void Shelf::flush() {
   auto& group = *group_;
   sync_files();
+  announce(group.puts);
   for (auto& put : group.puts)
     if (!put.renamed) rename_put(put);
   for (const auto& directory : group.directories) need(files_.sync_directory(directory));
@@ -356,6 +361,7 @@ void Shelf::flush() {
       describe(put.row);
       index_->put(put.row);
     }
+    if (!group.puts.empty()) index_->delivered();
     for (const auto& key : group.erased) {
       index_->erase(key.first, key.second);
       holds_->free(key);
@@ -412,9 +418,14 @@ void Shelf::take(const e2e::CompareEnd& message) {
   const auto found = compares_.find(view);
   if (found == compares_.end() || !found->second.complete()) broken("the end of a compare that is not complete");
   std::vector<ItemRow> absent;
+  // Of what was made here, absence says nothing before the store has it.
+  const auto views = index_->views();
+  const auto known = std::ranges::find(views, view, &ViewRow::view);
+  const bool same_numbers = known != views.end() && known->position && known->position->epoch == message.position.epoch;
   index_->each(view, [&](const ItemRow& row) {
-    // What was made here is not in the store yet: its absence there says nothing.
-    if (!found->second.named(row.gid) && row.origin == Origin::store) absent.push_back(row);
+    const bool was_there = row.origin == Origin::store || (row.origin == Origin::confirmed && same_numbers &&
+                                                           row.seq != 0 && row.seq < message.position.live);
+    if (was_there && !found->second.named(row.gid)) absent.push_back(row);
   });
   for (auto& row : absent) let_go(row);
   windows_[view] = message.position.windows;

@@ -95,13 +95,20 @@ Bytes Query::bytes(int column) const {
   return data == nullptr ? Bytes() : Bytes(data, static_cast<std::size_t>(::sqlite3_column_bytes(statement_, column)));
 }
 
-Transaction::Transaction(Database& database) : database_(database) { database_.execute("BEGIN IMMEDIATE"); }
+Transaction::Transaction(Database& database, Outlives outlives) : database_(database), outlives_(outlives) {
+  // Of a commit in WAL mode, NORMAL leaves out the fsync and nothing else; the next FULL one makes up for it.
+  if (outlives_ == Outlives::kill) database_.execute("PRAGMA synchronous=NORMAL");
+  database_.execute("BEGIN IMMEDIATE");
+}
 Transaction::~Transaction() {
-  if (!open_) return;
-  try {
-    database_.execute("ROLLBACK");
-  } catch (const Trouble&) {  // SQLite has rolled back by itself (disk full, I/O error)
-  }
+  const auto quietly = [this](const char* sql) {
+    try {
+      database_.execute(sql);
+    } catch (const Trouble&) {  // SQLite has rolled back by itself (disk full, I/O error)
+    }
+  };
+  if (open_) quietly("ROLLBACK");
+  if (outlives_ == Outlives::kill) quietly("PRAGMA synchronous=FULL");
 }
 void Transaction::commit() {
   database_.execute("COMMIT");

@@ -66,10 +66,13 @@ class Database {
   std::map<const char*, sqlite3_stmt*> prepared_;
 };
 
+/// What a commit outlives. `kill`: the death of this process only, but it waits for no disk.
+enum class Outlives : std::uint8_t { power_cut, kill };
+
 /// Begins at once; rolled back unless committed.
 class Transaction {
  public:
-  explicit Transaction(Database&);
+  explicit Transaction(Database&, Outlives = Outlives::power_cut);
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -77,6 +80,7 @@ class Transaction {
 
  private:
   Database& database_;
+  const Outlives outlives_;
   bool open_ = true;
 };
 

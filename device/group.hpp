@@ -18,6 +18,7 @@ struct Shelf::Put {
   std::string draft;   ///< path in tmp/
   std::string target;  ///< path in its folder
   bool renamed = false;
+  bool first = true;  ///< the item had no row before
   bool live = true;
   std::string folder;  ///< for people
   std::string subject, from;

@@ -9,7 +9,7 @@
 namespace tidegate::device {
 namespace {
 
-constexpr int schema_version = 5;
+constexpr int schema_version = 6;
 constexpr const char* schema_1 = R"(
 CREATE TABLE IF NOT EXISTS notes(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views(
@@ -64,7 +64,12 @@ CREATE TABLE fetches(
 constexpr const char* schema_5 = R"(
 ALTER TABLE comparing ADD COLUMN wish INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE items ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
-PRAGMA user_version = 5;
+)";
+// Rows of files that are about to appear.
+constexpr const char* schema_6 = R"(
+CREATE TABLE delivering(
+  view INTEGER NOT NULL, gid BLOB NOT NULL, boot BLOB NOT NULL, PRIMARY KEY(view, gid)) WITHOUT ROWID;
+PRAGMA user_version = 6;
 )";
 
 View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
@@ -150,7 +155,8 @@ Index::Index(const std::string& path, const char* vfs, bool read_only)
   if (version < 2) database_.execute(schema_2);
   if (version < 3) database_.execute(schema_3);
   if (version < 4) database_.execute(schema_4);
-  database_.execute(schema_5);
+  if (version < 5) database_.execute(schema_5);
+  database_.execute(schema_6);
   change.commit();
   version_ = schema_version;
 }
@@ -382,6 +388,19 @@ std::vector<std::string> Index::leaving() {
   return out;
 }
 
+void Index::deliver(std::uint64_t view, const Gid& gid, View boot) {
+  auto query = database_.query("INSERT OR REPLACE INTO delivering(view, gid, boot) VALUES(?, ?, ?)");
+  query.bind(view).bind(view_of(gid)).bind(boot).run();
+}
+void Index::delivered() { database_.query("DELETE FROM delivering").run(); }
+
+std::vector<std::tuple<std::uint64_t, Gid, Bytes>> Index::delivering() {
+  std::vector<std::tuple<std::uint64_t, Gid, Bytes>> out;
+  auto query = database_.query("SELECT view, gid, boot FROM delivering");
+  while (query.next()) out.emplace_back(query.number(0), gid_of(query.bytes(1)), query.bytes(2));
+  return out;
+}
+
 Bytes Index::note(std::string_view key) {
   auto query = database_.query("SELECT value FROM notes WHERE key = ?");
   query.text(key);
@@ -398,7 +417,7 @@ void Index::erase_everything() {
   Transaction change(database_);
   for (const char* sql : {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving",
                           "DELETE FROM moving", "DELETE FROM commands", "DELETE FROM holds", "DELETE FROM held",
-                          "DELETE FROM comparing", "DELETE FROM fetches"})
+                          "DELETE FROM comparing", "DELETE FROM fetches", "DELETE FROM delivering"})
     database_.execute(sql);
   change.commit();
 }

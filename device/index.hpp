@@ -112,6 +112,12 @@ class Index {
   void left(const std::string& path);
   std::vector<std::string> leaving();
 
+  /// Rows that were written before their file appeared and before it was synced, and the boot of the machine in which
+  /// that was.
+  void deliver(std::uint64_t view, const Gid&, View boot);
+  void delivered();  ///< all of them
+  std::vector<std::tuple<std::uint64_t, Gid, Bytes>> delivering();
+
   Bytes note(std::string_view key);  ///< empty: none
   void note(std::string_view key, View value);
   void erase_everything();  ///< but the notes

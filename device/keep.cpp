@@ -20,7 +20,8 @@ bool Shelf::keep_or_adopt(const e2e::Item& item, const std::optional<ItemRow>& r
   const bool whole = item.stub && !row->stub && (row->origin != Origin::store || row->content_rev == item.content_rev);
   if (row->sha256 != hash && !whole) return false;
   auto kept = *row;
-  if (auto found = kept; !locate(found)) return false;
+  // A mail that somebody took away is not put back by what comes before the look that is certain of it.
+  if (auto found = kept; row->kind != Kind::mail && !locate(found)) return false;
   const auto pending = journal_->pending(item.view, item.gid);
   restate(kept, {item.folders, item.flags, item.keywords}, pending, pending);
   const auto place = std::make_pair(kept.folder, kept.name);

@@ -110,7 +110,10 @@ void Shelf::settle_create(Ended& ended, const e2e::CommandResult& result) {
   auto row = index_->item(said.view, said.gid);
   if (result.fault != 0 || !row) return;
   const auto place = row->folder;
-  if (row->origin == Origin::local) row->origin = Origin::confirmed;
+  if (row->origin == Origin::local) {
+    row->origin = Origin::confirmed;
+    row->seq = std::max<std::uint64_t>(result.seq, 1) - 1;  // its item is still to come, and has that number or more
+  }
   if (result.gid != no_gid && result.gid != said.gid) {
     if (index_->item(said.view, result.gid)) {  // it came as an item before this result, and adopted another file
       if (const auto path = locate(*row)) group_->leaves.push_back(*path);

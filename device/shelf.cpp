@@ -58,6 +58,7 @@ Result<void> Shelf::open() {
     tree_->load();
     load_windows();
     tree_->mask(journal_->folders());
+    settle_delivering();
     finish_leaving();
     sweep(false);
   });
@@ -206,6 +207,7 @@ Result<void> Shelf::recover() {
     tree_->load();
     load_windows();
     tree_->mask(journal_->folders());
+    settle_delivering();
     finish_leaving();
     sweep(true);
     scan_->forget();

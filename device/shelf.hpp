@@ -4,6 +4,7 @@
 //   * many items: tmp/ → fsync each → rename → fsync directories → one FULL transaction {rows, position} → answers;
 //   * one live mail: renamed into place at once (then it is "on disk" for people), its fsync still comes before the
 //     transaction and so before the acknowledgement;
+//   * a mail's row is written before its file appears, in a transaction that outlives a kill (delivery.cpp);
 //   * what goes is recorded first (table leaving), then the file goes; what a new position's windows do not cover goes
 //   in
 //     the transaction that brings the position.
@@ -16,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -148,6 +150,10 @@ class Shelf {
   void sync_files();
   void touch(std::uint64_t view, const Gid&);
   void flush();
+  // delivery.cpp: rows before files
+  void announce(std::span<Put>);
+  void settle_delivering();
+  bool settle_delivered(const ItemRow&, const std::string& path);
   // windows.cpp: what this device wants no longer
   void load_windows();
   void keep_within(std::uint64_t view, const std::vector<e2e::Window>&);

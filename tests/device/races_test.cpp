@@ -28,6 +28,76 @@ TEST(Races, AMailTakenAwayBeforeItsRowIsWrittenIsRemoved) {
   EXPECT_NE(disk.log.entries.at(3).seq_gone, 0U);
 }
 
+/// The device is killed right after the mail program had done that, at whatever comes next.
+void killed_after(Upward& disk, const std::function<void(const Arrival&)>& done, std::uint64_t calls, bool power_cut) {
+  disk.log.add(3, mail(3));
+  disk.on_arrival = [&](const Arrival& arrival) {
+    done(arrival);
+    disk.cutter->cutting().until = calls;
+  };
+  try {
+    disk.catch_up(disk.log);
+  } catch (const Cut&) {
+  }
+  disk.on_arrival = nullptr;
+  power_cut ? disk.host.power_cut([&] { disk.end(); }) : disk.host.kill([&] { disk.end(); });
+  disk.start();
+  disk.catch_up(disk.log);
+  disk.converge();
+}
+
+TEST(Races, AMailMovedUnderAnotherNameBeforeAKillIsAMove) {
+  for (const std::uint64_t calls : {0, 1, 2, 100}) {
+    Upward disk(42, 2);
+    killed_after(
+        disk, [&](const Arrival& arrival) { disk.rename(arrival.path, "/mail/.Work/cur/of-a-program:2,S"); }, calls,
+        false);
+    EXPECT_EQ(disk.log.entries.at(3).folder, gid_of(1002)) << calls;
+    EXPECT_EQ(disk.log.entries.size(), 3U) << "it went up as a new mail; killed after calls: " << calls;
+  }
+}
+
+TEST(Races, AMailTakenAwayBeforeAKillIsRemoved) {
+  for (const std::uint64_t calls : {0, 1, 2, 100}) {
+    Upward disk(43, 2);
+    killed_after(
+        disk, [&](const Arrival& arrival) { ASSERT_TRUE(disk.host.files().remove(arrival.path)); }, calls, false);
+    EXPECT_NE(disk.log.entries.at(3).seq_gone, 0U) << calls;
+  }
+}
+
+// The first look after a start needs two seconds to be certain; what the gateway sends meanwhile is no reason to put
+// the file back.
+TEST(Races, AMailTakenAwayBeforeAKillIsNotPutBackByWhatComesForIt) {
+  for (const bool made_here : {false, true}) {
+    Upward disk(44, 2);
+    ASSERT_TRUE(disk.host.files().remove(disk.path(1)));
+    disk.host.kill([&] { disk.end(); });
+    disk.start();
+    disk.look();
+    auto& entry = disk.log.entries.at(1);
+    entry.seq_body = ++disk.log.head;
+    auto item = disk.log.item(entry);
+    if (made_here) item.sha256 = sha256(mail(1)), item.first = {};
+    disk.tell(std::move(item));
+    disk.tell(disk.log.mark(disk.log.head));
+    EXPECT_FALSE(disk.asked_compare) << made_here;
+    disk.converge();
+    EXPECT_NE(entry.seq_gone, 0U) << made_here;
+  }
+}
+
+// Nothing tells who it was that has lost the file: it comes again.
+TEST(Races, AMailThatAPowerCutTookAwayComesAgain) {
+  for (std::uint64_t seed = 50; seed < 90; ++seed) {
+    Upward disk(seed, 2);
+    // The row happens to be on disk; file and names are kept or lost.
+    killed_after(disk, [&](const Arrival&) { ASSERT_TRUE(disk.host.files().sync("/state/device.db-wal")); }, 0, true);
+    EXPECT_EQ(disk.log.entries.at(3).seq_gone, 0U) << seed;
+    EXPECT_EQ(disk.log.entries.size(), 3U) << seed;
+  }
+}
+
 TEST(Races, AMailMovedBeforeTheResultOfItsCreationIsAMove) {
   for (const bool another : {false, true}) {
     Upward disk(3, 2);
@@ -116,6 +186,22 @@ TEST(Races, WhatIsWantedDuringACompareIsAskedForWhenItEnds) {
   EXPECT_FALSE(disk.asked_compare);
   disk.tell(e2e::CompareEnd{disk.log.mark(disk.log.head).position});
   EXPECT_TRUE(disk.asked_compare);
+}
+
+// Made here, taken by the store, and removed there before it came back as an item: only the result told of it.
+TEST(Races, WhatWasMadeHereAndIsGoneFromTheStoreGoesWithACompareThatBeganAfterItsResult) {
+  for (const bool after : {true, false}) {
+    Upward disk(46, 1);
+    const auto before = disk.log.head;
+    disk.write("/mail/cur/7.new:2,S", mail(7));
+    disk.settle();
+    if (!after) disk.tell(nothing_there(disk));
+    ASSERT_TRUE(disk.send());
+    disk.log.gone(5000);
+    if (after) disk.tell(nothing_there(disk));
+    disk.tell(e2e::CompareEnd{disk.log.mark(after ? disk.log.head : before).position});
+    EXPECT_EQ(disk.mails("cur").size(), after ? 0U : 1U);
+  }
 }
 
 // The device starts, and has seen the moved file; before it reads it, the mail program marks it read.

@@ -13,6 +13,7 @@ namespace tidegate::device {
 namespace {
 
 constexpr std::size_t group_limit = 256;    // files (design: state, rule 2)
+constexpr std::uint64_t object_limit = std::uint64_t{16} << 20;  // of a vdir's file: a larger one is never sent up
 constexpr std::size_t worth_one_flush = 8;  // files; fewer are no burden, and wait for nobody else's writes
 
 template <class... F>
@@ -231,7 +232,8 @@ void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) 
   else if (old_path && *old_path != put.target)
     group_->leaves.push_back(*old_path);
   if (row.kind != Kind::mail) {
-    const auto object = read_object(put.draft.empty() ? content : View(need(files_.read(put.draft))), row.kind);
+    const auto whole = put.draft.empty() ? Bytes(content) : need(files_.read_part(put.draft, 0, object_limit));
+    const auto object = read_object(whole, row.kind);
     row.uid = object.uid;
     row.canonical = object.canonical;
   }

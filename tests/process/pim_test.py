@@ -109,7 +109,7 @@ class Pim(unittest.TestCase):
         self.assertIn("bob@example.com", self.khard("list"))
         # Made.
         self.khal("new", "-a", "home", "2026-03-02", "12:00", "13:00", "Made with khal")
-        self.khard("new", "-a", "people", "-i", self.stage.write("eve", "First name: Eve\nLast name: Adams\n"))
+        self.khard("new", "-a", "people", "-i", self.stage.write("eve", "Formatted name: Eve Adams\nFirst name: Eve\nLast name: Adams\n"))
         self.todo("new", "-l", "tasks", "Made with todoman")
         for folder, text in (("calendars/default", "Made with khal"), ("contacts/default", "Eve Adams"),
                              ("calendars/tasks", "Made with todoman")):

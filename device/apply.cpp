@@ -13,6 +13,7 @@ namespace tidegate::device {
 namespace {
 
 constexpr std::size_t group_limit = 256;    // files (design: state, rule 2)
+constexpr std::uint64_t object_limit = std::uint64_t{16} << 20;  // of a vdir's file: a larger one is never sent up
 constexpr std::size_t worth_one_flush = 8;  // files; fewer are no burden, and wait for nobody else's writes
 
 template <class... F>
@@ -117,6 +118,13 @@ void Shelf::take(e2e::Item& item) {
     group_->ignored.emplace_back(Key{item.view, item.gid}, item.seq);  // it may be back since: the result tells
     return;
   }
+  if (row && pending.updating() && *pending.updating() == item.content_rev) {  // what was edited here; the edit goes up
+    auto kept = *row;
+    restate(kept, {item.folders, item.flags, item.keywords}, pending, pending);
+    kept.seq = item.seq;
+    group_->rows.push_back(std::move(kept));
+    return;
+  }
   if (!item.sha256.empty()) {  // made here, and not sent again; if it is not here any more it must be
     if (!keep_or_adopt(item, row, item.sha256)) group_->wanted.insert(item.view);
     return;
@@ -173,6 +181,11 @@ void Shelf::whole_item(const e2e::Item& item, View content, const std::string& w
     if (!written.empty()) need(files_.remove(written));
     return;
   }
+  if (row && journal_->pending(item.view, item.gid).updating()) {  // the result tells what became of both
+    group_->ignored.emplace_back(Key{item.view, item.gid}, item.seq);
+    if (!written.empty()) need(files_.remove(written));
+    return;
+  }
   Put put;
   put.row = row.value_or(ItemRow{});
   put.first = !row;
@@ -185,7 +198,7 @@ void Shelf::whole_item(const e2e::Item& item, View content, const std::string& w
   group_->puts.push_back(std::move(put));
   auto& last = group_->puts.back();
   if (!last.live || item.kind != Kind::mail) return;
-  announce({&last, 1});
+  announce_mails({&last, 1});
   rename_put(last);
 }
 
@@ -222,15 +235,37 @@ void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) 
     keep_aside(row.gid, row.kind, *old_path);
   else if (old_path && *old_path != put.target)
     group_->leaves.push_back(*old_path);
-  if (row.kind != Kind::mail && !old_path && need(files_.info(put.target)) &&
+  if (row.kind != Kind::mail) {
+    const auto whole = put.draft.empty() ? Bytes(content) : need(files_.read_part(put.draft, 0, object_limit));
+    const auto object = read_object(whole, row.kind);
+    row.uid = object.uid;
+    row.canonical = object.canonical;
+  }
+  if (row.kind != Kind::mail && !old_path && need(files_.info(put.target)) && !ours_unrecorded(put.target) &&
       sha256(need(files_.read(put.target))) != row.sha256) {
     // Not ours, and not to be lost (a double UID would break khal).
     keep_aside(row.gid, row.kind, put.target);
   }
+  drop_unrecorded(row.view, row.gid, put.target);
   if (!put.draft.empty()) return;
   put.draft = tree_->drafts(folder) + "/" + mail_base(row.gid, row.size);
   if (need(files_.info(put.draft))) need(files_.remove(put.draft));
   need(files_.create(put.draft, content));
+}
+
+/// A vdir's file is known by what is recorded of it. Its stamp is the draft's: what is written over it the moment after
+/// is an edit.
+void Shelf::announce_objects() {
+  const auto in_vdir = [](const Put& put) { return put.row.kind != Kind::mail && !put.renamed; };
+  if (std::ranges::none_of(group_->puts, in_vdir)) return;
+  Transaction intent(index_->database());
+  for (auto& put : group_->puts) {
+    if (!in_vdir(put)) continue;
+    index_->arrive({put.target, put.row.view, put.row.gid, put.row.sha256});
+    const auto draft = need(files_.info(put.draft));
+    if (draft) put.row.inode = draft->inode, put.row.mtime_ns = draft->mtime_ns;
+  }
+  intent.commit();
 }
 
 void Shelf::rename_put(Put& put) {
@@ -297,8 +332,13 @@ void Shelf::take_gone(std::uint64_t view, std::uint64_t seq, const Gid& gid) {
   }
   if (auto row = index_->item(view, gid)) {
     if (seq < row->seq) return;
+    if (journal_->pending(view, gid).updating()) {  // an edit wins over a removal
+      group_->ignored.emplace_back(Key{view, gid}, seq);
+      return;
+    }
     let_go(*row);
   }
+  drop_unrecorded(view, gid);
   if (const auto strays = strays_.find({view, gid}); strays != strays_.end()) {
     for (auto& path : strays->second) group_->leaves.push_back(std::move(path));
     strays_.erase(strays);
@@ -350,7 +390,8 @@ void Shelf::sync_files() {
 void Shelf::flush() {
   auto& group = *group_;
   sync_files();
-  announce(group.puts);
+  announce_mails(group.puts);
+  announce_objects();
   for (auto& put : group.puts)
     if (!put.renamed) rename_put(put);
   for (const auto& directory : group.directories) need(files_.sync_directory(directory));
@@ -358,7 +399,10 @@ void Shelf::flush() {
     Transaction change(index_->database());
     for (const auto& path : left_) index_->left(path);
     for (auto& put : group.puts) {
-      describe(put.row);
+      if (put.row.kind == Kind::mail)
+        describe(put.row);
+      else
+        index_->arrived(put.target);
       index_->put(put.row);
     }
     if (!group.puts.empty()) index_->delivered();
@@ -369,6 +413,7 @@ void Shelf::flush() {
     for (auto& row : group.rows) index_->put(row);
     for (const auto& [view, from, to] : group.renamed) rename_commands(view, from, to);
     for (const auto& ended : group.ended) end_command(ended);
+    for (const auto& path : group.unrecorded) index_->arrived(path);
     for (const auto& path : group.leaves) index_->leave(path);
     for (const auto& [view, position] : group.positions) index_->put_position(position);
     for (const auto& [view, wish] : group.compared) compared(view, wish);
@@ -427,7 +472,16 @@ void Shelf::take(const e2e::CompareEnd& message) {
                                                            row.seq != 0 && row.seq < message.position.live);
     if (was_there && !found->second.named(row.gid)) absent.push_back(row);
   });
-  for (auto& row : absent) let_go(row);
+  for (auto& row : absent) {
+    if (journal_->pending(view, row.gid).updating())
+      group_->ignored.emplace_back(Key{view, row.gid}, message.position.live);
+    else
+      let_go(row);
+  }
+  std::vector<Gid> unrecorded;
+  for (const auto& [path, file] : arriving_)
+    if (file.view == view && !found->second.named(file.gid)) unrecorded.push_back(file.gid);
+  for (const auto& gid : unrecorded) drop_unrecorded(view, gid);
   windows_[view] = message.position.windows;
   for (auto it = strays_.begin(); it != strays_.end();) {
     if (it->first.first != view || found->second.named(it->first.second)) {

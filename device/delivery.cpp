@@ -14,7 +14,7 @@
 namespace tidegate::device {
 
 /// Those whose file is the first of their item; of others there is a row already.
-void Shelf::announce(std::span<Put> puts) {
+void Shelf::announce_mails(std::span<Put> puts) {
   const auto due = [](const Put& put) { return put.first && !put.renamed && put.row.kind == Kind::mail; };
   if (std::ranges::none_of(puts, due)) return;
   const auto boot = world_.boot_id();

@@ -46,7 +46,8 @@ struct Shelf::Ended {
   CommandRow command;
   bool forget = true;  ///< else it stays in the journal, for people
   CommandRow::State kept_as = CommandRow::State::failed;
-  bool compare = false;  ///< what it named is to be taken from the store again
+  bool compare = false;                 ///< what it named is to be taken from the store again
+  std::optional<CommandRow> instead{};  ///< to be journaled in its place
   std::string text;
 };
 
@@ -55,7 +56,8 @@ struct Shelf::Group {
   std::vector<Put> puts;
   std::vector<ItemRow> rows;
   std::vector<Key> erased;
-  std::vector<std::string> leaves;  ///< paths
+  std::vector<std::string> leaves;      ///< paths
+  std::vector<std::string> unrecorded;  ///< paths that are no longer on their way into a vdir
   std::map<std::uint64_t, e2e::Position> positions;
   std::set<Key> touched;                                     ///< an item is in a group once
   std::set<std::string> directories;                         ///< to sync
@@ -66,8 +68,8 @@ struct Shelf::Group {
   std::vector<std::pair<Key, std::uint64_t>> ignored;  ///< items under removal here, number of what came for them
   std::vector<std::string> syncs;                      ///< files to sync that were written by an earlier life
   bool empty() const {
-    return puts.empty() && rows.empty() && erased.empty() && leaves.empty() && positions.empty() && syncs.empty() &&
-           ended.empty() && wanted.empty() && ignored.empty();
+    return puts.empty() && rows.empty() && erased.empty() && leaves.empty() && unrecorded.empty() &&
+           positions.empty() && syncs.empty() && ended.empty() && wanted.empty() && ignored.empty();
   }
 };
 

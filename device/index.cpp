@@ -65,8 +65,12 @@ constexpr const char* schema_5 = R"(
 ALTER TABLE comparing ADD COLUMN wish INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE items ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
 )";
-// Rows of files that are about to appear.
+// Changes of a vdir's files go up.
 constexpr const char* schema_6 = R"(
+ALTER TABLE items ADD COLUMN uid TEXT NOT NULL DEFAULT '';
+CREATE INDEX items_by_uid ON items(uid) WHERE uid <> '';
+CREATE TABLE arriving(
+  path TEXT PRIMARY KEY, view INTEGER NOT NULL, gid BLOB NOT NULL, sha256 BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE delivering(
   view INTEGER NOT NULL, gid BLOB NOT NULL, boot BLOB NOT NULL, PRIMARY KEY(view, gid)) WITHOUT ROWID;
 PRAGMA user_version = 6;
@@ -110,7 +114,7 @@ std::vector<std::string> split_words(View text) {
 
 constexpr const char* item_columns =
     "SELECT gid, folders, folder, name, kind, size, sha256, inode, mtime_ns, base_flags, keywords, content_rev, "
-    "fingerprint, received, seq, stub, origin, shown FROM items WHERE view = ?";
+    "fingerprint, received, seq, stub, origin, shown, uid, canonical_sha256 FROM items WHERE view = ?";
 
 ItemRow read_item(std::uint64_t view, const Query& query) {
   ItemRow row;
@@ -133,6 +137,8 @@ ItemRow read_item(std::uint64_t view, const Query& query) {
   row.stub = query.integer(15) != 0;
   row.origin = static_cast<Origin>(query.integer(16));
   row.shown = static_cast<std::uint32_t>(query.integer(17));
+  row.uid = query.bytes(18);
+  row.canonical = query.bytes(19);
   return row;
 }
 
@@ -188,13 +194,13 @@ std::optional<ItemRow> Index::item(std::uint64_t view, const Gid& gid) {
 void Index::put(const ItemRow& row) {
   auto query = database_.query(
       "INSERT OR REPLACE INTO items(view, gid, folders, folder, name, kind, size, sha256, inode, mtime_ns, base_flags, "
-      "keywords, content_rev, fingerprint, received, seq, stub, origin, shown) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?)");
+      "keywords, content_rev, fingerprint, received, seq, stub, origin, shown, uid, canonical_sha256) VALUES(?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   query.bind(row.view).bind(view_of(row.gid)).bind(View(join(row.folders))).bind(view_of(row.folder)).text(row.name);
   query.bind(static_cast<int>(row.kind)).bind(row.size).bind(View(row.sha256)).bind(row.inode).bind(row.mtime_ns);
   query.bind(row.base_flags).bind(View(join(row.keywords))).bind(View(row.content_rev)).bind(View(row.fingerprint));
   query.bind(row.received).bind(row.seq).bind(row.stub ? 1 : 0).bind(static_cast<int>(row.origin));
-  query.bind(row.shown).run();
+  query.bind(row.shown).text(row.uid).bind(View(row.canonical)).run();
 }
 
 void Index::erase(std::uint64_t view, const Gid& gid) {
@@ -232,6 +238,18 @@ std::vector<ItemRow> Index::with_hash(std::uint64_t view, View sha256) {
   std::vector<ItemRow> out;
   auto query = database_.query(sql.c_str());
   query.bind(view).bind(sha256);
+  while (query.next()) out.push_back(read_item(view, query));
+  return out;
+}
+
+std::vector<ItemRow> Index::with_uid(std::uint64_t view, const Gid& folder, std::string_view uid) {
+  static const std::string sql = [] {
+    std::string text = item_columns;
+    return text.insert(text.find(" WHERE"), " INDEXED BY items_by_uid") + " AND folder = ? AND uid = ? AND uid <> ''";
+  }();
+  std::vector<ItemRow> out;
+  auto query = database_.query(sql.c_str());
+  query.bind(view).bind(view_of(folder)).text(uid);
   while (query.next()) out.push_back(read_item(view, query));
   return out;
 }
@@ -376,6 +394,21 @@ void Index::put_position(const e2e::Position& position) {
       .run();
 }
 
+void Index::arrive(const Arriving& file) {
+  auto query = database_.query("INSERT OR REPLACE INTO arriving(path, view, gid, sha256) VALUES(?, ?, ?, ?)");
+  query.text(file.path).bind(file.view).bind(view_of(file.gid)).bind(View(file.sha256)).run();
+}
+void Index::arrived(const std::string& path) {
+  database_.query("DELETE FROM arriving WHERE path = ?").text(path).run();
+}
+
+std::vector<Index::Arriving> Index::arriving() {
+  std::vector<Arriving> out;
+  auto query = database_.query("SELECT path, view, gid, sha256 FROM arriving");
+  while (query.next()) out.push_back({query.bytes(0), query.number(1), gid_of(query.bytes(2)), query.bytes(3)});
+  return out;
+}
+
 void Index::leave(const std::string& path) {
   database_.query("INSERT OR REPLACE INTO leaving(path) VALUES(?)").text(path).run();
 }
@@ -417,7 +450,8 @@ void Index::erase_everything() {
   Transaction change(database_);
   for (const char* sql : {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving",
                           "DELETE FROM moving", "DELETE FROM commands", "DELETE FROM holds", "DELETE FROM held",
-                          "DELETE FROM comparing", "DELETE FROM fetches", "DELETE FROM delivering"})
+                          "DELETE FROM comparing", "DELETE FROM fetches", "DELETE FROM arriving",
+                          "DELETE FROM delivering"})
     database_.execute(sql);
   change.commit();
 }

@@ -41,6 +41,8 @@ struct ItemRow {
   std::uint64_t seq = 0;  ///< 0: take whatever comes next for it
   bool stub = false;
   Origin origin = Origin::store;
+  std::string uid;  ///< not of mail: of the octets with that sha256
+  Bytes canonical;  ///< the same: VdirObject::canonical; empty: not known
 
   void take(const e2e::Item&);  ///< all that the gateway says of it: not sha256, and not where the file lies
 };
@@ -81,6 +83,7 @@ class Index {
   void each(std::uint64_t view, const std::function<void(const ItemRow&)>&);
   void each_in(std::uint64_t view, const Gid& folder, const std::function<void(PlaceRow&)>&);
   std::vector<ItemRow> with_hash(std::uint64_t view, View sha256);
+  std::vector<ItemRow> with_uid(std::uint64_t view, const Gid& folder, std::string_view uid);  ///< not mail
   std::vector<ItemRow> stub_copies(std::uint64_t view);  ///< made here of stubs; their fingerprint is the stub's gid
   std::uint64_t count(std::uint64_t view);
   std::uint64_t count_in(std::uint64_t view, const Gid& folder);
@@ -106,6 +109,18 @@ class Index {
   std::uint64_t compare_wish(std::uint64_t view);
   void compared(std::uint64_t view, std::uint64_t wish);
   std::vector<std::uint64_t> wanted_compares();
+
+  /// A vdir's files that are about to be renamed into their places: recorded before they are, until their row is. A
+  /// vdir's names say nothing of whose a file is.
+  struct Arriving {
+    std::string path;
+    std::uint64_t view = 0;
+    Gid gid{};
+    Bytes sha256;
+  };
+  void arrive(const Arriving&);
+  void arrived(const std::string& path);
+  std::vector<Arriving> arriving();
 
   /// Files that are to go: recorded before they do.
   void leave(const std::string& path);

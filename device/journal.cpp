@@ -38,6 +38,24 @@ CommandRow read(const Query& query) {
   return row;
 }
 
+std::string_view thing(Kind kind) {
+  switch (kind) {
+    case Kind::mail:
+      return "message";
+    case Kind::event:
+      return "event";
+    case Kind::task:
+      return "task";
+    case Kind::contact:
+      return "contact";
+    case Kind::note:
+      return "note";
+    case Kind::file:
+      return "file";
+  }
+  return "item";
+}
+
 std::vector<CommandRow> all_of(Query& query) {
   std::vector<CommandRow> out;
   while (query.next()) out.push_back(read(query));
@@ -55,12 +73,14 @@ std::string in_words(const CommandRow& row, const FolderName& folder) {
   switch (said.verb) {
     case e2e::Verb::set_flags:
       return "setting flags of a message";
+    case e2e::Verb::update:
+      return std::string(said.kind == Kind::event ? "changing an " : "changing a ") + std::string(thing(said.kind));
     case e2e::Verb::move:
       return "moving a message" + named(" from ", said.folder) + named(" to ", said.to);
     case e2e::Verb::remove:
       return "removing a message" + named(" from ", said.folder);
     case e2e::Verb::create:
-      return "a new message" + named(" in ", said.folder);
+      return "a new " + std::string(thing(said.kind)) + named(" in ", said.folder);
     case e2e::Verb::send:
       return "sending a message to " + (said.recipients.empty() ? std::string("nobody") : said.recipients.front()) +
              (said.recipients.size() > 1 ? " and others" : "");
@@ -200,7 +220,7 @@ void Journal::erase(std::uint64_t number) {
 
 void Journal::ignored(std::uint64_t view, const Gid& gid, std::uint64_t seq) {
   for (const auto& row : of(view, gid))
-    if (row.command.verb == e2e::Verb::remove)
+    if (row.command.verb == e2e::Verb::remove || row.command.verb == e2e::Verb::update)
       database_.query("UPDATE commands SET ignored = max(ignored, ?) WHERE number = ?")
           .bind(seq)
           .bind(row.number)

@@ -27,16 +27,20 @@ struct CommandRow {
   std::uint64_t number = 0;  ///< the order; given by put()
   State state = State::waiting;
   e2e::Command command;    ///< without content
-  std::string path;        ///< send: the file with the content; create: empty (the item's own file); make_folder: its
-                           ///< directory below the Maildir's root
+  std::string path;        ///< send, update, create of what is no mail: the file with the content; create of a mail:
+                           ///< empty (the item's own file); make_folder: its directory below the Maildir's root
   std::uint64_t skip = 0;  ///< octets of that file before the content
   Bytes sha256;            ///< of the content
   std::int64_t at_unix = 0;
-  std::uint64_t ignored = 0;  ///< remove: number of the last news of its item that were not taken for its sake
+  std::uint64_t ignored = 0;  ///< remove, update: number of the last news of its item not taken for its sake
   std::string text;           ///< failed, unknown: a sentence
 
   bool live() const { return state == State::waiting || state == State::sent; }
-  bool has_content() const { return command.verb == e2e::Verb::create || command.verb == e2e::Verb::send; }
+  bool has_content() const {
+    return command.verb == e2e::Verb::create || command.verb == e2e::Verb::send || command.verb == e2e::Verb::update;
+  }
+  /// Its content is a file of its own, which goes with it.
+  bool spooled() const { return has_content() && !path.empty(); }
 };
 
 /// "setting flags of a message", "moving a message to Work" …; `folder`: how a folder is called, if that is known.
@@ -66,7 +70,7 @@ class Journal {
   void fail(std::uint64_t number, CommandRow::State, std::string_view text);
   void again(CommandRow, View id);  ///< as a new command, behind all others
   void erase(std::uint64_t number);
-  void ignored(std::uint64_t view, const Gid&, std::uint64_t seq);  ///< noted with the item's live removals
+  void ignored(std::uint64_t view, const Gid&, std::uint64_t seq);  ///< noted with its live removals and updates
   /// An item got another gid: its commands that were never sent name it by that.
   void rename_item(std::uint64_t view, const Gid& from, const Gid& to);
 

@@ -20,8 +20,7 @@ bool Shelf::keep_or_adopt(const e2e::Item& item, const std::optional<ItemRow>& r
   const bool whole = item.stub && !row->stub && (row->origin != Origin::store || row->content_rev == item.content_rev);
   if (row->sha256 != hash && !whole) return false;
   auto kept = *row;
-  // A mail that somebody took away is not put back by what comes before the look that is certain of it.
-  if (auto found = kept; row->kind != Kind::mail && !locate(found)) return false;
+  // A file that is not there may have been taken away: what comes before the look that is certain does not put it back.
   const auto pending = journal_->pending(item.view, item.gid);
   restate(kept, {item.folders, item.flags, item.keywords}, pending, pending);
   const auto place = std::make_pair(kept.folder, kept.name);
@@ -168,7 +167,23 @@ void Shelf::rename_item(ItemRow& row, const Gid& gid) {
 bool Shelf::edited(const ItemRow& row, const std::string& path) {
   const auto info = need(files_.info(path));
   if (!info || (info->inode == row.inode && info->mtime_ns == row.mtime_ns && info->size == row.size)) return false;
-  return hash_file(files_, path) != row.sha256;
+  return !ours_unrecorded(path) && hash_file(files_, path) != row.sha256;
+}
+
+/// It was delivered, and a kill came before its row was written.
+bool Shelf::ours_unrecorded(const std::string& path) {
+  const auto found = arriving_.find(path);
+  return found != arriving_.end() && need(files_.info(path)) && hash_file(files_, path) == found->second.sha256;
+}
+
+/// Of an item that comes again, or never will. A file that somebody has written over stays, and is his.
+void Shelf::drop_unrecorded(std::uint64_t view, const Gid& gid, const std::string& but) {
+  for (const auto& [path, file] : arriving_) {
+    if (file.view != view || file.gid != gid) continue;
+    if (path != but && ours_unrecorded(path)) group_->leaves.push_back(path);
+    group_->unrecorded.push_back(path);
+  }
+  std::erase_if(arriving_, [&](const auto& each) { return each.second.view == view && each.second.gid == gid; });
 }
 
 /// A version that lost against the store's: kept where a person finds it, never sent.
@@ -186,7 +201,12 @@ void Shelf::keep_aside(const Gid& gid, Kind kind, const std::string& path) {
     need(files_.make_directories(aside));
   }
   const auto first = name;
-  for (int n = 2; need(files_.info(aside + "/" + name)); ++n) name = fmt::format("{}-{}", first, n);
+  // The same octets are there if a power cut divided this very rename: then they take their own place.
+  const auto another = [&] {
+    const auto there = aside + "/" + name;
+    return need(files_.info(there)) && hash_file(files_, there) != hash_file(files_, path);
+  };
+  for (int n = 2; another(); ++n) name = fmt::format("{}-{}", first, n);
   need(files_.rename(path, aside + "/" + name));
   group_->directories.insert(aside);
   group_->directories.insert(directory_of(path));

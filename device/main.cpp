@@ -25,6 +25,7 @@
 #include "device/outbox.hpp"
 #include "device/policy.hpp"
 #include "device/queue.hpp"
+#include "device/search.hpp"
 #include "device/sendmail.hpp"
 #include "device/status.hpp"
 #include "device/terminal.hpp"
@@ -46,6 +47,7 @@ constexpr const char* usage =
     "tidegate-device policy [--json] [--all-folders | --only FOLDER ...] [--with FOLDER ...] [--without FOLDER ...]\n"
     "                       [--days N|all [--folder FOLDER]] [--largest SIZE|none] [--on-demand yes|no]\n"
     "tidegate-device fetch FILE|GID ... | fetch --list [--json]\n"
+    "tidegate-device search WORD ... [--kind KIND] [--folder FOLDER] [--most N] [--json]\n"
     "tidegate-device send [-t] [-i] [--] [RECIPIENT ...] < message      (as sendmail)\n"
     "tidegate-device queue [--json] [--drop ID | --again ID]\n"
     "tidegate-device hold list [--json] | hold release ID | hold discard ID\n\n"
@@ -90,14 +92,16 @@ options::options_description described() {
       "once-idle", "run: end when all that was there has been stored")("events", word()->default_value("text"),
                                                                        "run: text, or json: one object a line")(
       "compression", word(), "run: how contents come: zstd, deflate or none (default: the first the gateway has)")(
-      "json", "status, policy, fetch --list, queue, hold list: as JSON")(
+      "json", "status, policy, search, fetch --list, queue, hold list: as JSON")(
       "drop", options::value<std::uint64_t>(), "queue: forget this entry")("again", options::value<std::uint64_t>(),
                                                                            "queue: send this entry again")(
       "list", "fetch: what is to be fetched, and what cannot be")(
       "all-folders", "policy: every folder, also those to come")("only", words(), "policy: this folder and no other")(
       "with", words(), "policy: this folder, too")("without", words(), "policy: not this folder")(
       "days", word(), "policy: mail of the last N days (today not counted), or all; with --folder also usual")(
-      "folder", word(), "policy: --days is for this folder alone")(
+      "folder", word(), "policy: --days is for this folder alone; search: in this one alone")(
+      "kind", word(), "search: mail, event, task, contact or note")(
+      "most", options::value<std::size_t>()->default_value(100), "search: so many, the newest")(
       "largest", word(), "policy: larger messages come without their attachments; 200K, 5M, none")(
       "on-demand", word(), "policy: yes: attachments only when fetched; no");
   return all;
@@ -289,10 +293,39 @@ int policy(const Command& command) {
   });
 }
 
-int fetch(const Command& command) {
+/// What stands alone behind the command, in its order.
+std::vector<std::string> words_of(const Command& command) {
   auto words = command.texts("more");
   for (const char* word : {"number", "code"})
     if (auto text = command.text(word); !text.empty()) words.insert(words.begin(), std::move(text));
+  return words;
+}
+
+int search(const Command& command) {
+  const auto words = words_of(command);
+  if (words.empty()) {
+    std::cerr << "tidegate-device: search WORD ...; see --help\n";
+    return wrong_usage;
+  }
+  const auto state = settings_of(command).state;
+  auto world = proxy::real_world();
+  auto status = read_status(*world, state, false);
+  if (!status) return fail(status.error());
+  try {
+    Index index(state + "/device.db", world->sqlite_vfs(), true);
+    const auto found =
+        search(world->files(), index, status->places,
+               {words, command.text("kind"), command.text("folder"), command.values["most"].as<std::size_t>()});
+    if (!found) return fail(found.error());
+    fmt::print("{}", command.values.count("json") != 0 ? search_json(*found) : search_text(*found));
+    return found->hits.empty() ? 1 : 0;
+  } catch (const Trouble& trouble) {
+    return fail(trouble.fault);
+  }
+}
+
+int fetch(const Command& command) {
+  const auto words = words_of(command);
   if (words.empty() != (command.values.count("list") != 0)) {
     std::cerr << "tidegate-device: fetch FILE or GID ..., or fetch --list; see --help\n";
     return wrong_usage;
@@ -387,7 +420,7 @@ int start(int count, char** words) {
     return wrong_usage;
   }
   command.name = command.text("command");
-  if (command.values.count("more") != 0 && command.name != "fetch") {
+  if (command.values.count("more") != 0 && command.name != "fetch" && command.name != "search") {
     std::cerr << "tidegate-device: too many words; see --help\n";
     return wrong_usage;
   }
@@ -404,6 +437,7 @@ int start(int count, char** words) {
   if (command.name == "status") return status(command);
   if (command.name == "policy") return policy(command);
   if (command.name == "fetch") return fetch(command);
+  if (command.name == "search") return search(command);
   if (command.name == "queue") return queue(command);
   if (command.name == "hold") return hold(command);
   std::cerr << "tidegate-device: there is no `" << command.name << "`; see --help\n";

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "core/http/utf8.hpp"
+#include "device/vdir_object.hpp"
 
 namespace tidegate::device {
 namespace {
@@ -13,31 +14,7 @@ namespace {
 constexpr std::array<std::pair<char, std::uint32_t>, 6> letters_of{
     {{'D', draft}, {'F', flagged}, {'P', forwarded}, {'R', answered}, {'S', seen}, {'T', deleted}}};
 
-/// The value of the first UID line, unfolded (RFC 5545 §3.1, RFC 6350 §3.2); looked for in the first 64 KiB.
-std::string uid_of(std::string_view content) {
-  content = content.substr(0, std::size_t{64} << 10);
-  std::string value;
-  bool found = false;
-  while (!content.empty()) {
-    const auto end = content.find('\n');
-    auto line = content.substr(0, end);
-    content.remove_prefix(end == std::string_view::npos ? content.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (found) {
-      if (!line.starts_with(' ') && !line.starts_with('\t')) break;
-      value += line.substr(1);
-    } else if (line.starts_with("UID:") || line.starts_with("uid:")) {
-      value = line.substr(4);
-      found = true;
-    } else if (line.starts_with("UID;") || line.starts_with("uid;")) {
-      const auto colon = line.find(':');
-      if (colon == std::string_view::npos) continue;
-      value = line.substr(colon + 1);
-      found = true;
-    }
-  }
-  return value;
-}
+constexpr std::size_t uid_within = std::size_t{64} << 10;  // of a content: where its UID is looked for
 
 bool harmless(std::string_view uid) {
   return !uid.empty() && uid.size() <= 180 && uid[0] != '.' && uid[0] != '-' &&
@@ -176,7 +153,7 @@ std::string_view vdir_collection(Kind kind) {
 }
 
 std::string vdir_name(const Gid& gid, Kind kind, std::string_view content) {
-  const auto uid = kind == Kind::file ? std::string() : uid_of(content);
+  const auto uid = kind == Kind::file ? std::string() : read_object(content.substr(0, uid_within), kind).uid;
   return (harmless(uid) ? uid : gid_text(gid)) + std::string(vdir_suffix(kind));
 }
 

@@ -14,7 +14,7 @@ constexpr auto hint_pause = 200ms;           // a mail program does several thin
 constexpr auto sweep_every = 5min;           // every directory is listed, hints or not
 constexpr int scan_share = 20;               // looking takes at most a twentieth of the disk thread's time
 constexpr auto fetch_pause = 60s;            // when the store could not give it
-constexpr std::size_t deleted_limit = 4096;  // deletions remembered; more: the two looks tell
+constexpr std::size_t deleted_limit = 4096;  // deletions remembered; more: the two looks, or the sweep, tell
 constexpr std::size_t sealed_ahead = std::size_t{256} << 10;  // octets of commands that wait for credit
 
 }  // namespace
@@ -27,6 +27,7 @@ void Device::Core::start_watching() {
 void Device::Core::hinted(const sim::DirectoryHint& hint) {
   if (hint.directory.empty()) order_.whole = true;
   if (hint.deleted && order_.deleted.size() < deleted_limit) order_.deleted.insert(hint.directory + "/" + hint.name);
+  if (order_.touched.size() < deleted_limit) order_.touched.insert(hint.directory);
   scan_in(hint_pause);
 }
 
@@ -77,7 +78,7 @@ void Device::Core::scanned(Result<Scanned> result, std::chrono::nanoseconds took
   no_scan_before_ = world_.reactor().now() + std::chrono::duration_cast<sim::Instant::duration>(took) * scan_share;
   blocked_ = false;
   more_up_ |= result->commands > 0;
-  if (!order_.deleted.empty() || order_.whole) scan_in(hint_pause);
+  if (!order_.deleted.empty() || !order_.touched.empty() || order_.whole) scan_in(hint_pause);
   if (result->again) scan_in(Scan::settling + hint_pause);
   scan_in(std::max<sim::Instant::duration>(whole_scan_at_ - world_.reactor().now(), hint_pause));
   for (const auto& ask : result->asks)

@@ -110,6 +110,18 @@ bool Outbox::take(Index& index, Journal& journal, std::uint64_t view, const std:
   return true;
 }
 
+void Outbox::sweep(Index& index, Journal& journal) {
+  const auto listed = files_.list(outbox_path(state_));
+  if (!listed) return;
+  const auto journaled = journal.paths();
+  const auto leaving = index.leaving();
+  for (const auto& file : *listed) {
+    const auto path = outbox_path(state_) + "/" + file.name;
+    if (!file.name.ends_with(object_suffix) || journaled.contains(path)) continue;
+    if (std::ranges::find(leaving, path) == leaving.end()) need(files_.remove(path));
+  }
+}
+
 void Outbox::erase() {
   auto listed = files_.list(outbox_path(state_));
   if (!listed) return;

@@ -12,6 +12,8 @@
 namespace tidegate::device {
 
 std::string outbox_path(const std::string& state);
+/// Of the copies of a vdir's files that go up, which lie there, too (device/outgoing.hpp).
+inline constexpr std::string_view object_suffix = ".object";
 
 /// Durable when it returns. Any process; beside a running device.
 Result<void> spool(sim::World&, const std::string& state, const Letter&);
@@ -23,7 +25,8 @@ class Outbox {
   Outbox(sim::World& world, std::string state) : world_(world), files_(world.files()), state_(std::move(state)) {}
   /// Journals what lies there and is not journaled yet: how many. Trouble for failures.
   std::size_t collect(Index&, Journal&);
-  void erase();  ///< all of it: the account's data go
+  void sweep(Index&, Journal&);  ///< copies of objects that no command names, left by an earlier life
+  void erase();                  ///< all of it: the account's data go
 
  private:
   bool take(Index&, Journal&, std::uint64_t view, const std::string& path);

@@ -21,11 +21,14 @@ Outgoing::Done Outgoing::take(const Findings& findings, const PendingItems& pend
   moves_.clear();
   done_ = {};
   sync(findings);
+  copy_objects(findings);
   {
     Transaction change(index_.database());
     for (const auto& key : findings.returned) holds_.free(key);
     for (const auto& placed : findings.placed) place(placed);
-    for (const auto& file : findings.fresh) fresh(file);
+    for (const auto& file : findings.edited) edited(file);
+    for (const auto& file : findings.fresh) file.object ? fresh_object(file) : fresh(file);
+    for (const auto& [path, copy] : copies_) index_.leave(copy), done_.leaves = true;  // not needed after all
     release();
     for (const auto& some : findings.gone) gone(some);
     // First: a row in the new folder whose file still bore the letters of the old one would give them other meanings.
@@ -50,12 +53,14 @@ void Outgoing::rename(const std::vector<Rename>& renames) {
 /// A row means "was durably there": mail programs do not always sync what they write.
 void Outgoing::sync(const Findings& findings) {
   std::set<std::string> directories;
-  for (const auto& placed : findings.placed) directories.insert(directory_of(placed.file.path));
-  for (const auto& file : findings.fresh) {
-    const auto done = files_.sync(file.file.path);
+  const auto sync_file = [&](const FoundFile& file) {
+    const auto done = files_.sync(file.path);
     if (!done && done.error().kind != FaultKind::not_found) throw Trouble(done.error());
-    directories.insert(directory_of(file.file.path));
-  }
+    directories.insert(directory_of(file.path));
+  };
+  for (const auto& placed : findings.placed) directories.insert(directory_of(placed.file.path));
+  for (const auto& file : findings.fresh) sync_file(file.file);
+  for (const auto& file : findings.edited) sync_file(file.file);
   for (const auto& directory : directories) need(files_.sync_directory(directory));
 }
 
@@ -77,14 +82,16 @@ void Outgoing::place(const Findings::Placed& placed) {
   if (!row) return;
   const auto mask = pending_->find({file.view, placed.gid});
   const auto pending = mask == pending_->end() ? Pending() : mask->second;
-  const auto directory = tree_.path(*tree_.find(file.view, file.folder));
+  const auto* there = tree_.find(file.view, file.folder);
+  const bool mail = there->info.kind == Kind::mail;
+  const auto directory = tree_.path(*there);
   const auto told = keywords_.marks(directory, pending.flags(row->base_flags), pending.keywords(row->keywords));
   auto shows = flags_of_name(file.name);
   const bool moved = file.folder != row->folder;
   // In another folder a letter means another word: what goes with the file is what was told.
   if (moved) shows = (shows & shown_flags) | (told & ~shown_flags);
   MarkChange marks(told, row->shown, shows);
-  marks.set &= keywords_.known(directory);
+  marks.set &= mail ? keywords_.known(directory) : 0;
   const bool unknown = row->origin == Origin::local && !pending.creating();  // to the store: it stays here alone
   if (unknown) {
     row->folders = {file.folder};
@@ -94,7 +101,7 @@ void Outgoing::place(const Findings::Placed& placed) {
     e2e::Command move{.view = file.view, .verb = e2e::Verb::move, .gid = placed.gid, .folder = from, .to = file.folder};
     command(std::move(move));
   }
-  if (!unknown && (marks.set | marks.cleared) != 0)
+  if (mail && !unknown && (marks.set | marks.cleared) != 0)
     command({.view = file.view,
              .verb = e2e::Verb::set_flags,
              .gid = placed.gid,
@@ -103,7 +110,7 @@ void Outgoing::place(const Findings::Placed& placed) {
              .keywords_add = keywords_.words(directory, marks.set),
              .keywords_clear = keywords_.words(directory, marks.cleared)});
   row->folder = file.folder;
-  row->name = renamed_for(file.name, mail_base(row->gid, row->size), shows);
+  row->name = mail ? renamed_for(file.name, mail_base(row->gid, row->size), shows) : file.name;
   row->shown = shows & ~shown_flags;
   row->inode = file.inode;
   row->mtime_ns = file.mtime_ns;
@@ -206,6 +213,12 @@ void Outgoing::gone(const Findings::Gone& found) {
       return row && row->origin != Origin::local && kept_as_copy(*row);
     });
   some.missing -= found.gids.size() - some.gids.size();
+  std::erase_if(some.gids, [&](const Gid& gid) {
+    const auto row = index_.item(some.view, gid);
+    // What was made here is ours to remove, whatever its revision.
+    if (!row || row->kind == Kind::mail || row->origin != Origin::store || !revision_awaited(*row)) return false;
+    return done_.waits = true;
+  });
   if (some.gids.empty()) return;
   const auto holds = holds_.list();
   const bool asked = std::ranges::any_of(holds, [&](const HoldRow& hold) {
@@ -218,7 +231,8 @@ void Outgoing::gone(const Findings::Gone& found) {
   }
   const auto number = holds_.hold(some.view, some.folder, some.gids, now_unix());
   const auto* folder = tree_.find(some.view, some.folder);
-  done_.held.push_back({number, folder == nullptr ? std::string() : tree_.shown(*folder), holds_.items(number).size()});
+  done_.held.push_back({number, folder == nullptr ? std::string() : tree_.shown(*folder), holds_.items(number).size(),
+                        folder == nullptr || folder->info.kind == Kind::mail});
 }
 
 /// Each saving of a draft takes the one before away: nobody needs to hear of those that never left.
@@ -231,8 +245,11 @@ void Outgoing::remove(const ItemRow& row) {
   const auto mask = pending_->find({row.view, row.gid});
   const auto from = told_folder(row, mask == pending_->end() ? Pending() : mask->second);
   bool known = row.origin != Origin::local;  // to the store, or perhaps
+  const bool spoken_of = row.kind == Kind::mail && !is_draft(row);
   for (const auto& waiting : journal_.of(row.view, row.gid)) {
-    if (waiting.command.verb == e2e::Verb::create && waiting.state == CommandRow::State::waiting && !is_draft(row))
+    if (row.kind != Kind::mail && waiting.has_content() && waiting.state == CommandRow::State::waiting)
+      forget_content(waiting);
+    else if (waiting.command.verb == e2e::Verb::create && waiting.state == CommandRow::State::waiting && spoken_of)
       journal_.fail(waiting.number, CommandRow::State::failed,
                     "The file was taken away again before it was sent: nothing was done.");
     else if (!known && waiting.state == CommandRow::State::waiting)
@@ -241,8 +258,10 @@ void Outgoing::remove(const ItemRow& row) {
       known = true;
   }
   for (const auto& failed : journal_.failed_of(row.view, row.gid))
-    if (failed.command.verb == e2e::Verb::create && failed.state == CommandRow::State::failed &&
-        row.origin == Origin::local)
+    if (row.kind != Kind::mail)
+      forget_content(failed);
+    else if (failed.command.verb == e2e::Verb::create && failed.state == CommandRow::State::failed &&
+             row.origin == Origin::local)
       journal_.fail(failed.number, CommandRow::State::failed, failed.text + " The file is gone.");
   if (known)
     command(
@@ -261,12 +280,13 @@ void Outgoing::release() {
   }
 }
 
-void Outgoing::command(e2e::Command what, Bytes sha256) {
+void Outgoing::command(e2e::Command what, Bytes sha256, std::string copy) {
   what.id.resize(16);
   world_.reactor().random(std::as_writable_bytes(std::span(what.id)));
   CommandRow row;
   row.command = std::move(what);
   row.sha256 = std::move(sha256);
+  row.path = std::move(copy);
   row.at_unix = now_unix();
   journal_.put(row);
   ++done_.commands;

@@ -35,6 +35,9 @@ class Pending {
       case e2e::Verb::create:
         creating_ = true;
         break;
+      case e2e::Verb::update:
+        updating_ = command.content_rev;
+        break;
       default:
         break;
     }
@@ -49,15 +52,16 @@ class Pending {
     }
     return base;
   }
-  const std::optional<Gid>& folder() const { return folder_; }      ///< where it was moved to
-  const std::optional<Bytes>& removed() const { return removed_; }  ///< the revision that was removed
+  const std::optional<Gid>& folder() const { return folder_; }        ///< where it was moved to
+  const std::optional<Bytes>& removed() const { return removed_; }    ///< the revision that was removed
+  const std::optional<Bytes>& updating() const { return updating_; }  ///< the revision that was edited last
   bool creating() const { return creating_; }
 
  private:
   std::uint32_t set_ = 0, cleared_ = 0;
   std::map<std::string, bool> words_;  ///< set or cleared
   std::optional<Gid> folder_;
-  std::optional<Bytes> removed_;
+  std::optional<Bytes> removed_, updating_;
   bool creating_ = false;
 };
 

@@ -19,45 +19,10 @@ constexpr int depth_limit = 64;
 constexpr std::uint32_t days_most = 36500;
 constexpr std::uint64_t largest_least = 4096;  // a stub is about that long
 
-struct Named {
-  std::string path;
-  FolderRow row;
-};
-
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text;
-}
-
-/// Every folder by its path, in the order of paths; the inbox first.
-std::vector<Named> named_folders(Index& index) {
-  std::vector<Named> out;
-  const auto views = index.views();
-  for (const auto& view : views) {
-    const auto rows = index.folders(view.view);
-    std::map<Gid, const FolderRow*> by_gid;
-    for (const auto& row : rows) by_gid[row.info.gid] = &row;
-    for (const auto& row : rows) {
-      std::string path = row.info.name;
-      auto parent = by_gid.find(row.info.parent);
-      for (int depth = 0; depth < depth_limit && parent != by_gid.end(); ++depth) {
-        path = parent->second->info.name + "/" + path;
-        parent = by_gid.find(parent->second->info.parent);
-      }
-      out.push_back({view.view == views.front().view ? path : view.name + "/" + path, row});
-    }
-  }
-  std::ranges::sort(out, {}, [](const Named& each) { return std::pair(each.row.info.role != Role::inbox, each.path); });
-  return out;
-}
-
-Result<Gid> find_folder(const std::vector<Named>& folders, const std::string& path) {
-  for (const auto& each : folders)
-    if (each.path == path || (lower(path) == "inbox" && lower(each.path) == "inbox")) return each.row.info.gid;
-  return fault(FaultKind::not_found, "policy",
-               folders.empty() ? "The folders are not known yet: let `tidegate-device run` connect once first."
-                               : "There is no folder " + path + ": `tidegate-device policy` names those there are.");
 }
 
 template <class Number>
@@ -89,12 +54,13 @@ e2e::FolderChoice& choice_of(e2e::Settings& settings, const Gid& folder) {
 
 std::unexpected<Fault> wrong(std::string text) { return fault(FaultKind::invalid, "policy", std::move(text)); }
 
-Result<void> change_folders(e2e::Settings& settings, const PolicyChange& change, const std::vector<Named>& folders) {
+Result<void> change_folders(e2e::Settings& settings, const PolicyChange& change,
+                            const std::vector<NamedFolder>& folders) {
   const auto choose = [&](const std::vector<std::string>& paths, bool wanted) -> Result<void> {
     for (const auto& path : paths) {
       const auto folder = find_folder(folders, path);
       if (!folder) return std::unexpected(folder.error());
-      choice_of(settings, *folder).wanted = wanted;
+      choice_of(settings, folder->info.gid).wanted = wanted;
     }
     return {};
   };
@@ -107,7 +73,7 @@ Result<void> change_folders(e2e::Settings& settings, const PolicyChange& change,
   return choose(change.without, false);
 }
 
-Result<void> change_days(e2e::Settings& settings, const PolicyChange& change, const std::vector<Named>& folders) {
+Result<void> change_days(e2e::Settings& settings, const PolicyChange& change, const std::vector<NamedFolder>& folders) {
   if (change.days.empty()) return change.folder.empty() ? Result<void>() : wrong("--folder needs --days.");
   const bool usual = change.days == "usual" && !change.folder.empty();
   auto days = number_of<std::uint32_t>(change.days);
@@ -120,7 +86,7 @@ Result<void> change_days(e2e::Settings& settings, const PolicyChange& change, co
   }
   const auto folder = find_folder(folders, change.folder);
   if (!folder) return std::unexpected(folder.error());
-  choice_of(settings, *folder).days_back = usual ? 0 : *days == 0 ? e2e::all_days : *days;
+  choice_of(settings, folder->info.gid).days_back = usual ? 0 : *days == 0 ? e2e::all_days : *days;
   return {};
 }
 
@@ -152,6 +118,36 @@ std::pair<bool, std::uint32_t> counts_for(const e2e::Settings& settings, const F
 
 }  // namespace
 
+std::vector<NamedFolder> named_folders(Index& index) {
+  std::vector<NamedFolder> out;
+  const auto views = index.views();
+  for (const auto& view : views) {
+    const auto rows = index.folders(view.view);
+    std::map<Gid, const FolderRow*> by_gid;
+    for (const auto& row : rows) by_gid[row.info.gid] = &row;
+    for (const auto& row : rows) {
+      std::string path = row.info.name;
+      auto parent = by_gid.find(row.info.parent);
+      for (int depth = 0; depth < depth_limit && parent != by_gid.end(); ++depth) {
+        path = parent->second->info.name + "/" + path;
+        parent = by_gid.find(parent->second->info.parent);
+      }
+      out.push_back({view.view == views.front().view ? path : view.name + "/" + path, row});
+    }
+  }
+  std::ranges::sort(out, {},
+                    [](const NamedFolder& each) { return std::pair(each.row.info.role != Role::inbox, each.path); });
+  return out;
+}
+
+Result<FolderRow> find_folder(const std::vector<NamedFolder>& folders, const std::string& path) {
+  for (const auto& each : folders)
+    if (each.path == path || (lower(path) == "inbox" && lower(each.path) == "inbox")) return each.row;
+  return fault(FaultKind::not_found, "folder",
+               folders.empty() ? "The folders are not known yet: let `tidegate-device run` connect once first."
+                               : "There is no folder " + path + ": `tidegate-device policy` names those there are.");
+}
+
 bool PolicyChange::empty() const {
   return !all_folders && only.empty() && with.empty() && without.empty() && days.empty() && folder.empty() &&
          largest.empty() && on_demand.empty();
@@ -179,7 +175,8 @@ Result<void> change_policy(Index& index, const PolicyChange& change) {
   if (auto done = change_bodies(settings, change); !done) return done;
   // Choices that say nothing, and those of folders that are gone.
   std::erase_if(settings.folders, [&](const e2e::FolderChoice& each) {
-    const bool there = std::ranges::any_of(folders, [&](const Named& one) { return one.row.info.gid == each.folder; });
+    const bool there =
+        std::ranges::any_of(folders, [&](const NamedFolder& one) { return one.row.info.gid == each.folder; });
     return !there || (each.wanted == settings.all_folders && each.days_back == 0);
   });
   if (settings.folders.size() > e2e::max_choices) return wrong("That names too many folders.");

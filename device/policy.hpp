@@ -12,6 +12,13 @@
 
 namespace tidegate::device {
 
+struct NamedFolder {
+  std::string path;
+  FolderRow row;
+};
+std::vector<NamedFolder> named_folders(Index&);  ///< in the order of paths, the inbox first
+Result<FolderRow> find_folder(const std::vector<NamedFolder>&, const std::string& path);
+
 e2e::Settings read_policy(Index&);  ///< nothing was chosen, or it cannot be read: everything is wanted
 void store_policy(Index&, const e2e::Settings&);
 

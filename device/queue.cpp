@@ -76,13 +76,15 @@ Result<void> drop_entry(sim::Files& files, Index& index, std::uint64_t number) {
   Transaction change(index.database());
   const auto row = journal.numbered(number);
   if (!row) return no_entry(number);
-  if (row->state == State::sent || (row->state == State::waiting && !row->has_content()))
+  // A changed object is the one that lies there: without its command it would stay so unknown to the store.
+  const bool own = row->has_content() && row->command.verb != e2e::Verb::update;
+  if (row->state == State::sent || (row->state == State::waiting && !own))
     return fault(FaultKind::denied, "queue",
                  row->state == State::sent ? "The gateway may have it already: wait for its answer."
-                                           : "It is done here already and follows by itself: undo it in the mail "
-                                             "program instead.");
+                                           : "It is done here already and follows by itself: undo it in the program "
+                                             "that did it instead.");
   journal.erase(number);
-  const bool spooled = row->command.verb == e2e::Verb::send;
+  const bool spooled = row->spooled();
   if (spooled) index.leave(row->path);  // recorded before it goes
   change.commit();
   if (spooled) (void)files.remove(row->path);
@@ -94,10 +96,11 @@ Result<void> repeat_entry(sim::World& world, Index& index, std::uint64_t number)
   Transaction change(index.database());
   auto row = journal.numbered(number);
   if (!row) return no_entry(number);
-  if (row->live() || !(row->has_content() || row->command.verb == e2e::Verb::make_folder))
+  if (row->live() || row->command.verb == e2e::Verb::update ||
+      !(row->has_content() || row->command.verb == e2e::Verb::make_folder))
     return fault(FaultKind::denied, "queue",
                  row->live() ? "It waits already: it is sent by itself."
-                             : "The mailbox's state was taken again: make the change once more in the mail program.");
+                             : "The mailbox's state was taken again: make the change once more in the program.");
   if (row->command.verb == e2e::Verb::create) {
     const auto item = index.item(row->command.view, row->command.gid);
     if (!item) return fault(FaultKind::not_found, "queue", "Its file is not there any more.");

@@ -49,6 +49,9 @@ void Shelf::take(const e2e::CommandResult& result) {
     case e2e::Verb::create:
       settle_create(ended, result);
       break;
+    case e2e::Verb::update:
+      settle_update(ended, result);
+      break;
     case e2e::Verb::send:
       settle_send(ended, result);
       break;
@@ -107,6 +110,7 @@ void Shelf::settle_remove(Ended& ended, const e2e::CommandResult& result) {
 void Shelf::settle_create(Ended& ended, const e2e::CommandResult& result) {
   const auto& said = ended.command.command;
   ended.forget = result.fault == 0;
+  if (ended.forget && ended.command.spooled()) group_->leaves.push_back(ended.command.path);
   auto row = index_->item(said.view, said.gid);
   if (result.fault != 0 || !row) return;
   const auto place = row->folder;
@@ -121,6 +125,11 @@ void Shelf::settle_create(Ended& ended, const e2e::CommandResult& result) {
       group_->renamed.emplace_back(row->view, row->gid, result.gid);
       return;
     }
+    if (row->kind != Kind::mail) {
+      rename_item(*row, result.gid);
+      group_->rows.push_back(std::move(*row));
+      return;
+    }
     if (!locate(*row)) row->name = renamed_for(row->name, mail_base(result.gid, row->size), flags_of_name(row->name));
     const bool renamed = need(files_.info(path_of(*row))) && base_of(row->name) == mail_base(result.gid, row->size);
     if (renamed) {  // a kill came between that and its transaction
@@ -133,6 +142,64 @@ void Shelf::settle_create(Ended& ended, const e2e::CommandResult& result) {
     row->folder = place;  // moved meanwhile: the next look finds that out
   }
   group_->rows.push_back(std::move(*row));
+}
+
+/// The store has it: under a revision that an Item tells, which comes by itself, or by a compare if the log could not
+/// write it down. Or it has another version, which a compare brings; what was made of it here is kept aside.
+void Shelf::settle_update(Ended& ended, const e2e::CommandResult& result) {
+  const auto& said = ended.command.command;
+  ended.forget = result.fault == 0 || kind_of(result.fault) == FaultKind::conflict;
+  auto row = index_->item(said.view, said.gid);
+  if (result.fault != 0 && kind_of(result.fault) == FaultKind::not_found)
+    return make_again(ended, row.value_or(ItemRow{}));
+  group_->leaves.push_back(ended.command.path);
+  if (!row) return;  // it left the window, or was taken away here
+  if (result.fault == 0) {
+    const bool newer = ended.command.ignored > row->seq;
+    if (row->content_rev == said.content_rev) row->content_rev.clear();
+    if (result.seq == 0) row->seq = 0;
+    ended.compare = newer || result.seq == 0;
+    return group_->rows.push_back(std::move(*row));
+  }
+  // Somebody made the very same change.
+  if (row->content_rev != said.content_rev && row->sha256 == ended.command.sha256) return;
+  if (const auto path = locate(*row)) keep_aside(row->gid, row->kind, *path);
+  group_->erased.push_back({row->view, row->gid});
+  ended.compare = true;
+}
+
+/// Somebody removed it; the edit wins (design: state, rule 8). `row`: what is known of it here, if anything.
+void Shelf::make_again(Ended& ended, ItemRow row) {
+  const auto old = ended.command.command;
+  const auto* folder = row.view == old.view ? tree_->find(row.view, row.folder) : nullptr;
+  const bool here = folder != nullptr && !Tree::unfiled(*folder) && !tree_->gone({row.view, row.folder});
+  ended.forget = true;
+  if (!here) {  // nor is its folder
+    group_->leaves.push_back(ended.command.path);
+    if (folder != nullptr)
+      if (const auto path = locate(row)) keep_aside(row.gid, row.kind, *path);
+    if (row.view == old.view) group_->erased.push_back({old.view, old.gid});
+    return;
+  }
+  group_->erased.push_back({row.view, row.gid});
+  world_.reactor().random(row.gid);
+  row.folders = {row.folder};
+  row.origin = Origin::local;
+  row.content_rev.clear();
+  row.seq = 0;
+  ended.instead = ended.command;
+  auto& command = ended.instead->command;
+  command = {.view = row.view,
+             .verb = e2e::Verb::create,
+             .gid = row.gid,
+             .folder = row.folder,
+             .kind = row.kind,
+             .received = row.received,
+             .size = old.size};
+  command.id.resize(16);
+  world_.reactor().random(std::as_writable_bytes(std::span(command.id)));
+  ended.instead->state = CommandRow::State::waiting;
+  group_->rows.push_back(std::move(row));
 }
 
 /// The filed copy comes like any other mail. A mail whose fate is unknown is shown, never lost, never sent twice by us.
@@ -154,6 +221,7 @@ void Shelf::end_command(const Ended& ended) {
     journal_->fail(command.number, ended.kept_as, text);
     ++refused_[{in_words(command, folder_name()), text}];
   }
+  if (ended.instead) journal_->put(*ended.instead), applied_.more_up = true;
   if (ended.compare) want_compare(command.command.view);
 }
 

@@ -10,8 +10,11 @@
 namespace tidegate::device {
 namespace {
 
-constexpr std::size_t fresh_limit = 256;  // new files a look: the next one tells the rest
+constexpr std::size_t fresh_limit = 256;                         // new files a look: the next one tells the rest
+constexpr std::uint64_t object_limit = std::uint64_t{16} << 20;  // of a vdir's file; a card may bear a photo
 constexpr std::uint64_t hash_part = std::uint64_t{256} << 10;
+
+bool scanned(Kind kind) { return kind == Kind::mail || !vdir_suffix(kind).empty(); }
 
 }  // namespace
 
@@ -30,6 +33,7 @@ void Scan::forget() {
   missing_since_.clear();
   unknown_since_.clear();
   hashes_.clear();
+  told_.clear();
 }
 
 Findings Scan::look(const ScanOrder& order, sim::Instant now, const PendingItems& pending, const std::set<Key>& held,
@@ -37,8 +41,9 @@ Findings Scan::look(const ScanOrder& order, sim::Instant now, const PendingItems
   order_ = &order, pending_ = &pending, held_ = &held, ours_ = &ours, now_ = now;
   findings_ = {};
   missing_.clear(), unknown_.clear(), by_size_.clear(), missing_in_.clear(), foreign_.reset();
+  reads_.clear(), undecided_.clear();
   for (const auto& [key, folder] : tree_.all())
-    if (folder.info.kind == Kind::mail) look_at(folder);
+    if (scanned(folder.info.kind)) look_at(folder);
   match_missing();
   forget_gone();
   for (auto& unknown : unknown_)
@@ -48,13 +53,14 @@ Findings Scan::look(const ScanOrder& order, sim::Instant now, const PendingItems
 
 /// What is remembered never outgrows what is there to be decided.
 void Scan::forget_gone() {
-  std::set<std::string> paths;
+  auto paths = undecided_;
   for (const auto& unknown : unknown_)
     if (!unknown.taken) paths.insert(unknown.file.path);
   std::set<Key> keys;
   for (const auto& missing : missing_) keys.insert(missing.key);
   std::erase_if(hashes_, [&](const auto& known) { return !paths.contains(known.first); });
   std::erase_if(unknown_since_, [&](const auto& known) { return !paths.contains(known.first); });
+  std::erase_if(told_, [&](const auto& known) { return !need(files_.info(known.first)); });
   std::erase_if(missing_since_, [&](const auto& known) { return !keys.contains(known.first); });
 }
 
@@ -72,9 +78,11 @@ bool Scan::unchanged(const FolderRow& folder, const std::string& path) {
     return info ? info->mtime_ns : 0;
   };
   auto& seen = folders_[{folder.view, folder.info.gid}];
-  const auto cur = mtime("/cur"), fresh = mtime("/new");
+  const bool mail = folder.info.kind == Kind::mail;
+  const auto cur = mtime(mail ? "/cur" : ""), fresh = mail ? mtime("/new") : 0;
   if (cur != seen.cur || fresh != seen.fresh || seen.since == sim::Instant{}) seen = {cur, fresh, now_, false};
-  const bool hinted = std::ranges::any_of(order_->deleted, [&](const auto& gone) { return gone.starts_with(path); });
+  const bool hinted = std::ranges::any_of(order_->deleted, [&](const auto& gone) { return gone.starts_with(path); }) ||
+                      (!mail && order_->touched.contains(path));
   if (seen.settled && !order_->whole && !hinted) return true;
   seen.settled = now_ - seen.since >= settling;
   findings_.young |= !seen.settled;
@@ -88,13 +96,15 @@ void Scan::unsettle(std::uint64_t view, const Gid& folder) {
 
 Scan::Listing Scan::list(const FolderRow& folder, const std::string& path) {
   Listing out;
-  for (const std::string part : {"new/", "cur/"}) {
+  const bool mail = folder.info.kind == Kind::mail;
+  const auto suffix = vdir_suffix(folder.info.kind);
+  for (const auto& part : mail ? std::vector<std::string>{"new/", "cur/"} : std::vector<std::string>{""}) {
     std::string directory = path;
     directory.append("/").append(part);
     auto listed = files_.list(directory);
     if (!listed && listed.error().kind == FaultKind::not_found) continue;  // all of it is missing, then
     for (const auto& file : need(std::move(listed))) {
-      if (file.directory || file.name.starts_with('.')) continue;
+      if (file.directory || file.name.starts_with('.') || !file.name.ends_with(suffix)) continue;
       out.emplace(part + file.name, FoundFile{folder.view, folder.info.gid, directory + file.name, part + file.name,
                                               file.inode, file.size, file.mtime_ns});
     }
@@ -113,7 +123,7 @@ void Scan::compare(const FolderRow& folder, Listing& listing) {
       listing.erase(file);
   });
   std::unordered_map<std::string, std::vector<std::string>> by_base;
-  if (!left.empty())
+  if (!left.empty() && folder.info.kind == Kind::mail)
     for (const auto& [name, file] : listing) by_base[std::string(base_of(name))].push_back(name);
   for (auto& row : left) {
     bool matched = false;
@@ -142,6 +152,7 @@ bool Scan::found(const FolderRow& folder, const PlaceRow& row, const FoundFile& 
     unsettle(folder.view, folder.info.gid);
     return true;
   }
+  if (folder.info.kind != Kind::mail && (touched || file.size != row.size)) return found_object(folder, row, file);
   if (file.size != row.size) return false;
   if (touched) {
     const auto whole = index_.item(folder.view, row.gid);
@@ -149,9 +160,68 @@ bool Scan::found(const FolderRow& folder, const PlaceRow& row, const FoundFile& 
   }
   missing_since_.erase(key);
   if (held_->contains(key)) findings_.returned.push_back(key);
-  if (touched || file.name != row.name || shows_other_marks(folder, row, file))
+  const bool mail = folder.info.kind == Kind::mail;
+  if (touched || file.name != row.name || (mail && shows_other_marks(folder, row, file)))
     findings_.placed.push_back({row.gid, file});
   return true;
+}
+
+/// A vdir's file that was written since. Another UID makes it another object.
+bool Scan::found_object(const FolderRow& folder, const PlaceRow& row, const FoundFile& file) {
+  const Key key{folder.view, row.gid};
+  const auto whole = index_.item(folder.view, row.gid);
+  const auto& now = read(file);
+  if (!whole) return false;
+  const bool same = now.sha256 == whole->sha256;
+  if (!same && now.object.wrong.empty() && !whole->uid.empty() && now.object.uid != whole->uid) return false;
+  missing_since_.erase(key);
+  if (held_->contains(key)) findings_.returned.push_back(key);
+  if (same)
+    findings_.placed.push_back({row.gid, file});
+  else
+    edited(row.gid, file, now);
+  return true;
+}
+
+void Scan::edited(const Gid& gid, const FoundFile& file, const Read& now) {
+  undecided_.insert(file.path);
+  if ((*ours_)(file.path)) return;  // written by an earlier life: it is delivered again
+  if (now.sha256.empty() || !stands_still(file)) return unsettle(file.view, file.folder);
+  if (!now.object.wrong.empty()) return broken(file, now.object.wrong);
+  folders_[{file.view, file.folder}].settled = false;  // it may have to wait, and be found again
+  findings_.edited.push_back({gid, file, now.sha256, now.object});
+}
+
+void Scan::broken(const FoundFile& file, const std::string& why) {
+  const auto [told, first] = told_.try_emplace(file.path, file);
+  if (!first && told->second.same_stamp(file)) return;
+  told->second = file;
+  findings_.broken.push_back({file, why});
+}
+
+/// It is as it was `settling` ago.
+bool Scan::stands_still(const FoundFile& file) {
+  auto [known, first] = unknown_since_.try_emplace(file.path, file, now_);
+  if (!first && !known->second.first.same_stamp(file)) known->second = {file, now_};
+  return now_ - known->second.second >= settling;
+}
+
+/// Once a look, in one piece: hash and object are of the same octets.
+Scan::Read& Scan::read(const FoundFile& file) {
+  const auto [known, first] = reads_.try_emplace(file.path);
+  auto& out = known->second;
+  if (!first) return out;
+  const auto* folder = tree_.find(file.view, file.folder);
+  if (file.size > object_limit) {
+    out.sha256 = hash(file);
+    out.object.wrong = "it is larger than any store takes";
+    return out;
+  }
+  const auto octets = files_.read(file.path, object_limit + hash_part);
+  if (!octets && octets.error().kind == FaultKind::not_found) return out;
+  out.sha256 = sha256(need(octets));
+  out.object = read_object(*octets, folder->info.kind);
+  return out;
 }
 
 /// Other flags and keywords than the store has or is about to hear of.
@@ -197,7 +267,9 @@ bool Scan::match(const Missing& missing) {
   const auto take = [&](auto fits) {
     for (auto at = same_size.first; at != same_size.second; ++at) {
       auto& unknown = unknown_[at->second];
-      if (unknown.taken || unknown.file.view != missing.key.first || !fits(unknown.file)) continue;
+      if (unknown.taken || unknown.file.view != missing.key.first || !may_lie_in(*missing.folder, unknown.file) ||
+          !fits(unknown.file))
+        continue;
       unknown.taken = true;
       unknown_since_.erase(unknown.file.path);
       findings_.placed.push_back({missing.row.gid, unknown.file});
@@ -205,7 +277,7 @@ bool Scan::match(const Missing& missing) {
     }
     return false;
   };
-  if (same_size.first == same_size.second) return false;
+  if (same_size.first == same_size.second) return match_by_uid(missing);
   if (take([&](const FoundFile& file) {
         return file.inode == missing.row.inode && file.mtime_ns == missing.row.mtime_ns;
       }))
@@ -214,14 +286,39 @@ bool Scan::match(const Missing& missing) {
   if (!row) return false;
   const auto base = mail_base(missing.row.gid, missing.row.size);
   if (take([&](const FoundFile& file) { return base_of(file.name) == base && hash(file) == row->sha256; })) return true;
-  return take([&](const FoundFile& file) { return hash(file) == row->sha256; });
+  return take([&](const FoundFile& file) { return hash(file) == row->sha256; }) || match_by_uid(missing);
+}
+
+/// What belongs into that folder may have been moved to where this file is: mails among mails, cards among cards.
+bool Scan::may_lie_in(const FolderRow& folder, const FoundFile& file) const {
+  const auto* there = tree_.find(file.view, file.folder);
+  return there != nullptr && vdir_collection(there->info.kind) == vdir_collection(folder.info.kind);
+}
+
+/// A program wrote it anew under another name.
+bool Scan::match_by_uid(const Missing& missing) {
+  if (missing.folder->info.kind == Kind::mail) return false;
+  const auto row = index_.item(missing.key.first, missing.row.gid);
+  if (!row || row->uid.empty()) return false;
+  for (auto& unknown : unknown_) {
+    const auto& file = unknown.file;
+    if (unknown.taken || file.view != row->view || file.folder != missing.folder->info.gid) continue;
+    const auto& now = read(file);
+    if (now.object.uid != row->uid) continue;
+    unknown.taken = true;
+    edited(row->gid, file, now);
+    return true;
+  }
+  return false;
 }
 
 void Scan::confirm(const Missing& missing, std::map<Key, Findings::Gone>& gone) {
   const Key folder{missing.key.first, missing.folder->info.gid};
   const auto since = missing_since_.try_emplace(missing.key, now_).first->second;
   const auto& seen = folders_[folder];
-  const bool deleted = order_->deleted.contains(tree_.path(*missing.folder) + "/" + missing.row.name);
+  const bool mail = missing.folder->info.kind == Kind::mail;
+  // Editors take a file away to write it anew: what happened to one in a vdir only time tells.
+  const bool deleted = mail && order_->deleted.contains(tree_.path(*missing.folder) + "/" + missing.row.name);
   // Missed twice while the directory stood still: its last change came before the first of the two looks.
   const bool certain = (deleted || (now_ - since >= settling && seen.since <= since)) && !may_have_a_copy(missing);
   if (!certain) {
@@ -230,7 +327,7 @@ void Scan::confirm(const Missing& missing, std::map<Key, Findings::Gone>& gone) 
   }
   const auto mask = pending_->find(missing.key);
   const bool unsent = mask != pending_->end() && mask->second.creating();  // its command would wait for it for ever
-  if (!unsent && lies_elsewhere(missing)) {
+  if (mail && !unsent && lies_elsewhere(missing)) {
     ++findings_.elsewhere;
     return;
   }
@@ -275,14 +372,15 @@ bool Scan::lies_elsewhere(const Missing& missing) {
 
 void Scan::settle(Unknown& unknown) {
   const auto& file = unknown.file;
-  auto [known, first] = unknown_since_.try_emplace(file.path, file, now_);
-  if (!first && !known->second.first.same_stamp(file)) known->second = {file, now_};
-  if (now_ - known->second.second < settling) return unsettle(file.view, file.folder);
-  if (findings_.fresh.size() >= fresh_limit) return unsettle(file.view, file.folder);
-  const auto& sha256 = hash(file);
-  if (sha256.empty()) return unsettle(file.view, file.folder);
-  findings_.fresh.push_back({file, sha256});
-  unknown_since_.erase(known);
+  if (!stands_still(file) || findings_.fresh.size() >= fresh_limit) return unsettle(file.view, file.folder);
+  const bool mail = tree_.find(file.view, file.folder)->info.kind == Kind::mail;
+  Findings::Fresh fresh{file, mail ? hash(file) : read(file).sha256, {}};
+  if (fresh.sha256.empty()) return unsettle(file.view, file.folder);
+  if (!mail) fresh.object = read(file).object;
+  if (!mail && !fresh.object->wrong.empty()) return broken(file, fresh.object->wrong);
+  if (!mail) folders_[{file.view, file.folder}].settled = false;  // the same
+  findings_.fresh.push_back(std::move(fresh));
+  unknown_since_.erase(file.path);
 }
 
 /// Empty: it was taken away or replaced meanwhile; the next look sees what is there then.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks at the Maildir and says where it differs from the rows (design: state, "Maildir and vdir on a device", rules
-// 4-6). It changes nothing. Directories whose mtime did not change since they were settled are not even listed, and
-// only files that no row explains are hashed.
+// Looks at the Maildir and the vdir and says where they differ from the rows (design: state, "Maildir and vdir on a
+// device", rules 4-6 and 9). It changes nothing. Directories whose mtime did not change since they were settled are not
+// even listed, and only files that no row explains are hashed.
 //
 // What it says is certain: a row's file is gone only if two looks at least 2 s apart missed it while its directory did
 // not change, or its deletion was seen, and in both cases its octets are in no unknown file; an unknown file is told
-// only when it had the same size, mtime and inode in two such looks (somebody may still be writing).
-// On the disk pool's thread; failures are Trouble.
+// only when it had the same size, mtime and inode in two such looks (somebody may still be writing). In a vdir an
+// object is known by its UID: a file of a row with other octets and that UID was edited. On the disk pool's thread;
+// failures are Trouble.
 #pragma once
 #include <functional>
 #include <map>
@@ -20,6 +21,7 @@
 #include "device/keywords.hpp"
 #include "device/pending.hpp"
 #include "device/tree.hpp"
+#include "device/vdir_object.hpp"
 
 namespace tidegate::device {
 
@@ -44,6 +46,17 @@ struct Findings {
   struct Fresh {  ///< a file that belongs to no row
     FoundFile file;
     Bytes sha256;
+    std::optional<VdirObject> object;  ///< not of a mail
+  };
+  struct Edited {  ///< a row's file with other octets, perhaps under another name; never a mail
+    Gid gid{};
+    FoundFile file;
+    Bytes sha256;
+    VdirObject object;
+  };
+  struct Broken {  ///< a file that no store could take; said once
+    FoundFile file;
+    std::string why;
   };
   struct Gone {  ///< rows of one folder whose files were taken away
     std::uint64_t view = 0;
@@ -54,6 +67,8 @@ struct Findings {
   };
   std::vector<Placed> placed;
   std::vector<Fresh> fresh;
+  std::vector<Edited> edited;
+  std::vector<Broken> broken;
   std::vector<Gone> gone;
   std::vector<std::pair<std::uint64_t, Gid>> returned;  ///< rows on hold whose files are there again
   std::size_t elsewhere = 0;  ///< files of ours in directories that are no folder of the mailbox
@@ -64,6 +79,7 @@ struct Findings {
 struct ScanOrder {
   bool whole = false;             ///< list every directory, whatever its mtime says
   std::set<std::string> deleted;  ///< paths whose deletion was seen
+  std::set<std::string> touched;  ///< directories in which something was done
 };
 
 class Scan {
@@ -96,12 +112,23 @@ class Scan {
     bool taken = false;
   };
   using Listing = std::unordered_map<std::string, FoundFile>;
+  struct Read {    ///< a vdir's file
+    Bytes sha256;  ///< empty: it is not there any more
+    VdirObject object;
+  };
 
   void look_at(const FolderRow&);
   bool unchanged(const FolderRow&, const std::string& path);
   Listing list(const FolderRow&, const std::string& path);
   void compare(const FolderRow&, Listing&);
   bool found(const FolderRow&, const PlaceRow&, const FoundFile&);
+  bool found_object(const FolderRow&, const PlaceRow&, const FoundFile&);
+  void edited(const Gid&, const FoundFile&, const Read&);
+  void broken(const FoundFile&, const std::string& why);
+  bool stands_still(const FoundFile&);
+  Read& read(const FoundFile&);
+  bool may_lie_in(const FolderRow&, const FoundFile&) const;
+  bool match_by_uid(const Missing&);
   bool shows_other_marks(const FolderRow&, const PlaceRow&, const FoundFile&);
   void match_missing();
   bool match(const Missing&);
@@ -122,6 +149,7 @@ class Scan {
   std::map<Key, sim::Instant> missing_since_;
   std::map<std::string, std::pair<FoundFile, sim::Instant>> unknown_since_;
   std::map<std::string, std::pair<FoundFile, Bytes>> hashes_;
+  std::map<std::string, FoundFile> told_;  ///< broken files, as they were when that was said
   // of one look
   const ScanOrder* order_ = nullptr;
   const PendingItems* pending_ = nullptr;
@@ -133,6 +161,8 @@ class Scan {
   std::vector<Unknown> unknown_;
   std::multimap<std::uint64_t, std::size_t> by_size_;
   std::map<Key, std::size_t> missing_in_;
+  std::map<std::string, Read> reads_;
+  std::set<std::string> undecided_;  ///< paths of rows' files whose octets are others
   std::optional<std::vector<FoundFile>> foreign_;
 };
 

@@ -158,6 +158,7 @@ void Device::Core::applied(std::uint64_t session, Result<Applied> result) {
   for (const auto& [view, position] : result->started) positions_.try_emplace(view, position);
   for (const auto& note : result->notes) tell(Alarmed{note});
   if (result->commands_left) waiting_ = *result->commands_left;
+  more_up_ |= result->more_up;
   if (result->greeted && session == session_) greeted_ = more_up_ = true;
   say_policy();
   if (result->fetched && session == session_) {

@@ -116,6 +116,8 @@ void Shelf::sweep(bool mends) {
     for (const auto& file : need(files_.list(places_.vdir + "/.tmp")))
       need(files_.remove(places_.vdir + "/.tmp/" + file.name));
   settle_strays();
+  settle_arriving();
+  outbox_.sweep(*index_, *journal_);
   erase_parts();
 }
 
@@ -169,6 +171,23 @@ void Shelf::settle_strays() {
   finish_leaving();
 }
 
+/// A kill between a rename in a vdir and its transaction: what was delivered comes again, and is ours until then.
+void Shelf::settle_arriving() {
+  arriving_.clear();
+  Transaction change(index_->database());
+  for (auto& file : index_->arriving()) {
+    const auto row = index_->item(file.view, file.gid);
+    const auto there = need(files_.info(file.path));
+    const auto found = there ? hash_file(files_, file.path) : Bytes();
+    // Not renamed yet, or taken away since: the row, if there is one, tells all there is.
+    if (!there || (row && row->sha256 == found))
+      index_->arrived(file.path);
+    else
+      arriving_.emplace(file.path, std::move(file));
+  }
+  change.commit();
+}
+
 void Shelf::finish_leaving() {
   std::set<std::string> directories;
   for (const auto& path : index_->leaving()) {
@@ -220,26 +239,33 @@ Result<Scanned> Shelf::scan(const ScanOrder& order) {
   if (!sound_) return Scanned{};
   auto done = guarded([&] {
     check_root(places_.maildir, false);
+    check_root(places_.vdir, false);
     Scanned out;
     scan_folders(order, out);
     const auto pending = journal_->pending();
     std::set<std::string> ours;
     for (const auto& path : index_->leaving()) ours.insert(path);
     for (const auto& [key, paths] : strays_) ours.insert(paths.begin(), paths.end());
+    for (const auto& [path, file] : arriving_) ours.insert(path);
     auto findings = scan_->look(order, world_.reactor().now(), pending, holds_->items(),
                                 [&](const std::string& path) { return ours.contains(path); });
     check_root(places_.maildir, false);  // it may have been unmounted meanwhile: then all of that is untrue
+    check_root(places_.vdir, false);
     auto taken = outgoing_->take(findings, pending);
+    if (taken.leaves) finish_leaving();
     out.commands += taken.commands + outbox_.collect(*index_, *journal_);
     for (const auto view : index_->wanted_compares())
       if (!compares_.contains(view) && asked_.insert(view).second) out.asks.emplace_back(e2e::CompareAsk{view});
     out.waiting = journal_->live();
-    out.unsettled |= findings.unsettled;
+    out.unsettled |= findings.unsettled || taken.waits;
     out.again |= out.unsettled || findings.young;
     for (const auto& held : taken.held)
-      out.notes.push_back(std::to_string(held.items) + " messages are missing in " + held.folder +
+      out.notes.push_back(std::to_string(held.items) + (held.mail ? " messages" : " files") + " are missing in " +
+                          held.folder +
                           " at once: nothing is removed before you say so, see `tidegate-device hold list`.");
     for (auto& note : taken.notes) out.notes.push_back(std::move(note));
+    for (const auto& file : findings.broken)
+      out.notes.push_back(file.file.path + " cannot go to the mailbox as it is: " + file.why + ".");
     out.directories = watched();
     out.policy = read_policy(*index_);
     out.fetches = Fetches(index_->database()).waiting().size();
@@ -270,7 +296,10 @@ Result<UploadStep> Shelf::upload(UploadCursor cursor, std::size_t room) {
 std::vector<std::string> Shelf::watched() const {
   std::vector<std::string> out{outbox_path(places_.state), places_.maildir};
   for (const auto& [key, folder] : tree_->all()) {
-    if (folder.info.kind != Kind::mail) continue;
+    if (folder.info.kind != Kind::mail) {
+      out.push_back(tree_->path(folder));
+      continue;
+    }
     out.push_back(tree_->path(folder) + "/cur");
     out.push_back(tree_->path(folder) + "/new");
   }

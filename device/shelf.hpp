@@ -5,6 +5,8 @@
 //   * one live mail: renamed into place at once (then it is "on disk" for people), its fsync still comes before the
 //     transaction and so before the acknowledgement;
 //   * a mail's row is written before its file appears, in a transaction that outlives a kill (delivery.cpp);
+//   * what lies in a vdir is recorded before it is renamed into place (table arriving): its name is its UID's and says
+//     not whose it is;
 //   * what goes is recorded first (table leaving), then the file goes; what a new position's windows do not cover goes
 //   in
 //     the transaction that brings the position.
@@ -57,6 +59,7 @@ struct Applied {
   bool wiped = false;                        ///< account data are gone; say Wiped, then forget the keys
   bool greeted = false;                      ///< a HelloAck was among them: commands may go up
   std::optional<std::size_t> commands_left;  ///< live in the journal, if results were among them
+  bool more_up = false;                      ///< a command was journaled
   std::vector<std::string> notes;            ///< sentences for the user: kept aside, refused …
   bool fetched = false;                      ///< a Range was among them: the next one may be asked for
   bool fetch_later = false;                  ///< but not now: the store cannot give it
@@ -118,6 +121,7 @@ class Shelf {
   void sweep(bool mends);
   void sweep_folder(const FolderRow&);
   void settle_strays();
+  void settle_arriving();
   void finish_leaving();
   void erase_account();
   std::vector<std::string> watched() const;
@@ -147,11 +151,12 @@ class Shelf {
   void place(Put&, const std::optional<ItemRow>& before, View content);
   void rename_put(Put&);
   void sync_put(Put&);
+  void announce_objects();
   void sync_files();
   void touch(std::uint64_t view, const Gid&);
   void flush();
   // delivery.cpp: rows before files
-  void announce(std::span<Put>);
+  void announce_mails(std::span<Put>);
   void settle_delivering();
   bool settle_delivered(const ItemRow&, const std::string& path);
   // windows.cpp: what this device wants no longer
@@ -169,6 +174,8 @@ class Shelf {
   void put_at(ItemRow&, const Gid& folder, std::uint32_t marks);
   void rename_item(ItemRow&, const Gid& gid);
   bool edited(const ItemRow&, const std::string& path);
+  bool ours_unrecorded(const std::string& path);
+  void drop_unrecorded(std::uint64_t view, const Gid&, const std::string& but = {});
   void keep_aside(const Gid&, Kind, const std::string& path);
   // results.cpp: what the gateway answers to commands
   void take(const e2e::CommandResult&);
@@ -176,6 +183,8 @@ class Shelf {
   void settle_move(Ended&, const e2e::CommandResult&);
   void settle_remove(Ended&, const e2e::CommandResult&);
   void settle_create(Ended&, const e2e::CommandResult&);
+  void settle_update(Ended&, const e2e::CommandResult&);
+  void make_again(Ended&, ItemRow);
   void settle_send(Ended&, const e2e::CommandResult&);
   void end_command(const Ended&);
   void want_compare(std::uint64_t view);
@@ -212,7 +221,8 @@ class Shelf {
   std::set<std::uint64_t> asked_;  ///< views whose compare was asked for on this session, and has not ended
   std::unique_ptr<Group> group_;
   std::map<Key, Transfer> transfers_;
-  std::map<Key, std::vector<std::string>> strays_;  ///< files named by a gid that no row has: paths
+  std::map<Key, std::vector<std::string>> strays_;   ///< files named by a gid that no row has: paths
+  std::map<std::string, Index::Arriving> arriving_;  ///< of an earlier life, in a vdir: no row is known to be theirs
   std::map<std::uint64_t, Compare> compares_;
   std::map<std::uint64_t, std::vector<e2e::Window>> windows_;  ///< of each view's position on disk
   std::vector<std::string> left_;  ///< gone for good; their `leaving` rows go with the next transaction

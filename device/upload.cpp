@@ -49,7 +49,7 @@ void Upload::whole(UploadStep& out, const CommandRow& row) {
 
 std::optional<Upload::Source> Upload::source(UploadStep& out, const CommandRow& row) {
   Source found{row.path, row.skip};
-  if (row.command.verb == e2e::Verb::create) {
+  if (row.path.empty()) {
     const auto item = index_.item(row.command.view, row.command.gid);
     if (!item || item->stub || item->sha256 != row.sha256) return std::nullopt;
     const auto path = locate_(*item);
@@ -62,7 +62,7 @@ std::optional<Upload::Source> Upload::source(UploadStep& out, const CommandRow& 
   const auto info = need(files_.info(found.path));
   if (!info) return std::nullopt;
   if (info->size != found.skip + row.command.size) {
-    out.blocked = row.command.verb == e2e::Verb::create;
+    out.blocked = row.path.empty();
     return std::nullopt;
   }
   return found;
@@ -79,7 +79,7 @@ bool Upload::begin(UploadStep& out, const CommandRow& row) {
   const bool all = first && first->size() == row.command.size;
   if (first) digest->add(*first);
   if (all && digest->finish() != row.sha256) {
-    out.blocked = row.command.verb == e2e::Verb::create;
+    out.blocked = row.path.empty();
     first.reset();
   }
   if (!first) {
@@ -99,7 +99,8 @@ bool Upload::begin(UploadStep& out, const CommandRow& row) {
 /// Its file is gone for good: said, not retried.
 void Upload::drop(UploadStep& out, const CommandRow& row) {
   const auto item = index_.item(row.command.view, row.command.gid);
-  if (item && item->origin == Origin::store) return journal_.erase(row.number);  // it has come back from there: done
+  if (row.command.verb == e2e::Verb::create && item && item->origin == Origin::store)
+    return journal_.erase(row.number);  // it has come back from there: done
   const std::string text = row.state == CommandRow::State::sent
                                ? "The file was taken away before it was certain that it had arrived."
                                : "The file was taken away before it was sent.";

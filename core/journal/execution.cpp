@@ -323,6 +323,8 @@ void Commands::effect(std::shared_ptr<Run> run) {
                        .to = command.to,
                        .backend = run->order->backend,
                        .written = run->outcome->written.value_or(Written{}),
+                       .edited = command.content_rev,
+                       .size = command.size,
                        .folder = run->outcome->folder.value_or(Folder{}),
                        .tree = std::move(run->outcome->tree)};
   switch (command.verb) {
@@ -334,6 +336,9 @@ void Commands::effect(std::shared_ptr<Run> run) {
       break;
     case e2e::Verb::remove:
       effect.what = What::removed;
+      break;
+    case e2e::Verb::update:
+      effect.what = What::updated;
       break;
     case e2e::Verb::create:
     case e2e::Verb::send:

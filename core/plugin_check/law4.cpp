@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Law 4: update and remove on a stale content_rev give conflict and change nothing. Flags are a delta, commute and
 // never conflict.
+#include <algorithm>
+
 #include "core/plugin_check/subject.hpp"
 
 namespace tidegate::check {
@@ -75,6 +77,34 @@ TEST_F(Law4, FlagsOfTwoCommute) {
     ASSERT_TRUE(walk.drain(*session, folder, 500));
     EXPECT_EQ(walk.items[id].flags & (seen | flagged | answered), std::uint32_t{flagged} | answered)
         << "each delta touches its own flags only";
+  }
+}
+
+TEST_F(Law4, KeywordsOfTwoCommute) {
+  NEEDS(can_create, "create()");
+  NEEDS(can_set_flags, "set_flags()");
+  NEEDS_SCRATCH(folder, Kind::mail);
+  auto other = subject().open();
+  ASSERT_TRUE(other);
+  const auto id = put(*session_, folder, mail(5));
+  ASSERT_FALSE(id.empty());
+  const std::pair<Session*, FlagDelta> deltas[] = {{session_.get(), {0, 0, {"Tide-one"}, {}}},
+                                                   {other->get(), {seen, 0, {"Tide-two"}, {}}},
+                                                   {session_.get(), {0, 0, {"Tide-three", "Tide-one"}, {}}},
+                                                   {other->get(), {0, 0, {}, {"Tide-one", "Tide-never"}}},
+                                                   {session_.get(), {0, 0, {"Tide-four"}, {"Tide-two"}}}};
+  for (const auto& [session, delta] : deltas) {
+    auto done = session->set_flags(call(), id, delta);
+    if (!done && done.error().kind == FaultKind::unsupported) GTEST_SKIP() << "it keeps no keywords";
+    ASSERT_TRUE(done) << "keywords need no revision: " << to_string(done.error().kind) << ", " << done.error().text;
+  }
+  for (auto* session : {session_.get(), other->get()}) {
+    Replay walk;
+    ASSERT_TRUE(walk.drain(*session, folder, 500));
+    auto words = walk.items[id].keywords;
+    std::ranges::sort(words);
+    EXPECT_EQ(words, (std::vector<std::string>{"Tide-four", "Tide-three"})) << "each delta touches its own words only";
+    EXPECT_EQ(walk.items[id].flags & seen, std::uint32_t{seen});
   }
 }
 

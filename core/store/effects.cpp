@@ -107,6 +107,22 @@ std::uint64_t move(ViewEdit& edit, const Effect& effect) {
   return static_cast<std::uint64_t>(after.seq_meta);
 }
 
+/// Only on top of what was edited: what a page has told of it since is newer.
+std::uint64_t update(ViewEdit& edit, const Effect& effect) {
+  const auto& rev = effect.written.content_rev;
+  const auto place = find(edit, effect.gid);
+  if (rev.empty() || !place) return 0;
+  if (place->item.content_rev != effect.edited)
+    return static_cast<std::uint64_t>(std::max(place->item.seq_added, place->item.seq_body));
+  Item after = place->item;
+  after.content_rev = rev;
+  after.state_rev = effect.written.state_rev;
+  if (effect.written.same_octets) after.size = static_cast<std::int64_t>(effect.size);
+  after.seq_body = static_cast<std::int64_t>(edit.next_seq());
+  edit.update(place->item, after, place->backend);
+  return static_cast<std::uint64_t>(after.seq_body);
+}
+
 std::uint64_t remove(ViewEdit& edit, const Effect& effect) {
   edit.database().run("DELETE FROM chosen_gids WHERE view = ? AND gid = ?", edit.view(), blob(effect.gid));
   const auto place = find(edit, effect.gid);
@@ -184,6 +200,9 @@ Result<Effected> apply_effect(Database& database, const EditContext& context, co
       break;
     case Effect::What::created:
       made = create(edit, effect, now_unix);
+      break;
+    case Effect::What::updated:
+      made.seq = update(edit, effect);
       break;
     case Effect::What::folder_made:
       make_folder(edit, effect, made);

@@ -98,6 +98,7 @@ struct Effect {
     moved,
     removed,
     created,
+    updated,
     folder_made,
     folder_changed,
     folder_removed
@@ -108,6 +109,8 @@ struct Effect {
   Gid from{}, to{};            ///< moved: folders
   std::string backend;         ///< created, and all of folders
   Written written;             ///< moved, created: id empty where the back-end could not tell it; the next page will
+  Bytes edited{};              ///< updated: the content_rev that was edited
+  std::uint64_t size = 0;      ///< updated: octets, if the back-end kept them as they were given
   Folder folder{};             ///< folder_made, folder_changed: as the back-end has it now
   std::vector<Folder> tree{};  ///< folder_changed: all folders after it, so that those below keep their gids, too
 };

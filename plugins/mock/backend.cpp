@@ -137,7 +137,7 @@ Result<void> MockBackend::change(const Step& step, const std::string& user, Item
     case Step::What::add:
       return add(step, user, folder);
     case Step::What::flag:
-      return folder.set_flags(item, step.set, step.clear);
+      return folder.set_flags(item, {.add = step.set, .clear = step.clear, .keywords_add = {}, .keywords_clear = {}});
     case Step::What::remove:
       return folder.remove(item, {});
     case Step::What::spoil:

@@ -32,7 +32,7 @@ std::unexpected<Fault> no_folder(View name) {
 }
 
 DiskFolder::DiskFolder(std::string path, Kind kind, std::string epoch)
-    : path_(std::move(path)), kind_(kind), epoch_(std::move(epoch)) {}
+    : path_(std::move(path)), kind_(kind), epoch_(std::move(epoch)), letters_(path_) {}
 
 // --- the index
 
@@ -112,7 +112,9 @@ std::optional<Upsert> DiskFolder::upsert(View name, std::uint32_t inline_up_to) 
     if (!whole) return item;
   } else {
     item.content_rev = std::to_string(entry->rev);
-    item.state_rev = suffix(entry->flags, {}).substr(3);
+    const auto other = parse_name(entry->tail).other;
+    item.keywords = letters_.words(other);
+    item.state_rev = suffix(entry->flags, other).substr(3);
   }
   auto content = open(name);
   if (!content) return {};
@@ -150,7 +152,12 @@ Result<Bytes> DiskFolder::create(View wanted, const NewItem& item, Source& sourc
   auto temporary = write(name, source, item.received);
   if (!temporary) return std::unexpected(temporary.error());
   auto file = name;
-  if (kind_ == Kind::mail) file = item.flags ? "cur/" + name + suffix(item.flags, {}) : "new/" + name;
+  if (kind_ == Kind::mail) {
+    const auto letters = letters_.give(item.keywords, borne());
+    if (!letters) return std::unexpected(letters.error());
+    const bool marked = item.flags != 0 || !letters->empty();
+    file = marked ? "cur/" + name + suffix(item.flags, *letters) : "new/" + name;
+  }
   if (::rename(temporary->c_str(), full(file).c_str()) != 0) return failed(full(file), "store an item", errno);
   if (auto done = sync_directory(kind_ == Kind::mail ? full(file.substr(0, 3)) : path_); !done)
     return std::unexpected(done.error());
@@ -186,13 +193,31 @@ Result<void> DiskFolder::rename_to(const Bytes& name, const std::string& file) {
   return refresh();
 }
 
-Result<void> DiskFolder::set_flags(View name, std::uint32_t add, std::uint32_t clear) {
+/// Letters of any file, whatever they mean.
+std::string DiskFolder::borne() const {
+  std::string out;
+  for (const auto& [name, entry] : items_)
+    for (const char letter : parse_name(entry.tail).other)
+      if (!out.contains(letter)) out += letter;
+  return out;
+}
+
+Result<void> DiskFolder::set_flags(View name, const FlagDelta& delta) {
   if (kind_ != Kind::mail) return fault(FaultKind::unsupported, {}, "calendars and contacts have no flags");
   const auto* entry = find(name);
   if (!entry) return no_item(name);
-  const auto flags = (entry->second.flags | add) & ~clear;
-  if (flags == entry->second.flags) return {};
-  return rename_to(Bytes(name), "cur/" + Bytes(name) + suffix(flags, parse_name(entry->second.tail).other));
+  const auto flags = (entry->second.flags | delta.add) & ~delta.clear;
+  const auto before = parse_name(entry->second.tail).other;
+  auto letters = before;
+  for (const char letter : letters_.known(delta.keywords_clear)) std::erase(letters, letter);
+  if (!delta.keywords_add.empty()) {
+    const auto given = letters_.give(delta.keywords_add, borne());
+    if (!given) return std::unexpected(given.error());
+    for (const char letter : *given)
+      if (!letters.contains(letter)) letters += letter;
+  }
+  if (flags == entry->second.flags && letters == before) return {};
+  return rename_to(Bytes(name), "cur/" + Bytes(name) + suffix(flags, letters));
 }
 
 Result<void> DiskFolder::remove(View name, View if_content_rev) {
@@ -219,7 +244,11 @@ Result<Bytes> DiskFolder::take(ItemFolder& other, View name) {
   if (!entry) return find(name) ? Result<Bytes>(name) : no_item(name);
   if (find(name)) return fault(FaultKind::exists, {}, "the other folder has an item of that name already");
   auto file = Bytes(name);
-  if (kind_ == Kind::mail) file = "cur/" + file + suffix(entry->second.flags, parse_name(entry->second.tail).other);
+  if (kind_ == Kind::mail) {  // a letter means another word there
+    const auto given = letters_.give(from->letters_.words(parse_name(entry->second.tail).other), borne());
+    if (!given) return std::unexpected(given.error());
+    file = "cur/" + file + suffix(entry->second.flags, *given);
+  }
   if (::rename(from->full(from->file_of(*entry)).c_str(), full(file).c_str()) != 0)
     return failed(full(file), "move an item", errno);
   for (auto* folder : {from, this}) {

@@ -11,6 +11,7 @@
 
 #include "plugins/mock/content.hpp"
 #include "plugins/mock/folder.hpp"
+#include "plugins/mock/letters.hpp"
 
 namespace tidegate::mock {
 
@@ -31,7 +32,7 @@ class DiskFolder final : public ItemFolder {
   Result<std::unique_ptr<Content>> open(View name) override;
   Result<Bytes> create(View name, const NewItem&, Source&) override;
   Result<void> replace(View name, View if_content_rev, Source&) override;
-  Result<void> set_flags(View name, std::uint32_t add, std::uint32_t clear) override;
+  Result<void> set_flags(View name, const FlagDelta&) override;
   Result<void> remove(View name, View if_content_rev) override;
   Result<Bytes> take(ItemFolder& from, View name) override;
   Kind kind() const override { return kind_; }
@@ -86,6 +87,7 @@ class DiskFolder final : public ItemFolder {
   void drop_unseen();
   void note(Items::value_type&);
   void forget(const Bytes& name);
+  std::string borne() const;
   Items::value_type* find(View name);
   std::string file_of(const Items::value_type&) const;  ///< below path_
   Result<void> rename_to(const Bytes& name, const std::string& file);
@@ -95,6 +97,7 @@ class DiskFolder final : public ItemFolder {
   std::string path_;
   Kind kind_;
   std::string epoch_;
+  Letters letters_;
   Items items_;
   std::map<std::uint64_t, Change> journal_;           // the latest change of each item and removal
   std::unordered_map<Bytes, std::uint64_t> removed_;  // name → its number in the journal

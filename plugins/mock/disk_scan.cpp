@@ -58,6 +58,7 @@ bool DiskFolder::unchanged() {
 Result<void> DiskFolder::scan_mail() {
   struct stat about{};
   if (::stat(path_.c_str(), &about) != 0) return failed(path_, "look at the folder", errno);
+  if (auto done = letters_.refresh(); !done) return done;
   if (unchanged()) return {};
   // A rename (flags) during the walk may hide a file from it: a removal must be seen by two walks on end. new/ goes
   // first, because readers move files from there to cur/.

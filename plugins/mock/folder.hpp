@@ -59,7 +59,7 @@ class ItemFolder {
   /// there already, that one is answered and nothing is written.
   virtual Result<Bytes> create(View name, const NewItem&, Source&) = 0;
   virtual Result<void> replace(View name, View if_content_rev, Source&) = 0;
-  virtual Result<void> set_flags(View name, std::uint32_t add, std::uint32_t clear) = 0;
+  virtual Result<void> set_flags(View name, const FlagDelta&) = 0;
   virtual Result<void> remove(View name, View if_content_rev) = 0;
   /// Moves the item here and gives its name here. Not there but here: that was done earlier.
   virtual Result<Bytes> take(ItemFolder& from, View name) = 0;

@@ -58,6 +58,12 @@ std::string date(std::chrono::sys_seconds when) {
          " +0000";
 }
 
+std::vector<std::string> sorted(std::vector<std::string> words) {
+  std::ranges::sort(words);
+  words.erase(std::ranges::unique(words).begin(), words.end());
+  return words;
+}
+
 std::unexpected<Fault> stale() {
   return fault(FaultKind::conflict, {}, "the item was changed meanwhile; read it again and merge");
 }
@@ -94,13 +100,19 @@ void MemoryFolder::generate(std::uint32_t count) {
   }
 }
 
-std::uint32_t MemoryFolder::add(Item item, Extra extra) {
+std::uint32_t MemoryFolder::add(Item item, Extra extra, Words keywords) {
   const auto index = static_cast<std::uint32_t>(items_.size());
   items_.push_back(item);
   named_[extra.name] = index;
   extras_.emplace(index, std::move(extra));
+  if (!keywords.empty()) keywords_.emplace(index, sorted(std::move(keywords)));
   note(index);
   return index;
+}
+
+MemoryFolder::Words MemoryFolder::words_of(std::uint32_t index) const {
+  const auto at = keywords_.find(index);
+  return at == keywords_.end() ? Words() : at->second;
 }
 
 Bytes MemoryFolder::name_of(std::uint32_t index) const {
@@ -163,6 +175,7 @@ std::optional<Upsert> MemoryFolder::upsert(View name, std::uint32_t inline_up_to
   Upsert item{};
   item.kind = kind_;
   item.flags = items_[*index].flags;
+  item.keywords = words_of(*index);
   const auto extra = extras_.find(*index);
   item.content_rev = std::to_string(extra == extras_.end() ? 1 : extra->second.rev);
   item.state_rev = std::to_string(items_[*index].number);
@@ -195,7 +208,7 @@ Result<Bytes> MemoryFolder::create(View name, const NewItem& item, Source& sourc
   if (index_of(name)) return Bytes(name);
   auto received = item.received;
   if (received.time_since_epoch().count() == 0) received = order_of(static_cast<std::uint32_t>(items_.size()));
-  add({0, item.flags, false}, {Bytes(name), drain(source), received, 1});
+  add({0, item.flags, false}, {Bytes(name), drain(source), received, 1}, item.keywords);
   return Bytes(name);
 }
 
@@ -211,13 +224,21 @@ Result<void> MemoryFolder::replace(View name, View if_content_rev, Source& sourc
   return {};
 }
 
-Result<void> MemoryFolder::set_flags(View name, std::uint32_t add, std::uint32_t clear) {
+Result<void> MemoryFolder::set_flags(View name, const FlagDelta& delta) {
   if (kind_ != Kind::mail) return fault(FaultKind::unsupported, {}, "calendars and contacts have no flags");
   const auto index = index_of(name);
   if (!index) return no_item(name);
-  const auto flags = (items_[*index].flags | add) & ~clear;
-  if (flags == items_[*index].flags) return {};
+  const auto flags = (items_[*index].flags | delta.add) & ~delta.clear;
+  auto words = words_of(*index);
+  for (const auto& word : delta.keywords_clear) std::erase(words, word);
+  words.insert(words.end(), delta.keywords_add.begin(), delta.keywords_add.end());
+  words = sorted(std::move(words));
+  if (flags == items_[*index].flags && words == words_of(*index)) return {};
   items_[*index].flags = flags;
+  if (words.empty())
+    keywords_.erase(*index);
+  else
+    keywords_[*index] = std::move(words);
   note(*index);
   return {};
 }
@@ -229,6 +250,7 @@ Result<void> MemoryFolder::remove(View name, View if_content_rev) {
   if (!if_content_rev.empty() && std::to_string(extra == extras_.end() ? 1 : extra->second.rev) != if_content_rev)
     return stale();
   items_[*index].gone = true;
+  keywords_.erase(*index);
   if (extra != extras_.end()) extra->second.octets.reset();
   note(*index);
   return {};
@@ -246,13 +268,14 @@ Result<Bytes> MemoryFolder::take(ItemFolder& other, View name) {
   const auto received = from->upsert(name, 0)->received;
   auto octets = std::make_shared<const std::string>(from->octets_of(*index));
   const auto flags = from->items_[*index].flags;
+  auto keywords = from->words_of(*index);
   if (auto done = from->remove(name, {}); !done) return std::unexpected(done.error());
-  add({0, flags, false}, {mine, std::move(octets), received, 1});
+  add({0, flags, false}, {mine, std::move(octets), received, 1}, std::move(keywords));
   return mine;
 }
 
 Result<void> MemoryFolder::keep() {
-  kept_ = std::make_unique<const State>(State{items_, log_, extras_, named_});
+  kept_ = std::make_unique<const State>(State{items_, log_, extras_, named_, keywords_});
   return {};
 }
 
@@ -262,6 +285,7 @@ Result<void> MemoryFolder::restore() {
   log_ = kept_->log;
   extras_ = kept_->extras;
   named_ = kept_->named;
+  keywords_ = kept_->keywords;
   return {};
 }
 

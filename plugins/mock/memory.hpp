@@ -35,7 +35,7 @@ class MemoryFolder final : public ItemFolder {
   Result<std::unique_ptr<Content>> open(View name) override;
   Result<Bytes> create(View name, const NewItem&, Source&) override;
   Result<void> replace(View name, View if_content_rev, Source&) override;
-  Result<void> set_flags(View name, std::uint32_t add, std::uint32_t clear) override;
+  Result<void> set_flags(View name, const FlagDelta&) override;
   Result<void> remove(View name, View if_content_rev) override;
   Result<Bytes> take(ItemFolder& from, View name) override;
   Kind kind() const override { return kind_; }
@@ -55,18 +55,22 @@ class MemoryFolder final : public ItemFolder {
     std::uint32_t rev = 1;
   };
 
+  using Words = std::vector<std::string>;  // sorted
+
   struct State {
     std::vector<Item> items;
     std::vector<std::uint32_t> log;
     std::unordered_map<std::uint32_t, Extra> extras;
     std::unordered_map<Bytes, std::uint32_t> named;
+    std::unordered_map<std::uint32_t, Words> keywords;
   };
 
   std::optional<std::uint32_t> index_of(View name) const;  ///< of one that is there
   Bytes name_of(std::uint32_t index) const;
   std::chrono::sys_seconds order_of(std::uint32_t index) const;
   std::string octets_of(std::uint32_t index) const;
-  std::uint32_t add(Item, Extra);
+  std::uint32_t add(Item, Extra, Words keywords);
+  Words words_of(std::uint32_t index) const;
   void note(std::uint32_t index);
 
   std::string user_, id_, epoch_;
@@ -76,6 +80,7 @@ class MemoryFolder final : public ItemFolder {
   std::vector<std::uint32_t> log_;  // change number − 1 → index; stale where the item has a later number
   std::unordered_map<std::uint32_t, Extra> extras_;
   std::unordered_map<Bytes, std::uint32_t> named_;
+  std::unordered_map<std::uint32_t, Words> keywords_;  // of the few that have any
   std::unique_ptr<const State> kept_;
 };
 

@@ -133,7 +133,7 @@ Result<Written> MockSession::written(ItemFolder& items, View folder_id, View nam
 Result<Written> MockSession::create(const Call& call, View folder_id, const NewItem& item, Source source,
                                     Attempt& attempt) {
   if (auto fine = store_->begin(call, "create"); !fine) return std::unexpected(fine.error());
-  if (!item.keywords.empty()) return never("keep keywords");
+  if (!item.keywords.empty() && item.kind != Kind::mail) return never("keep keywords of what is no mail");
   const std::scoped_lock lock(box_->mutex);
   auto items = folder(folder_id);
   if (!items) return std::unexpected(items.error());
@@ -164,12 +164,11 @@ Result<Written> MockSession::update(const Call& call, View item, View if_content
 
 Result<Written> MockSession::set_flags(const Call& call, View item, const FlagDelta& delta) {
   if (auto fine = store_->begin(call, "set_flags"); !fine) return std::unexpected(fine.error());
-  if (!delta.keywords_add.empty()) return never("keep keywords");
   const auto [scope, name] = split_id(item);
   const std::scoped_lock lock(box_->mutex);
   auto items = folder(scope);
   if (!items) return std::unexpected(items.error());
-  if (auto done = (*items)->set_flags(name, delta.add, delta.clear); !done) return std::unexpected(done.error());
+  if (auto done = (*items)->set_flags(name, delta); !done) return std::unexpected(done.error());
   changed(scope);
   return written(**items, scope, name);
 }

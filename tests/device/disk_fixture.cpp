@@ -24,6 +24,8 @@ ScriptedLog::ScriptedLog() {
   folder(2, "Work", Role::none, 0, Kind::mail);
   folder(3, "v1.2", Role::none, 2, Kind::mail);
   folder(4, "Home", Role::calendar, 0, Kind::event);
+  folder(5, "Team", Role::none, 0, Kind::event);
+  folder(6, "People", Role::contacts, 0, Kind::contact);
 }
 
 void ScriptedLog::add(std::uint64_t number, Bytes content, std::uint32_t flags, std::uint64_t folder, Kind kind) {
@@ -123,6 +125,7 @@ e2e::Item ScriptedLog::item(const Entry& entry, std::uint64_t job) const {
   item.gid = entry.gid;
   item.folders = {entry.folder};
   item.kind = entry.kind;
+  item.content_rev = entry.revision();
   item.received = entry.received;
   item.flags = entry.flags;
   item.keywords.assign(entry.keywords.begin(), entry.keywords.end());

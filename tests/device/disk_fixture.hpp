@@ -118,6 +118,7 @@ struct ScriptedLog {
     Kind kind = Kind::mail;
     Gid gid{};
     std::set<std::string> keywords{};
+    Bytes revision() const { return kind == Kind::mail ? Bytes() : "r" + std::to_string(seq_body); }
     std::uint64_t seq() const { return std::max({seq_body, seq_meta, seq_gone}); }
   };
   std::uint64_t view = 1, head = 0;

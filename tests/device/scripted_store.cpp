@@ -85,7 +85,7 @@ e2e::CommandResult ScriptedStore::carry_out(const Body& body) {
     return fail(FaultKind::not_found);
   if (said.verb == e2e::Verb::create) {
     const auto number = next_++;
-    log_.add(number, body.content, said.flags_add);
+    log_.add(number, rewrites ? rewrites(body.content) : body.content, said.flags_add, 1, said.kind);
     auto& made = log_.entries.at(number);
     made.keywords.insert(said.keywords_add.begin(), said.keywords_add.end());
     made.folder = said.folder;
@@ -111,6 +111,17 @@ e2e::CommandResult ScriptedStore::carry_out(const Body& body) {
       for (const auto& word : said.keywords_clear) item->keywords.erase(word);
       item->keywords.insert(said.keywords_add.begin(), said.keywords_add.end());
       break;
+    case e2e::Verb::update: {
+      EXPECT_FALSE(said.content_rev.empty()) << "an edit of what nobody knows";
+      if (item->revision() != said.content_rev) return fail(FaultKind::conflict);
+      auto content = rewrites ? rewrites(body.content) : body.content;
+      log_.body(item->number, std::move(content));
+      if (untold) {  // the next page tells of it, not the log
+        result.gid = said.gid;
+        return result;
+      }
+      break;
+    }
     case e2e::Verb::move:
       if (item->folder != said.folder) return fail(FaultKind::not_found);
       item->folder = said.to;

@@ -17,9 +17,11 @@ class ScriptedStore {
   explicit ScriptedStore(ScriptedLog& log) : log_(log) {}
 
   std::function<std::optional<FaultKind>(const e2e::Command&)> refuse;
-  bool another_gid = false;               ///< creates are known by a gid of the store's own
-  bool mute = false;                      ///< takes all, says no result
-  std::vector<e2e::Command> carried_out;  ///< content unpacked and whole
+  bool another_gid = false;                     ///< creates are known by a gid of the store's own
+  bool mute = false;                            ///< takes all, says no result
+  bool untold = false;                          ///< results of updates bear no number
+  std::function<Bytes(const Bytes&)> rewrites;  ///< what it keeps of a content
+  std::vector<e2e::Command> carried_out;        ///< content unpacked and whole
   std::vector<std::string> sent_mail;
   std::map<Bytes, e2e::CommandResult> results;  ///< not yet stored by the device
 

@@ -9,6 +9,7 @@
 #include "core/gateway/gateway.hpp"
 #include "core/sim/virtual_world.hpp"
 #include "device/device.hpp"
+#include "device/policy.hpp"
 #include "relay/relay.hpp"
 #include "tests/flow/scripted_store.hpp"
 
@@ -54,6 +55,16 @@ class DeviceHost final : public device::Events {
     }
     if (const auto* stopped = std::get_if<device::Stopped>(&event)) stopped_ = stopped->why.text;
     if (const auto* arrival = std::get_if<device::Arrival>(&event)) ++arrivals_[arrival->gid];
+  }
+  /// A person says what the device is to want; it hears of that in its next life.
+  void wish(const device::PolicyChange& change) {
+    host_.kill([this] { running_.reset(); });
+    {
+      device::Index index("/state/device.db", host_.sqlite_vfs());
+      const auto done = device::change_policy(index, change);
+      EXPECT_TRUE(done) << (done ? "" : done.error().text);
+    }
+    start();
   }
   std::multiset<Bytes> contents() const {
     std::multiset<Bytes> all;
@@ -339,6 +350,89 @@ TEST_P(FlowSeeds, LossesAndCrashesLeaveBothDevicesEqualToTheStore) {
   }
   flow.calm();
   ASSERT_TRUE(flow.settles(2h)) << flow.difference();
+}
+
+/// The tablet wants one folder, or mails of some days, and every now and then something else.
+class Wishes {
+ public:
+  explicit Wishes(Flow& flow) : flow_(flow) {}
+  void change() {
+    const std::string folder = roll(2) == 0 ? "INBOX" : "Archive", other = folder == "INBOX" ? "Archive" : "INBOX";
+    const auto found = flow_.store.folders().find(folder);
+    if (roll(100) < 50 || found == flow_.store.folders().end() || found->second.empty()) {
+      const auto at = today() + 3600 - static_cast<std::int64_t>(roll(12)) * day;
+      return flow_.store.add(folder, flow_.message(), at);
+    }
+    const auto id = std::next(found->second.begin(), static_cast<std::ptrdiff_t>(roll(found->second.size())))->first;
+    switch (roll(3)) {
+      case 0:
+        return flow_.store.set_flags(folder, id, static_cast<std::uint32_t>(roll(8)));
+      case 1:
+        return flow_.store.remove(folder, id);
+      default:
+        return flow_.store.move(folder, id, other);
+    }
+  }
+  void wish() {
+    only_ = roll(3) == 0 ? "" : roll(2) == 0 ? "INBOX" : "Archive";
+    days_ = roll(3) == 0 ? 0 : 1 + static_cast<std::int64_t>(roll(10));
+    device::PolicyChange policy;
+    policy.all_folders = only_.empty();
+    policy.days = days_ == 0 ? "all" : std::to_string(days_);
+    if (!only_.empty()) policy.only = {only_};
+    flow_.tablet_.wish(policy);
+  }
+  std::multiset<Bytes> wanted() const {
+    std::multiset<Bytes> all;
+    for (const auto& [folder, items] : flow_.store.folders())
+      for (const auto& [id, item] : items)
+        if ((only_.empty() || only_ == folder) && (days_ == 0 || item.received >= today() - days_ * day))
+          all.insert(item.content);
+    return all;
+  }
+  bool settle(std::chrono::seconds limit) {
+    return flow_.world_.run_until(
+        [this, count = 0U]() mutable {
+          return ++count % 512 == 0 && flow_.phone_.contents() == flow_.store.contents() &&
+                 flow_.tablet_.contents() == wanted();
+        },
+        limit);
+  }
+  std::string difference() const {
+    return fmt::format("the tablet has {} of {} (wants \"{}\", {} days)\n", flow_.tablet_.contents().size(),
+                       wanted().size(), only_, days_) +
+           flow_.difference();
+  }
+  std::uint64_t roll(std::uint64_t below) { return flow_.world_.random() % below; }
+
+ private:
+  static constexpr std::int64_t day = 86'400;
+  std::int64_t today() const {
+    const auto wall = flow_.world_.host("gateway").reactor().wall().time_since_epoch();
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
+    return now - now % day;
+  }
+  Flow& flow_;
+  std::string only_;
+  std::int64_t days_ = 0;
+};
+
+TEST_P(FlowSeeds, ADeviceHasExactlyWhatItWantsThroughMovesLossesAndCrashes) {
+  Flow flow(first_seed() * 1000 + 500 + GetParam());
+  Wishes wishes(flow);
+  for (unsigned n = 0; n < 30; ++n) wishes.change();
+  flow.set_up();
+  ASSERT_FALSE(testing::Test::HasFatalFailure());
+  ASSERT_TRUE(flow.settles(10min)) << flow.difference();
+  flow.world_.lose_connections(0.0005);
+  for (unsigned n = 0; n < 120; ++n) {
+    wishes.change();
+    flow.world_.run_for(std::chrono::milliseconds(wishes.roll(3000)));
+    if (n % 9 == 8) wishes.wish();
+    if (n % 6 == 5) flow.trouble();
+  }
+  flow.calm();
+  ASSERT_TRUE(wishes.settle(2h)) << wishes.difference();
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, FlowSeeds, testing::Range<std::uint64_t>(1, 9));

@@ -37,6 +37,12 @@ class ScriptedStore {
     folders_.at(folder).erase(id);
     record(folder, id);
   }
+  void move(const std::string& from, const std::string id, const std::string& to) {
+    const auto item = folders_.at(from).at(id);
+    remove(from, id);
+    add(to, item.content, item.received);
+    set_flags(to, to + "/" + std::to_string(next_), item.flags);
+  }
   /// All ids become others (UIDVALIDITY), and anchors are unknown.
   void renumber(const std::string& folder) {
     auto old = std::exchange(folders_.at(folder), {});

@@ -28,7 +28,8 @@ class ScriptedMailbox {
   std::deque<Fault> faults_after;  ///< the next verbs fail so, after they did it
   int files_after = 0;             ///< a server that files what it sends itself: the copy is found at so many looks
   std::vector<std::string> calls;
-  bool tells_ids = true;
+  bool tells_ids = true, tells_revisions = true;
+  bool rewrites = false;  ///< what it keeps of an update are other octets
   unsigned next = 100;
 
   void add_folder(const std::string& id, Role role = Role::none) {
@@ -113,9 +114,10 @@ class ScriptedSession final : public Session {
     if (found == box_.mails.end()) return fault(FaultKind::not_found, "box", "Gone.");
     if (found->second.revision != revision) return fault(FaultKind::conflict, "box", "Changed meanwhile.");
     found->second.content = all(source);
+    if (box_.rewrites) found->second.content += " and more";
     found->second.revision += "+";
     if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
-    return Written{Bytes(item), found->second.revision, {}, true};
+    return Written{Bytes(item), box_.tells_revisions ? found->second.revision : "", {}, !box_.rewrites};
   }
   Result<Written> set_flags(const Call&, View item, const FlagDelta& delta) override {
     if (auto fault = begin("set_flags")) return std::unexpected(*fault);

@@ -101,6 +101,44 @@ TEST_F(Disk, AFlagSetBehindItsBackDoesNotLoseTheMail) {
   EXPECT_EQ(told(page("INBOX", anchor)), (Words{"+INBOX/four 3"}));
 }
 
+TEST_F(Disk, KeywordsAreLettersOfDovecotsTable) {
+  const auto inbox = scratch_.path / "alice";
+  std::ofstream(inbox / "dovecot-keywords") << "0 Work\n2 Later\n";
+  scratch_.deliver("alice", "one", "Message-ID: <1@x>\n\n", "cur");
+  fs::rename(inbox / "cur/one", inbox / "cur/one:2,Sacx");
+  auto now = page("INBOX", "");
+  EXPECT_EQ(std::get<Upsert>(now.changes.at(0)).keywords, (Words{"Later", "Work"}));
+  auto done = session_->set_flags(call(), "INBOX/one", FlagDelta{0, 0, {"New one"}, {"Work", "unheard of"}});
+  ASSERT_TRUE(done) << done.error().text;
+  EXPECT_TRUE(fs::exists(inbox / "cur/one:2,Sbcx")) << "what a letter means to others stays";
+  now = page("INBOX", now.anchor);
+  EXPECT_EQ(std::get<Upsert>(now.changes.at(0)).keywords, (Words{"Later", "New one"}));
+  EXPECT_EQ(std::get<Upsert>(now.changes.at(0)).state_rev, done->state_rev);
+  ASSERT_TRUE(session_->set_flags(call(), "INBOX/one", FlagDelta{0, 0, {"New one"}, {}}));
+  EXPECT_TRUE(page("INBOX", now.anchor).changes.empty());
+
+  fs::create_directories(inbox / ".Sub/cur");  // a letter means another word there
+  std::ofstream(inbox / ".Sub/dovecot-keywords") << "1 Other\n";
+  Attempt attempt{"token", {}, {}};
+  ASSERT_TRUE(session_->move(call(), "INBOX/one", "INBOX", ".Sub", attempt));
+  const auto there = page(".Sub", "");
+  EXPECT_EQ(std::get<Upsert>(there.changes.at(0)).keywords, (Words{"Later", "New one"}));
+
+  std::vector<std::string> many;
+  for (int n = 0; n < 30; ++n) many.push_back("word" + std::to_string(n));
+  auto refused = session_->set_flags(call(), ".Sub/one", FlagDelta{seen, 0, many, {}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FaultKind::unsupported);
+  EXPECT_FALSE(session_->set_flags(call(), ".Sub/one", FlagDelta{0, 0, {"two\n5 lines"}, {}}));
+}
+
+TEST_F(Disk, AMailIsMadeWithItsKeywords) {
+  Attempt attempt{"token", {}, {}};
+  const NewItem item{Kind::mail, 1, 0, {"Work"}, {}};
+  ASSERT_TRUE(session_->create(call(), "INBOX", item, source_of("x"), attempt));
+  EXPECT_EQ(std::get<Upsert>(page("INBOX", "").changes.at(0)).keywords, (Words{"Work"}));
+}
+
 TEST_F(Disk, AMailCopiedStraightIntoNewIsToldAgainWhenComplete) {
   std::ofstream(scratch_.path / "alice/new/slow", std::ios::binary) << "Message-ID: <s";
   auto now = page("INBOX", "");

@@ -120,6 +120,31 @@ TEST_F(Memory, AScriptRunsOnTime) {
   EXPECT_TRUE(said_[0].contains("line 6 came to nothing")) << said_[0];
 }
 
+TEST_F(Memory, KeywordsAreKeptThroughMoves) {
+  begin({}, "");
+  auto session = open("user0");
+  const auto words = [&](View folder, View id) {
+    auto page = session->changes(call(), folder, "", Want{});
+    for (const auto& change : page->changes)
+      if (const auto* item = std::get_if<Upsert>(&change); item != nullptr && item->id == id) return item->keywords;
+    return Words{"it is not there"};
+  };
+  auto done = session->set_flags(call(), "INBOX/m1", FlagDelta{0, 0, {"b", "a", "b"}, {}});
+  ASSERT_TRUE(done) << done.error().text;
+  EXPECT_EQ(words("INBOX", "INBOX/m1"), (Words{"a", "b"}));
+  const auto anchor = session->changes(call(), "INBOX", "", Want{})->anchor;
+  ASSERT_TRUE(session->set_flags(call(), "INBOX/m1", FlagDelta{0, 0, {"a"}, {"unheard of"}}));
+  EXPECT_TRUE(session->changes(call(), "INBOX", anchor, Want{})->changes.empty());
+  ASSERT_TRUE(session->set_flags(call(), "INBOX/m1", FlagDelta{0, 0, {}, {"b"}}));
+  Attempt attempt{"token", {}, {}};
+  auto moved = session->move(call(), "INBOX/m1", "INBOX", ".Archive", attempt);
+  ASSERT_TRUE(moved) << moved.error().text;
+  EXPECT_EQ(words(".Archive", moved->id), Words{"a"});
+  auto made = session->create(call(), "INBOX", NewItem{Kind::mail, 1, 0, {"c"}, {}}, source_of("x"), attempt);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ(words("INBOX", made->id), Words{"c"});
+}
+
 TEST_F(Memory, ScriptedFaultsAreCountedOff) {
   begin({}, "at 1s fault changes throttled 500ms x2\nat 2s anchor_expired once\nat 3s lose hints 10s\n");
   auto session = open("user0");

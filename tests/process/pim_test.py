@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real khal, khard and todoman work on a device's vdir: they show what is in the store, what they change goes up, also
+what was changed offline and through kill -9 of device and gateway, and conflicts are kept."""
+import glob
+import os
+import subprocess
+import unittest
+
+import stage as st
+
+USER = "alice@example.com"
+
+
+def event(uid, summary):
+    return ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//stage//test\r\nBEGIN:VEVENT\r\n" f"UID:{uid}\r\n"
+            "DTSTAMP:20260101T000000Z\r\nDTSTART:20260301T100000Z\r\nDTEND:20260301T110000Z\r\n"
+            f"SUMMARY:{summary}\r\nX-KEPT-BY-ALL:yes\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n").encode()
+
+
+def card(uid, name):
+    first, last = name.split()
+    return (f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:{name}\r\nN:{last};{first};;;\r\n"
+            f"EMAIL:{first.lower()}@example.com\r\nX-KEPT-BY-ALL:yes\r\nEND:VCARD\r\n").encode()
+
+
+def texts(*parts):
+    """name → content, of the objects in a directory."""
+    found = {}
+    for path in glob.glob(os.path.join(*parts, "*.[iv]c[sf]")):
+        with open(path, encoding="utf-8", newline="") as text:
+            found[os.path.basename(path)] = text.read()
+    return found
+
+
+def write(octets, *parts):
+    """As the programs do: another file, renamed."""
+    path = os.path.join(*parts)
+    with open(path + ".draft", "wb") as out:
+        out.write(octets)
+    os.rename(path + ".draft", path)
+
+
+class Pim(unittest.TestCase):
+    def setUp(self):
+        self.stage = stage = st.Stage()
+        self.addCleanup(stage.close)
+        stage.open_relay()
+        self.store = os.path.join(stage.mock_root(), USER)
+        for folder in ("calendars/default", "calendars/tasks", "contacts/default"):
+            os.makedirs(os.path.join(self.store, folder))
+        write(event("one", "First event"), self.store, "calendars/default/one.ics")
+        write(event("two", "Second event"), self.store, "calendars/default/two.ics")
+        write(card("bob", "Bob Builder"), self.store, "contacts/default/bob.vcf")
+        stage.write_gateway_ini({"plugin": "mock", "root": stage.mock_root()}, parts="mail calendar contacts")
+        self.device = stage.first_device()
+        self.pim = os.path.join(self.device.state, "pim")
+        st.wait_for("three objects on the device", lambda: sum(len(texts(self.pim, kind, "default"))
+                                                               for kind in ("calendars", "contacts")) == 3)
+        self.configure()
+
+    def configure(self):
+        path, stage = self.pim, self.stage
+        self.home = stage.path("home")
+        os.makedirs(self.home)
+        formats = "".join(f"{name} = {value}\n" for name, value in (
+            ("timeformat", "%H:%M"), ("dateformat", "%Y-%m-%d"), ("longdateformat", "%Y-%m-%d"),
+            ("datetimeformat", "%Y-%m-%d %H:%M"), ("longdatetimeformat", "%Y-%m-%d %H:%M"),
+            ("local_timezone", "Europe/Berlin"), ("default_timezone", "Europe/Berlin")))
+        self.khal_ini = stage.write("khal.conf", f"[calendars]\n[[home]]\npath = {path}/calendars/default\n[sqlite]\n"
+                                    f"path = {stage.path('khal.db')}\n[locale]\n{formats}[default]\ndefault_calendar = home\n")
+        self.khard_ini = stage.write("khard.conf", f"[addressbooks]\n[[people]]\npath = {path}/contacts/default\n[general]\n"
+                                     "editor = /bin/false\nmerge_editor = /bin/false\ndefault_action = list\n")
+        self.todo_ini = stage.write("todo.py", f'path = "{path}/calendars/*"\ndate_format = "%Y-%m-%d"\ntime_format = "%H:%M"\n'
+                                    f'default_list = "tasks"\ncache_path = "{stage.path("todo.db")}"\n')
+
+    def run_tool(self, *words, answers=""):
+        home = {"HOME": self.home, "XDG_CONFIG_HOME": self.home, "XDG_CACHE_HOME": self.home, "XDG_DATA_HOME": self.home,
+                "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
+        done = subprocess.run(words, input=answers, capture_output=True, text=True, timeout=60, env=home)
+        self.assertEqual(done.returncode, 0, f"{words}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def khal(self, *words, **more):
+        return self.run_tool("khal", "-c", self.khal_ini, *words, **more)
+
+    def khard(self, *words, **more):
+        return self.run_tool("khard", "-c", self.khard_ini, *words, **more)
+
+    def todo(self, *words):
+        return self.run_tool("todoman", "--config", self.todo_ini, *words)
+
+    def in_store(self, folder, text):
+        return [name for name, content in texts(self.store, folder).items() if text in content]
+
+    def settle(self):
+        folders = ("calendars/default", "calendars/tasks", "contacts/default")
+
+        def same():
+            return all(sorted(texts(self.store, folder).values()) == sorted(texts(self.pim, folder).values())
+                       for folder in folders)
+        try:
+            st.wait_for("device and store to be equal", same, 60)
+        except st.StageError:
+            self.fail("\n".join(f"{folder}: store {texts(self.store, folder)}\ndevice {texts(self.pim, folder)}"
+                                for folder in folders) + self.device.process.tail(30) + self.stage.gateway.tail(30))
+
+    def test_they_see_and_change_what_is_in_the_store(self):
+        self.assertIn("First event", self.khal("list", "2026-03-01", "1d"))
+        self.assertIn("bob@example.com", self.khard("list"))
+        # Made.
+        self.khal("new", "-a", "home", "2026-03-02", "12:00", "13:00", "Made with khal")
+        self.khard("new", "-a", "people", "-i", self.stage.write("eve", "Formatted name: Eve Adams\nFirst name: Eve\nLast name: Adams\n"))
+        self.todo("new", "-l", "tasks", "Made with todoman")
+        for folder, text in (("calendars/default", "Made with khal"), ("contacts/default", "Eve Adams"),
+                             ("calendars/tasks", "Made with todoman")):
+            st.wait_for(f"“{text}” in the store", lambda: self.in_store(folder, text))
+        # Changed.
+        self.khal("edit", "--show-past", "First event", answers="s\nRenamed by khal\nn\nq\n")
+        self.khard("edit", "-i", self.stage.write("bob", "First name: Robert\nLast name: Builder\nFormatted name: Robert Builder\n"),
+                   "uid:bob", answers="y\n")
+        self.todo("done", "1")
+        for folder, text in (("calendars/default", "SUMMARY:Renamed by khal"), ("contacts/default", "FN:Robert Builder"),
+                             ("calendars/tasks", "STATUS:COMPLETED")):
+            st.wait_for(f"“{text}” in the store", lambda: self.in_store(folder, text))
+        self.assertEqual(self.in_store("calendars/default", "SUMMARY:Renamed by khal"), ["one.ics"], "changed in its place")
+        self.assertEqual(self.in_store("contacts/default", "X-KEPT-BY-ALL"), ["bob.vcf"])
+        # Removed.
+        self.khard("remove", "--force", "Eve")
+        st.wait_for("Eve to be gone from the store", lambda: not self.in_store("contacts/default", "Eve Adams"))
+        self.settle()
+        self.assertFalse(os.path.exists(os.path.join(self.pim, "Conflicts")))
+        # And what another client does is seen.
+        write(event("two", "Moved by a colleague"), self.store, "calendars/default/two.ics")
+        st.wait_for("khal to show it", lambda: "Moved by a colleague" in self.khal("list", "2026-03-01", "1d"))
+
+    def test_offline_conflicts_and_kills(self):
+        self.stage.relay.end()
+        write(event("one", "mine"), self.pim, "calendars/default/one.ics")
+        write(event("two", "mine alone"), self.pim, "calendars/default/two.ics")
+        write(event("three", "made offline"), self.pim, "calendars/default/three.ics")
+        os.remove(os.path.join(self.pim, "contacts/default/bob.vcf"))
+        write(event("one", "theirs"), self.store, "calendars/default/one.ics")
+        self.device.process.kill()
+        self.device.start()
+        self.stage.gateway.kill()
+        self.stage.start_gateway()
+        self.stage.start_relay()
+        st.wait_for("what was made offline", lambda: self.in_store("calendars/default", "made offline"))
+        st.wait_for("the edit", lambda: self.in_store("calendars/default", "mine alone"))
+        st.wait_for("the removal", lambda: not texts(self.store, "contacts/default"))
+        self.settle()
+        self.assertEqual(self.in_store("calendars/default", "SUMMARY:theirs"), ["one.ics"])
+        kept = texts(self.pim, "Conflicts")
+        self.assertEqual([content for content in kept.values()], [event("one", "mine").decode()])
+
+    def test_kills_while_programs_save(self):
+        for turn in range(12):
+            write(event("one", f"edit {turn}"), self.pim, "calendars/default/one.ics")
+            write(event(f"made-{turn}", f"made {turn}"), self.pim, f"calendars/default/made-{turn}.ics")
+            write(event(f"there-{turn}", f"made there {turn}"), self.store, f"calendars/default/there-{turn}.ics")
+            if turn % 2 == 0:
+                self.device.process.kill()
+                self.device.start()
+            elif turn % 4 == 1:
+                self.stage.gateway.kill()
+                self.stage.start_gateway()
+            else:
+                st.wait_for("something of that in the store", lambda: self.in_store("calendars/default", f"made {turn}"))
+        st.wait_for("the last edit", lambda: self.in_store("calendars/default", "edit 11"))
+        self.settle()
+        there = texts(self.store, "calendars/default")
+        self.assertEqual(len(there), 2 + 12 + 12, sorted(there))
+        self.assertFalse(os.path.exists(os.path.join(self.pim, "Conflicts")), "nobody else changed these")
+
+
+if __name__ == "__main__":
+    unittest.main()

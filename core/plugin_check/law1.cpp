@@ -64,9 +64,9 @@ TEST_F(Law1, SmallAndLargePagesGiveTheSame) {
 
 TEST_F(Law1, EveryItemOnceThenNothing) {
   NEEDS(can_create, "create(), so nothing can be put there to be found");
-  NEEDS_SCRATCH(folder, Kind::mail);
+  NEEDS_SCRATCH(folder, usual());
   std::set<Bytes> made;
-  for (unsigned i = 0; i < 17; ++i) made.insert(put(*session_, folder, mail(i)));
+  for (unsigned i = 0; i < 17; ++i) made.insert(put(*session_, folder, item(i)));
   ASSERT_EQ(made.size(), 17U) << "two items have one id";
   Replay walk;
   ASSERT_TRUE(walk.drain(*session_, folder, 4));
@@ -82,8 +82,8 @@ TEST_F(Law1, EveryItemOnceThenNothing) {
 
 TEST_F(Law1, ListingGoesOnFromEachAnchorAgain) {
   NEEDS(can_create, "create()");
-  NEEDS_SCRATCH(folder, Kind::mail);
-  for (unsigned i = 0; i < 9; ++i) ASSERT_FALSE(put(*session_, folder, mail(100 + i)).empty());
+  NEEDS_SCRATCH(folder, usual());
+  for (unsigned i = 0; i < 9; ++i) ASSERT_FALSE(put(*session_, folder, item(100 + i)).empty());
   Replay walk;
   ASSERT_TRUE(walk.step(*session_, folder, 4));
   ASSERT_TRUE(walk.more) << "at least nine items, four asked for, and no more?";
@@ -98,14 +98,14 @@ TEST_F(Law1, ListingGoesOnFromEachAnchorAgain) {
 
 TEST_F(Law1, NewItemsAreServedDuringAListing) {
   NEEDS(can_create, "create()");
-  NEEDS_SCRATCH(folder, Kind::mail);
-  for (unsigned i = 0; i < 9; ++i) ASSERT_FALSE(put(*session_, folder, mail(200 + i)).empty());
+  NEEDS_SCRATCH(folder, usual());
+  for (unsigned i = 0; i < 9; ++i) ASSERT_FALSE(put(*session_, folder, item(200 + i)).empty());
   Replay walk;
   ASSERT_TRUE(walk.step(*session_, folder, 3));
   ASSERT_TRUE(walk.more);
   auto other = subject().open();
   ASSERT_TRUE(other);
-  const auto fresh = put(**other, folder, mail(299));
+  const auto fresh = put(**other, folder, item(299));
   ASSERT_TRUE(walk.step(*session_, folder, 3));
   EXPECT_TRUE(std::ranges::any_of(walk.last_page, [&](const Upsert& item) { return item.id == fresh; }))
       << "what came during the listing must be on the next page, not behind everything old";

@@ -20,7 +20,7 @@ class Law2 : public Law {
       case 0:
       case 1:
       case 2:
-        return stranger.create(folder, mail(1000 + number));
+        return stranger.create(folder, item(1000 + number));
       case 3:
       case 4:
         if (can(can_set_flags)) stranger.flag();
@@ -58,7 +58,7 @@ class Law2 : public Law {
     folders_ = scopes_ = {scratch};
     if (can(can_move) && can(can_make_folder)) {
       Folder like{};
-      like.kind = Kind::mail;
+      like.kind = usual();
       like.name = "tidegate-check-other";
       Attempt attempt{subject().token(), {}, [](View) { return Result<void>{}; }};
       auto other = session_->make_folder(call(), like, attempt);
@@ -82,7 +82,7 @@ class Law2 : public Law {
 
 TEST_F(Law2, AnyInterleavingGivesThePresentState) {
   NEEDS(can_create, "create(), so nothing can be changed from here");
-  NEEDS_SCRATCH(scratch, Kind::mail);
+  NEEDS_SCRATCH(scratch, usual());
   take_folders(scratch);
   auto other = subject().open();
   ASSERT_TRUE(other);
@@ -107,8 +107,8 @@ TEST_F(Law2, AnyInterleavingGivesThePresentState) {
 TEST_F(Law2, RevisionsMoveWithWhatTheyStandFor) {
   NEEDS(can_create, "create()");
   NEEDS(can_set_flags, "set_flags()");
-  NEEDS_SCRATCH(folder, Kind::mail);
-  const auto id = put(*session_, folder, mail(1));
+  NEEDS_SCRATCH(folder, usual());
+  const auto id = put(*session_, folder, item(1));
   Replay walk;
   ASSERT_TRUE(walk.drain(*session_, folder, 500));
   const auto before = walk.items[id];
@@ -125,14 +125,14 @@ TEST_F(Law2, MovesAreSeenInBothFolders) {
   NEEDS(can_create, "create()");
   NEEDS(can_move, "move()");
   NEEDS(can_make_folder, "make_folder(), so there is no second folder");
-  NEEDS_SCRATCH(folder, Kind::mail);
+  NEEDS_SCRATCH(folder, usual());
   Folder like{};
-  like.kind = Kind::mail;
+  like.kind = usual();
   like.name = "tidegate-check-target";
   Attempt attempt{subject().token(), {}, [](View) { return Result<void>{}; }};
   auto target = session_->make_folder(call(), like, attempt);
   ASSERT_TRUE(target) << target.error().text;
-  const auto id = put(*session_, folder, mail(2));
+  const auto id = put(*session_, folder, item(2));
   Replay from, to;
   ASSERT_TRUE(from.drain(*session_, folder, 500));
   ASSERT_TRUE(to.drain(*session_, target->scope, 500));

@@ -41,8 +41,8 @@ TEST_F(Law3, ListingAgainFindsTheSameItems) {
 
 TEST_F(Law3, ARestartKeepsIdsAndFingerprints) {
   NEEDS(can_create, "create()");
-  NEEDS_SCRATCH(folder, Kind::mail);
-  const auto id = put(*session_, folder, mail(3));
+  NEEDS_SCRATCH(folder, usual());
+  const auto id = put(*session_, folder, item(3));
   Replay before;
   ASSERT_TRUE(before.drain(*session_, folder, 500));
   auto again = subject().another();

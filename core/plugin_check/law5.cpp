@@ -15,9 +15,9 @@ class Law5 : public Law {
 
 TEST_F(Law5, CreateTwiceWithOneTokenIsOneItem) {
   NEEDS(can_create, "create()");
-  NEEDS_SCRATCH(folder, Kind::mail);
+  NEEDS_SCRATCH(folder, usual());
   const auto token = subject().token();
-  const auto octets = mail(5);
+  const auto octets = item(5);
   Bytes note;
   Attempt first{token, {}, [&](View given) -> Result<void> {
                   note = given;
@@ -25,13 +25,12 @@ TEST_F(Law5, CreateTwiceWithOneTokenIsOneItem) {
                 }};
   Replay before;
   ASSERT_TRUE(before.drain(*session_, folder, 500));
-  auto made = session_->create(call(), folder, NewItem{Kind::mail, octets.size(), 0, {}, {}}, source_of(octets), first);
+  auto made = session_->create(call(), folder, NewItem{usual(), octets.size(), 0, {}, {}}, source_of(octets), first);
   ASSERT_TRUE(made) << made.error().text;
   auto other = subject().open();
   ASSERT_TRUE(other);
   auto second = repeated(token, note);
-  auto again =
-      (*other)->create(call(), folder, NewItem{Kind::mail, octets.size(), 0, {}, {}}, source_of(octets), second);
+  auto again = (*other)->create(call(), folder, NewItem{usual(), octets.size(), 0, {}, {}}, source_of(octets), second);
   if (again)
     EXPECT_EQ(again->id, made->id) << "the repeated create must find the first one's item";
   else
@@ -43,18 +42,17 @@ TEST_F(Law5, CreateTwiceWithOneTokenIsOneItem) {
 
 TEST_F(Law5, AFaultBeforeTheNoteIsDurableStopsTheCreate) {
   NEEDS(can_create, "create()");
-  NEEDS_SCRATCH(folder, Kind::mail);
+  NEEDS_SCRATCH(folder, usual());
   if (can_.token_kept) GTEST_SKIP() << "the back-end keeps tokens, so it needs no note";
   Replay before;
   ASSERT_TRUE(before.drain(*session_, folder, 500));
-  const auto octets = mail(6);
+  const auto octets = item(6);
   bool asked = false;
   Attempt attempt{subject().token(), {}, [&](View) -> Result<void> {
                     asked = true;
                     return fault(FaultKind::quota, "check", "the disk is full");
                   }};
-  auto made =
-      session_->create(call(), folder, NewItem{Kind::mail, octets.size(), 0, {}, {}}, source_of(octets), attempt);
+  auto made = session_->create(call(), folder, NewItem{usual(), octets.size(), 0, {}, {}}, source_of(octets), attempt);
   EXPECT_TRUE(asked) << "without a kept token a note must be given before acting";
   EXPECT_FALSE(made) << "the note couldn't be stored, and it acted all the same";
   Replay after;
@@ -66,14 +64,14 @@ TEST_F(Law5, MoveTwiceIsOneMove) {
   NEEDS(can_create, "create()");
   NEEDS(can_move, "move()");
   NEEDS(can_make_folder, "make_folder(), so there is no second folder");
-  NEEDS_SCRATCH(folder, Kind::mail);
+  NEEDS_SCRATCH(folder, usual());
   Folder like{};
-  like.kind = Kind::mail;
+  like.kind = usual();
   like.name = "tidegate-check-moved";
   auto making = repeated(subject().token(), {});
   auto target = session_->make_folder(call(), like, making);
   ASSERT_TRUE(target) << target.error().text;
-  const auto id = put(*session_, folder, mail(7));
+  const auto id = put(*session_, folder, item(7));
   const auto token = subject().token();
   Bytes note;
   Attempt first{token, {}, [&](View given) -> Result<void> {

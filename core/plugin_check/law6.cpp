@@ -2,6 +2,7 @@
 // Law 6: what was created reads back equal: mail to the octet, iCalendar and vCard with every property kept.
 #include <algorithm>
 
+#include "core/plugin_check/stranger.hpp"
 #include "core/plugin_check/subject.hpp"
 
 namespace tidegate::check {
@@ -73,28 +74,6 @@ TEST_F(Law6, WhatComesAlongIsTheContent) {
   if (walk.items[id].content) EXPECT_TRUE(*walk.items[id].content == octets);
   for (const auto& [other, item] : walk.items)
     if (item.content) EXPECT_LE(item.content->size(), 4096U) << shown(other) << ": more came along than was wanted";
-}
-
-/// Unfolded properties in order of the alphabet, but for those a server may rewrite.
-std::vector<std::string> properties(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    auto line = text.substr(at, end - at);
-    at = end + 1;
-    if (line.ends_with('\r')) line.pop_back();
-    if (!lines.empty() && (line.starts_with(' ') || line.starts_with('\t')))
-      lines.back() += line.substr(1);
-    else if (!line.empty())
-      lines.push_back(std::move(line));
-  }
-  std::erase_if(lines, [](const std::string& line) {
-    for (const auto* own : {"PRODID", "DTSTAMP", "CREATED", "LAST-MODIFIED", "SEQUENCE", "REV"})
-      if (line.starts_with(own)) return true;
-    return false;
-  });
-  std::ranges::sort(lines);
-  return lines;
 }
 
 TEST_F(Law6, CalendarObjectsKeepEveryProperty) {

@@ -9,12 +9,14 @@
 #include <gtest/gtest.h>
 
 #include "core/plugin_check/subject.hpp"
+#include "core/sdk/values.hpp"
 
 namespace options = boost::program_options;
 
 int main(int count, char** arguments) {
   testing::InitGoogleTest(&count, arguments);
   tidegate::check::Options chosen;
+  std::string kind;
   options::options_description known(
       "tidegate-plugin-check PLUGIN.so --config FILE [options] [--gtest_… options]\n"
       "Writes only into folders it makes itself, or into --folder.\nOptions");
@@ -23,7 +25,8 @@ int main(int count, char** arguments) {
       "config", options::value(&chosen.config)->required(), "ini file with a [backend:NAME] section for it")(
       "backend", options::value(&chosen.backend), "which section, if there are several")(
       "user", options::value(&chosen.user)->default_value("alice"), "whose mailbox (a test user's)")(
-      "folder", options::value(&chosen.folder), "id of a mail folder to write in, where none can be made")(
+      "kind", options::value(&kind)->default_value("mail"), "mail, event or contact: what the back-end holds")(
+      "folder", options::value(&chosen.folder), "id of a folder to write in, where none can be made")(
       "hand", options::value(&chosen.hand),
       "command that acts at the back-end itself: COMMAND keep|restore|spoil|mend (the manual page says what)")(
       "seed", options::value(&chosen.seed), "of the random interleavings of law 2; else one is chosen and printed")(
@@ -39,6 +42,10 @@ int main(int count, char** arguments) {
       return 0;
     }
     options::notify(values);
+    if (!tidegate::values::choose(
+            chosen.kind, kind,
+            {{"mail", tidegate::Kind::mail}, {"event", tidegate::Kind::event}, {"contact", tidegate::Kind::contact}}))
+      throw options::error("--kind is mail, event or contact");
     if (!values.contains("seed")) chosen.seed = std::random_device{}();
     chosen.patience = std::chrono::seconds(values["patience"].as<unsigned>());
   } catch (const options::error& error) {

@@ -41,4 +41,7 @@ class Stranger {
   std::map<Bytes, Known> items_;
 };
 
+/// Unfolded properties of an iCalendar object or a vCard, in order of the alphabet, but for those a server may rewrite.
+std::vector<std::string> properties(const std::string& text);
+
 }  // namespace tidegate::check

@@ -116,7 +116,7 @@ Bytes Subject::token() {
 
 std::optional<Bytes> Subject::scratch(Session& session, Kind kind, std::string& why) {
   if (const auto at = scratch_.find(kind); at != scratch_.end()) return at->second;
-  if (kind == Kind::mail && !options_.folder.empty()) return scratch_[kind] = options_.folder;
+  if (kind == options_.kind && !options_.folder.empty()) return scratch_[kind] = options_.folder;
   if (!(session.capabilities().verbs & can_make_folder)) {
     why = "the back-end makes no folders, and no --folder says where this may write";
     return {};
@@ -229,6 +229,24 @@ std::string Law::mail(unsigned number) const {
       "From: check@tidegate.example\r\nTo: you@tidegate.example\r\nSubject: Number {}\r\n"
       "Message-ID: {}\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\n\r\nBody {}\r\n",
       number, message_id(number), number);
+}
+
+std::string Law::item(unsigned number) const {
+  const auto uid = fmt::format("{}.{}@check.tidegate.example", number,
+                               testing::UnitTest::GetInstance()->current_test_info()->name());
+  switch (usual()) {
+    case Kind::contact:
+      return fmt::format("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{0}\r\nFN:Number {1}\r\nN:{1};Number;;;\r\nEND:VCARD\r\n",
+                         uid, number);
+    case Kind::event:
+      return fmt::format(
+          "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Tidegate//check//EN\r\nBEGIN:VEVENT\r\nUID:{}\r\n"
+          "DTSTAMP:20260101T000000Z\r\nDTSTART:20260601T100000Z\r\nSUMMARY:Number {}\r\nEND:VEVENT\r\n"
+          "END:VCALENDAR\r\n",
+          uid, number);
+    default:
+      return mail(number);
+  }
 }
 
 std::string Law::message_id(unsigned number) const {

@@ -30,8 +30,9 @@ struct Options {
   std::string config;   ///< ini file with a [backend:…] section
   std::string backend;  ///< its name; empty: the only one, or the only one with this plugin
   std::string user = "alice";
-  std::string folder;  ///< where to write; empty: one is made and removed again
-  std::string hand;    ///< command that acts at the back-end itself; empty: what needs it is skipped
+  Kind kind = Kind::mail;  ///< what the back-end holds: most cases write items of it
+  std::string folder;      ///< where to write; empty: one is made and removed again
+  std::string hand;        ///< command that acts at the back-end itself; empty: what needs it is skipped
   std::uint64_t seed = 1;
   unsigned steps = 200;               ///< of law 2
   std::chrono::seconds patience{30};  ///< of law 8: the back-end's own time for a notice
@@ -113,7 +114,10 @@ class Law : public testing::Test {
   Subject& subject() { return Subject::get(); }
   bool can(Verb verb) const { return (can_.verbs & verb) != 0; }
   /// Puts a mail into the folder; its id. A fault fails the case: empty id.
-  Bytes put(Session&, View folder, const std::string& octets, Kind = Kind::mail, std::uint32_t flags = 0);
+  Bytes put(Session&, View folder, const std::string& octets, Kind, std::uint32_t flags = 0);
+  Bytes put(Session& session, View folder, const std::string& octets) { return put(session, folder, octets, usual()); }
+  Kind usual() const { return Subject::get().options().kind; }
+  std::string item(unsigned number) const;  ///< of the usual kind, with a UID or Message-ID of its own
   std::string mail(unsigned number) const;  ///< a small one with a Message-ID of its own
   std::string message_id(unsigned number) const;
   Result<std::string> whole(Session&, View item, Range = {});

@@ -3,40 +3,23 @@
 
 #include <algorithm>
 
-#include "core/token/command.hpp"
 #include "plugins/imap/in_time.hpp"
 #include "plugins/imap/session.hpp"
 #include "plugins/imap/smtp.hpp"
 #include "plugins/imap/utf7.hpp"
 
 namespace tidegate::imap {
-namespace {
-
-token::Fetch fetch_by(const Settings& settings, Host& host) {
-  if (settings.token_client)
-    return token::from_endpoint(*settings.token_client, [&host](std::string_view key) { return host.secret(key); });
-  return [command = settings.token_command](const std::string& user, const Call& call) {
-    return token::run_token_command(command, user, call);
-  };
-}
-
-}  // namespace
-
 ImapBackend::ImapBackend(Host& host, Settings settings)
     : host_(host),
       settings_(std::move(settings)),
       habits_(std::min(settings_.idle_lifetime, idle_most(settings_.host))),
-      tokens_(fetch_by(settings_, host), std::chrono::duration_cast<std::chrono::seconds>(settings_.token_lifetime)) {}
-
-std::string ImapBackend::token_identity(const std::string& user) const {
-  const bool one_for_all = settings_.token_client && settings_.token_client->refresh_token_dir.empty();
-  return one_for_all ? std::string() : user;
-}
+      tokens_(token::fetch_by(settings_.token, [&host](std::string_view key) { return host.secret(key); }),
+              std::chrono::duration_cast<std::chrono::seconds>(settings_.token.lifetime)) {}
 
 Result<Credentials> ImapBackend::credentials(const Call& call, const std::string& user, bool smtp) {
   const std::string login = settings_.local_part_login ? user.substr(0, user.find('@')) : user;
   if (settings_.auth == Auth::token) {
-    auto token = tokens_.get(token_identity(user), host_.now(), call);
+    auto token = tokens_.get(token::identity_of(settings_.token, user), host_.now(), call);
     if (!token) return std::unexpected(token.error());
     return Credentials{{}, login, std::move(*token), true};
   }
@@ -65,7 +48,7 @@ auto ImapBackend::logged_in(const Call& call, const std::string& user, bool smtp
     if (!who) return Answer(std::unexpected(who.error()));
     auto opened = login(*who);
     const bool refused = !opened && opened.error().kind == FaultKind::auth && who->token;
-    if (!refused || !tokens_.refused(token_identity(user), who->password) || !again) return opened;
+    if (!refused || !tokens_.refused(token::identity_of(settings_.token, user), who->password) || !again) return opened;
   }
 }
 

@@ -41,8 +41,6 @@ class ImapBackend final : public Backend {
   /// Logs in by `login`; where a token that was used before is refused, once more with a new one.
   template <class Login>
   auto logged_in(const Call&, const std::string& user, bool smtp, Login);
-  /// Whose access token that user's login takes.
-  std::string token_identity(const std::string& user) const;
   Result<Root> shared_root(const Connection&, const std::string& owner) const;
   Host& host_;
   const Settings settings_;

@@ -2,15 +2,16 @@
 #include "plugins/imap/settings.hpp"
 
 #include <array>
-#include <charconv>
 #include <optional>
 
 #include <fmt/format.h>
 
+#include "core/sdk/values.hpp"
+
 namespace tidegate::imap {
 namespace {
 
-constexpr std::array table = {
+constexpr std::array before{
     Setting{"host", "", "name of the IMAP server; its certificate must carry this name"},
     Setting{"port", "", "port; default 993, or 143 where tls is starttls or none"},
     Setting{"tls", "implicit", "implicit (TLS from the first octet), starttls, or none (see allow_plaintext)"},
@@ -24,27 +25,9 @@ constexpr std::array table = {
     Setting{"password_file", "", "file with the administrative account's password, read at each login"},
     Setting{"separator", "*", "what stands between user and admin, for auth = master"},
     Setting{"password_dir", "", "directory with one file a user, named like the user, for auth = password_dir"},
-    Setting{"token_command", "",
-            "run by /bin/sh with the user's name in TIDEGATE_USER: prints an access token, and in a second line for "
-            "how many seconds it is good, if it knows; for auth = token (OAUTHBEARER, XOAUTH2)"},
-    Setting{"token_endpoint", "",
-            "https address of the OAuth 2.0 token endpoint, for auth = token; with refresh_token_dir each user's token "
-            "comes by refreshing, without it one token serves all users (client credentials)"},
-    Setting{"token_client_id", "", "what this gateway is called there"},
-    Setting{"token_client_secret_file", "",
-            "file with the client's secret, read at each request; none: a public client, which can only refresh"},
-    Setting{"token_client_auth", "basic",
-            "basic: id and secret go in the Authorization field; post: in the body, for endpoints that want it so"},
-    Setting{"token_scope", "", "the scope asked for; blanks between several"},
-    Setting{"refresh_token_dir", "",
-            "directory with one file a user, named like the user: his refresh token. The gateway must be able to write "
-            "there: where the endpoint gives a new one, it takes the old one's place"},
-    Setting{"token_ca_file", "", "PEM file with the authority that signed the endpoint's certificate"},
-    Setting{
-        "token_proxy", "",
-        "http://host:port of the HTTP proxy on the way to the endpoint; none: directly; default: as https_proxy and "
-        "no_proxy say"},
-    Setting{"token_lifetime", "30m", "how long a token is used again where command or endpoint don't say"},
+};
+
+constexpr std::array after{
     Setting{"folders", "shared",
             "personal: the user's own folders only; shared: public ones too; all: also other users' folders that this "
             "user may see (they are served better as mailboxes of their own)"},
@@ -70,108 +53,55 @@ constexpr std::array table = {
     Setting{"smtp_size_most", "67108864", "octets; a longer message is refused without asking the server"},
 };
 
-std::optional<std::chrono::milliseconds> duration(std::string_view text) {
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  if (error != std::errc{}) return std::nullopt;
-  if (unit == "ms") return std::chrono::milliseconds(number);
-  if (unit == "s" || unit.empty()) return std::chrono::seconds(number);
-  if (unit == "m" || unit == "min") return std::chrono::minutes(number);
-  if (unit == "h") return std::chrono::hours(number);
-  return std::nullopt;
-}
-
-bool set_duration(std::chrono::milliseconds& out, const std::string& value) {
-  const auto parsed = duration(value);
-  if (!parsed || parsed->count() <= 0) return false;
-  out = *parsed;
-  return true;
-}
-
-template <class Choice>
-bool choose(Choice& out, const std::string& value, std::initializer_list<std::pair<const char*, Choice>> choices) {
-  for (const auto& [word, choice] : choices) {
-    if (value == word) {
-      out = choice;
-      return true;
-    }
-  }
-  return false;
-}
+constexpr auto table = values::joined<Setting>(before, token::settings_table, after);
 
 bool choose_security(Security& out, const std::string& value) {
-  return choose(out, value,
-                {{"implicit", Security::implicit}, {"starttls", Security::starttls}, {"none", Security::none}});
-}
-
-bool choose_yes(bool& out, const std::string& value) {
-  return choose(out, value, {{"no", false}, {"yes", true}, {"false", false}, {"true", true}});
-}
-
-template <class Number>
-bool whole_number(Number& out, const std::string& value) {
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
-  return error == std::errc{} && end == value.data() + value.size();
+  return values::choose(out, value,
+                        {{"implicit", Security::implicit}, {"starttls", Security::starttls}, {"none", Security::none}});
 }
 
 /// What is put together once all keys are known.
 struct Parts {
   std::optional<std::uint16_t> imap_port, smtp_port;
-  std::string endpoint, proxy;
-  token::Client client;
+  token::SettingsReader token;
 };
 
-/// nullopt: no key of the token endpoint's.
-std::optional<bool> assign_token(Parts& parts, const std::string& key, const std::string& value) {
-  if (key == "token_endpoint") return (parts.endpoint = value, true);
-  if (key == "token_client_id") return (parts.client.id = value, true);
-  if (key == "token_client_secret_file") return true;  // read by the host, at each request
-  if (key == "token_scope") return (parts.client.scope = value, true);
-  if (key == "refresh_token_dir") return (parts.client.refresh_token_dir = value, true);
-  if (key == "token_ca_file") return (parts.client.endpoint.ca_file = value, true);
-  if (key == "token_proxy") return (parts.proxy = value, token::is_proxy(value));
-  if (key == "token_client_auth")
-    return choose(parts.client.auth, value, {{"basic", token::ClientAuth::basic}, {"post", token::ClientAuth::post}});
-  return std::nullopt;
-}
-
 bool assign(Settings& s, const std::string& key, const std::string& value, Parts& parts) {
-  if (const auto done = assign_token(parts, key, value)) return *done;
+  if (const auto done = parts.token.assign(key, value)) return *done;
   if (key == "host") return (s.host = value, true);
   if (key == "ca_file") return (s.ca_file = value, true);
   if (key == "admin") return (s.admin = value, true);
   if (key == "password_file") return true;  // read by the host, at each login
   if (key == "separator") return (s.separator = value, true);
   if (key == "password_dir") return (s.password_dir = value, true);
-  if (key == "connect_timeout") return set_duration(s.connect_timeout, value);
-  if (key == "idle_lifetime") return set_duration(s.idle_lifetime, value) && s.idle_lifetime < std::chrono::minutes(29);
-  if (key == "compress") return choose_yes(s.compress, value);
-  if (key == "notify") return choose_yes(s.notify, value);
-  if (key == "flag_sweep") return set_duration(s.flag_sweep, value);
-  if (key == "token_command") return (s.token_command = value, true);
-  if (key == "token_lifetime") return set_duration(s.token_lifetime, value);
+  if (key == "connect_timeout") return values::duration(s.connect_timeout, value);
+  if (key == "idle_lifetime")
+    return values::duration(s.idle_lifetime, value) && s.idle_lifetime < std::chrono::minutes(29);
+  if (key == "compress") return values::yes_or_no(s.compress, value);
+  if (key == "notify") return values::yes_or_no(s.notify, value);
+  if (key == "flag_sweep") return values::duration(s.flag_sweep, value);
   if (key == "folders") {
-    return choose(s.shown, value, {{"personal", Shown::personal}, {"shared", Shown::shared}, {"all", Shown::all}});
+    return values::choose(s.shown, value,
+                          {{"personal", Shown::personal}, {"shared", Shown::shared}, {"all", Shown::all}});
   }
-  if (key == "login") return choose(s.local_part_login, value, {{"full", false}, {"local", true}});
-  if (key == "allow_plaintext") return choose_yes(s.allow_plaintext, value);
+  if (key == "login") return values::choose(s.local_part_login, value, {{"full", false}, {"local", true}});
+  if (key == "allow_plaintext") return values::yes_or_no(s.allow_plaintext, value);
   if (key == "tls") return choose_security(s.security, value);
   if (key == "smtp_host") return (s.smtp.host = value, true);
   if (key == "smtp_admin") return (s.smtp.admin = value, true);
   if (key == "smtp_password_file") return (s.smtp.own_password = true);
   if (key == "smtp_tls") return choose_security(s.smtp.security, value);
-  if (key == "smtp_trusted") return choose_yes(s.smtp.trusted, value);
-  if (key == "smtp_size_most") return whole_number(s.smtp.size_most, value) && s.smtp.size_most > 0;
+  if (key == "smtp_trusted") return values::yes_or_no(s.smtp.trusted, value);
+  if (key == "smtp_size_most") return values::whole_number(s.smtp.size_most, value) && s.smtp.size_most > 0;
   if (key == "auth") {
-    return choose(s.auth, value,
-                  {{"authzid", Auth::authzid},
-                   {"master", Auth::master},
-                   {"password_dir", Auth::password_dir},
-                   {"token", Auth::token}});
+    return values::choose(s.auth, value,
+                          {{"authzid", Auth::authzid},
+                           {"master", Auth::master},
+                           {"password_dir", Auth::password_dir},
+                           {"token", Auth::token}});
   }
   std::uint16_t number = 0;
-  if (!whole_number(number, value) || number == 0) return false;
+  if (!values::whole_number(number, value) || number == 0) return false;
   (key == "port" ? parts.imap_port : parts.smtp_port) = number;
   return true;
 }
@@ -191,24 +121,6 @@ std::uint16_t smtp_port(Security security) {
 
 std::unexpected<Fault> wrong(std::string_view key, std::string text) {
   return fault(FaultKind::invalid, std::string(key), std::move(text));
-}
-
-Result<void> complete_token(Settings& s, Parts& parts) {
-  if (s.token_command.empty() == parts.endpoint.empty()) {
-    return wrong("token_endpoint",
-                 "auth = token needs either token_endpoint = the address that gives access tokens, or token_command = "
-                 "what prints one for a user.");
-  }
-  if (parts.endpoint.empty()) return {};
-  auto endpoint = token::parse_endpoint(parts.endpoint);
-  if (!endpoint) return wrong("token_endpoint", "token_endpoint " + endpoint.error().text + ".");
-  if (parts.client.id.empty())
-    return wrong("token_client_id", "token_endpoint needs token_client_id = what this gateway is called there.");
-  endpoint->ca_file = std::move(parts.client.endpoint.ca_file);
-  endpoint->route = token::route_by(parts.proxy, "token_proxy");
-  parts.client.endpoint = std::move(*endpoint);
-  s.token_client = std::move(parts.client);
-  return {};
 }
 
 }  // namespace
@@ -246,7 +158,9 @@ Result<Settings> parse_settings(std::span<const std::pair<std::string, std::stri
     return wrong("password_dir", "auth = password_dir needs password_dir = the directory with the users' passwords.");
   }
   if (s.auth == Auth::token) {
-    if (auto good = complete_token(s, parts); !good) return std::unexpected(std::move(good.error()));
+    auto token = parts.token.complete();
+    if (!token) return std::unexpected(std::move(token.error()));
+    s.token = std::move(*token);
   }
   if ((s.auth == Auth::authzid || s.auth == Auth::master) && s.admin.empty()) {
     return wrong("admin", "auth = authzid and auth = master need admin = the administrative account's name.");

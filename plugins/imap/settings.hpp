@@ -3,13 +3,12 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "core/sdk/store.hpp"
-#include "core/token/source.hpp"
+#include "core/token/settings.hpp"
 
 namespace tidegate::imap {
 
@@ -38,9 +37,7 @@ struct Settings {
   std::string admin;
   std::string separator = "*";
   std::string password_dir;
-  std::string token_command;
-  std::optional<token::Client> token_client;  ///< instead of the command
-  std::chrono::milliseconds token_lifetime{1'800'000};
+  token::Settings token;
   Shown shown = Shown::shared;
   bool local_part_login = false;  ///< log in as "ann", not "ann@example.com"
   std::chrono::milliseconds connect_timeout{30'000};

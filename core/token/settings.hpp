@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of a back-end that say where its access tokens come from: a command, or a token endpoint.
+#pragma once
+#include <array>
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "core/token/source.hpp"
+
+namespace tidegate::token {
+
+struct Settings {
+  std::string command;           ///< empty: an endpoint
+  std::optional<Client> client;  ///< instead of the command
+  std::chrono::milliseconds lifetime{1'800'000};
+};
+
+/// For a plugin's own table.
+inline constexpr std::array settings_table{
+    Setting{"token_command", "",
+            "run by /bin/sh with the user's name in TIDEGATE_USER: prints an access token, and in a second line for "
+            "how many seconds it is good, if it knows; for auth = token"},
+    Setting{"token_endpoint", "",
+            "https address of the OAuth 2.0 token endpoint, for auth = token; with refresh_token_dir each user's token "
+            "comes by refreshing, without it one token serves all users (client credentials)"},
+    Setting{"token_client_id", "", "what this gateway is called there"},
+    Setting{"token_client_secret_file", "",
+            "file with the client's secret, read at each request; none: a public client, which can only refresh"},
+    Setting{"token_client_auth", "basic",
+            "basic: id and secret go in the Authorization field; post: in the body, for endpoints that want it so"},
+    Setting{"token_scope", "", "the scope asked for; blanks between several"},
+    Setting{"refresh_token_dir", "",
+            "directory with one file a user, named like the user: his refresh token. The gateway must be able to write "
+            "there: where the endpoint gives a new one, it takes the old one's place"},
+    Setting{"token_ca_file", "", "PEM file with the authority that signed the endpoint's certificate"},
+    Setting{
+        "token_proxy", "",
+        "http://host:port of the HTTP proxy on the way to the endpoint; none: directly; default: as https_proxy and "
+        "no_proxy say"},
+    Setting{"token_lifetime", "30m", "how long a token is used again where command or endpoint don't say"},
+};
+
+/// Takes the values one by one, and puts them together once all are known.
+class SettingsReader {
+ public:
+  /// nullopt: no key of these; false: not a value for it.
+  std::optional<bool> assign(const std::string& key, const std::string& value);
+  /// Fault invalid, where: the key.
+  Result<Settings> complete();
+
+ private:
+  std::string endpoint_, proxy_;
+  Client client_;
+  Settings settings_;
+};
+
+/// A source of tokens as these settings say.
+Fetch fetch_by(const Settings&, Secret);
+/// Whose token a login of that user takes: client credentials are one for all.
+std::string identity_of(const Settings&, const std::string& user);
+
+}  // namespace tidegate::token

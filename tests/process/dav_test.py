@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calendars and contacts of a real Radicale and a real Xandikos, through gateway and relay, to a device's vdir; and the
+conformance suite on both."""
+import os
+import re
+import subprocess
+import unittest
+
+import dav
+import stage as st
+
+USER = "alice@example.com"
+
+
+def vdir(device):
+    """{UID: octets} of all objects on the device."""
+    found = {}
+    for folder, _, names in os.walk(os.path.join(device.state, "pim")):
+        for name in names:
+            if not name.endswith((".ics", ".vcf")) or name.startswith("."):
+                continue
+            try:
+                with open(os.path.join(folder, name), "rb") as file:
+                    octets = file.read()
+            except FileNotFoundError:  # renamed meanwhile
+                continue
+            uid = re.search(rb"^UID:(.*?)\r?$", octets, re.M)
+            found[uid[1].decode() if uid else name] = octets
+    return found
+
+
+class OnDav:
+    """For each kind of server; see the classes at the end."""
+    Server = None
+
+    @classmethod
+    def setUpClass(cls):
+        if not cls.Server.there():
+            raise unittest.SkipTest(cls.Server.kind + " is not installed")
+        cls.stage = stage = st.Stage()
+        cls.addClassCleanup(stage.close)
+        stage.write_relay_ini()
+        stage.add_licence()
+        stage.start_relay()
+        cls.server = server = cls.Server(stage, USER)
+        server.make(server.calendars() + "work/", "Work")
+        server.make(server.cards() + "friends/", "Friends", cards=True)
+        cls.work, cls.friends = server.calendars() + "work/", server.cards() + "friends/"
+        for number in range(30):
+            server.put(f"{cls.work}e{number}.ics", dav.event(f"e{number}", f"Event {number}"))
+            server.put(f"{cls.friends}c{number}.vcf", dav.card(f"c{number}", f"Friend Number{number}"))
+        stage.write_gateway_ini(server.backend(), parts="calendar contacts", gateway={"poll_folders": "1s"})
+        cls.device = stage.first_device()
+
+    def on_device(self, what, condition):
+        try:
+            st.wait_for(what, lambda: condition(vdir(self.device)))
+        except st.StageError as error:
+            raise AssertionError(f"{error}\n{sorted(vdir(self.device))}\n{self.device.process.tail()}\n{self.stage.gateway.tail()}\n"
+                                 f"{self.server.process.tail()}") from None
+
+    def served(self, path):
+        return self.server.must("GET", path)[1]
+
+    def test_a_all_of_it_arrives_as_the_server_has_it(self):
+        self.on_device("30 events and 30 cards", lambda found: {f"{kind}{number}" for kind in "ec" for number in range(30)} <= set(found))
+        found = vdir(self.device)
+        # A device has line ends of its own.
+        self.assertEqual(found["e7"], self.served(self.work + "e7.ics").replace(b"\r\n", b"\n"))
+        self.assertEqual(found["c7"], self.served(self.friends + "c7.vcf").replace(b"\r\n", b"\n"))
+        self.assertIn(b"item1.x-ablabel:harbour", found["c7"].lower())
+
+    def test_b_what_another_client_does(self):
+        server = self.server
+        server.put(self.work + "new.ics", dav.event("new", "Made by another"))
+        server.put(self.work + "e1.ics", dav.event("e1", "Changed by another"))
+        server.must("DELETE", self.work + "e2.ics")
+        server.must("DELETE", self.friends + "c2.vcf")
+        self.on_device("a new one, a changed one, two removals", lambda found:
+                       "new" in found and b"Changed by another" in found.get("e1", b"") and "e2" not in found and "c2" not in found)
+
+    def test_c_a_new_calendar(self):
+        self.server.make(self.server.calendars() + "second/", "Second")
+        self.server.put(self.server.calendars() + "second/s1.ics", dav.event("s1", "In the second"))
+        self.on_device("the second calendar", lambda found: "s1" in found)
+        self.server.must("DELETE", self.server.calendars() + "second/")
+        self.on_device("its end", lambda found: "s1" not in found)
+
+    def test_d_the_server_dies_and_comes_back(self):
+        self.server.kill()
+        self.server.start()
+        self.server.put(self.work + "after.ics", dav.event("after", "After its death"))
+        self.on_device("what came after", lambda found: "after" in found and "e3" in found)
+
+    def test_e_the_gateway_dies_and_comes_back(self):
+        before = set(vdir(self.device))
+        self.stage.gateway.kill()
+        self.server.put(self.work + "meanwhile.ics", dav.event("meanwhile", "While nobody looked"))
+        self.server.must("DELETE", self.work + "e4.ics")
+        self.stage.start_gateway()
+        self.on_device("what came meanwhile", lambda found: set(found) == before - {"e4"} | {"meanwhile"})
+
+    def test_f_the_laws(self):
+        ini = self.stage.write("check.ini", "[backend:dav]\n" + "".join(f"{k} = {v}\n" for k, v in self.server.backend().items()))
+        for kind in ("event", "contact"):
+            with self.subTest(kind=kind):
+                done = subprocess.run([self.stage.program("tidegate-plugin-check"), os.path.join(st.BUILD, "plugins/caldav.so"),
+                                       "--config", ini, "--user", USER, "--kind", kind, "--steps", "40", "--seed", "7",
+                                       "--gtest_filter=-" + self.Server.cannot],
+                                      capture_output=True, text=True, timeout=600, env=st.environment())
+                self.assertEqual(done.returncode, 0, done.stdout[-6000:] + done.stderr[-2000:])
+                ran = re.findall(r"^\[       OK \] (\S+)", done.stdout, re.M)
+                for law in ("Law1.EveryItemOnceThenNothing", "Law1.NewItemsAreServedDuringAListing",
+                            "Law2.AnyInterleavingGivesThePresentState", "Law5.CreateTwiceWithOneTokenIsOneItem"):
+                    self.assertIn(law, ran)
+
+
+class OnRadicale(OnDav, unittest.TestCase):
+    Server = dav.Radicale
+
+
+class OnXandikos(OnDav, unittest.TestCase):
+    Server = dav.Xandikos
+
+
+if __name__ == "__main__":
+    unittest.main()

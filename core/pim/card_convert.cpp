@@ -108,17 +108,14 @@ Line older(const Line& line) {
     if (type.contains('/')) made.set_parameter("TYPE", upper(type.substr(type.find('/') + 1)));
     return made;
   }
-  if (line.parameter("PREF") != nullptr) {
-    const bool first = line.first("PREF") == "1";
+  if (line.first("PREF") == "1") {  // a lower preference has no word in 3.0, and stays as it is
+    auto types = types_of(made);
+    types.emplace_back("PREF");
     made.remove_parameter("PREF");
-    if (first) {
-      auto types = types_of(made);
-      types.emplace_back("PREF");
-      made.remove_parameter("TYPE");
-      auto parameters = made.parameters();
-      parameters.push_back({"TYPE", std::move(types)});
-      made = Line(made.name(), made.value(), std::move(parameters), made.group());
-    }
+    made.remove_parameter("TYPE");
+    auto parameters = made.parameters();
+    parameters.push_back({"TYPE", std::move(types)});
+    made = Line(made.name(), made.value(), std::move(parameters), made.group());
   }
   return made;
 }
@@ -148,6 +145,9 @@ Bytes canonical(const Card& given) {
   std::vector<std::string> lines;
   for (const auto& line : card.component().lines) {
     if (line.is("VERSION") || line.is("PRODID") || line.is("REV")) continue;
+    // Versions that want a name have an empty one where there is none.
+    const bool name = line.is("N") || line.is("FN");
+    if (name && std::ranges::all_of(line.value(), [](char c) { return c == ';'; })) continue;
     std::vector<std::string> parameters;
     for (auto type : types_of(line)) parameters.push_back("TYPE=" + type);
     for (const auto& each : line.parameters()) {

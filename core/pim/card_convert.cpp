@@ -149,7 +149,7 @@ Bytes canonical(const Card& given) {
     const bool name = line.is("N") || line.is("FN");
     if (name && std::ranges::all_of(line.value(), [](char c) { return c == ';'; })) continue;
     std::vector<std::string> parameters;
-    for (auto type : types_of(line)) parameters.push_back("TYPE=" + type);
+    for (const auto& type : types_of(line)) parameters.push_back("TYPE=" + type);
     for (const auto& each : line.parameters()) {
       if (each.values.empty() || same_word(each.name, "TYPE")) continue;
       for (const auto& value : each.values) parameters.push_back(fmt::format("{}={}", upper(each.name), value));

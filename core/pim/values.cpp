@@ -51,7 +51,7 @@ std::optional<Moment> parse_moment(std::string_view value, std::string_view tzid
   if (!date) return std::nullopt;
   Moment moment;
   moment.local = *date;
-  if (value.size() == 8) {
+  if (value.size() == 8 || value.substr(8) == "Z") {  // Google has written RDATE:20131210Z
     moment.form = Moment::Form::date;
     return moment;
   }

@@ -70,6 +70,26 @@ TEST(ContentLine, AChangedLineIsFoldedAnewAndComesBack) {
   }
 }
 
+TEST(ContentLine, AReadLineThatIsChangedIsWrittenAnewAndOneThatIsNotIsNot) {
+  const std::string octets = "g.NAME;P=1;Q=2:va\r\n lue\r\n";
+  const auto after = [&](void (*change)(Line&)) {
+    auto lines = read_lines(octets, Dialect::vcard);
+    change(lines->front());
+    return written(*lines);
+  };
+  EXPECT_EQ(after([](Line& line) { line.set_value("other"); }), "g.NAME;P=1;Q=2:other\r\n");
+  EXPECT_EQ(after([](Line& line) { line.set_parameter("p", "3"); }), "g.NAME;P=3;Q=2:value\r\n");
+  EXPECT_EQ(after([](Line& line) { line.remove_parameter("q"); }), "g.NAME;P=1:value\r\n");
+  EXPECT_EQ(after([](Line& line) { line.set_group("h"); }), "h.NAME;P=1;Q=2:value\r\n");
+  EXPECT_EQ(after([](Line& line) {
+              line.set_value("value");
+              line.set_parameter("P", "1");
+              line.remove_parameter("R");
+              line.set_group("g");
+            }),
+            octets);
+}
+
 TEST(ContentLine, AValueCannotMakeAnotherLine) {
   Line line("SUMMARY", "a\r\nATTENDEE:mailto:x", {{"CN", {"a\r\nb"}}});
   std::string out;
@@ -137,6 +157,7 @@ TEST(Values, MomentsDurationsOffsets) {
   for (const auto* text : {"20260228", "20260228T235959", "20260228T235959Z"})
     EXPECT_EQ(to_text(parse_moment(text).value()), text);
   EXPECT_EQ(to_text(parse_moment("20161231T235960Z").value()), "20161231T235959Z") << "a leap second";
+  EXPECT_TRUE(parse_moment("20131210Z").value().all_day()) << "as Google has written it";
   for (const auto* text : {"2026022", "20260228T", "20260228T2400", "20260228T240000", "20260228T101010X", "x", ""})
     EXPECT_FALSE(parse_moment(text)) << text;
   EXPECT_EQ(parse_duration("-P1DT2H"), (Duration{-1, -7200}));

@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace tidegate::mime {
@@ -28,9 +29,14 @@ TEST(Parts, LeavesComeInOrder) {
 }
 
 TEST(Parts, NestingAndNumberAreBounded) {
-  std::string deep;
-  for (int i = 0; i < 20'000; ++i) deep += "Content-Type: multipart/mixed; boundary=b\n\n--b\n";
-  bodies(deep);
+  const auto nested = [](std::size_t levels) {
+    std::string mail, begin = "Content-Type: multipart/mixed; boundary=b";
+    for (std::size_t i = 0; i < levels; ++i) mail += fmt::format("{}{}x\n\n--b{}x\n", begin, i, i);
+    return mail + "\nleaf";
+  };
+  EXPECT_EQ(bodies(nested(depth_most)), "text/plain=leaf|");
+  EXPECT_EQ(bodies(nested(depth_most + 1)), "");
+  EXPECT_EQ(bodies(nested(20'000)), "");
   std::string many = "Content-Type: multipart/mixed; boundary=b\n\n";
   for (int i = 0; i < 5'000; ++i) many += "--b\n\nx\n";
   std::size_t count = 0;

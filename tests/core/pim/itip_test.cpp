@@ -173,7 +173,7 @@ TEST(Itip, KeysTellWhatIsAnsweredAndNotHow) {
 
 TEST(Itip, TheMailIsFoundAgainAsAReply) {
   const auto reply = reply_to(parsed(request), {"ann@example.com", Answer::accepted, "gern", utc("20260110T000000Z")});
-  const auto mail = imip_mail({"ann@example.com", "boss@example.com", "M\xC3\xBCnchen\r\nBcc: x", "<1@x>",
+  const auto mail = imip_mail({"ann@example.com\r\nBcc: y", "boss@example.com", "M\xC3\xBCnchen\r\nBcc: x", "<1@x>",
                                utc("20260110T123000Z"), Answer::accepted, "gern"},
                               *reply);
   EXPECT_EQ(mime::header_field(mail, "to"), "boss@example.com");

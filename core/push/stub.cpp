@@ -121,7 +121,7 @@ void Stub::header_line(tidegate::View line, bool begins, Bytes& header, std::siz
   if (header.size() + line.size() > most) {  // nobody writes such a header; what came of it is kept
     if (top && !header.ends_with('\n')) header += eol_;
     if (top) header_cut_ = enough_ = true;
-    if (top) top_ = read_part_header(header);
+    if (top) top_ = mime::read_part_header(header);
     if (!top) part_header_.clear();
     if (!top) begin_part();
     return;
@@ -130,7 +130,7 @@ void Stub::header_line(tidegate::View line, bool begins, Bytes& header, std::siz
   if (!ends) return;
   if (!top) return begin_part();
   eol_ = line == "\n" ? View("\n") : View("\r\n");
-  top_ = read_part_header(header);
+  top_ = mime::read_part_header(header);
   if (top_.multipart()) {
     boundaries_.push_back(top_.boundary);
     state_ = State::outside;
@@ -138,12 +138,12 @@ void Stub::header_line(tidegate::View line, bool begins, Bytes& header, std::siz
   }
   state_ = State::leaf;
   attachments_ = !top_.text();
-  enough_ |= attachments_ || !always_ || top_.encoding == Encoding::unknown;
+  enough_ |= attachments_ || !always_ || top_.encoding == mime::Encoding::unknown;
 }
 
 void Stub::begin_part() {
   const bool cut = part_header_.empty();
-  part_ = read_part_header(part_header_);
+  part_ = mime::read_part_header(part_header_);
   state_ = State::part_body;
   if (!cut && part_.multipart() && boundaries_.size() < depth_most) {
     boundaries_.push_back(part_.boundary);
@@ -163,7 +163,7 @@ void Stub::begin_part() {
     left_out_.push_back({.type = part_.type + "/" + part_.subtype,
                          .name = part_.name,
                          .octets = 0,
-                         .base64 = part_.encoding == Encoding::base64});
+                         .base64 = part_.encoding == mime::Encoding::base64});
 }
 
 void Stub::end_part() {
@@ -231,18 +231,18 @@ Bytes Stub::as_part(std::uint64_t size) const {
 }
 
 Bytes Stub::as_leaf(std::uint64_t size) const {
-  const bool text = state_ == State::leaf && top_.text() && top_.encoding != Encoding::unknown;
+  const bool text = state_ == State::leaf && top_.text() && top_.encoding != mime::Encoding::unknown;
   const bool html = text && top_.subtype == "html";
   Bytes out = header_;
   if (header_cut_) out += eol_;
-  if (top_.encoding == Encoding::base64) {
+  if (top_.encoding == mime::Encoding::base64) {
     if (text) out += whole_groups(plain_.body);
     if (!out.ends_with('\n')) out += eol_;
     out += e2e::stub_mark_base64(gid_).append(eol_);
     return out + in_lines(e2e::base64(note(size, html ? "<pre>" : "", {}) + (html ? "</pre>" : "")), eol_);
   }
   if (text) out += plain_.body;
-  if (top_.encoding == Encoding::quoted_printable && out.ends_with("=" + Bytes(eol_)))
+  if (top_.encoding == mime::Encoding::quoted_printable && out.ends_with("=" + Bytes(eol_)))
     out.resize(out.size() - eol_.size() - 1);
   if (text && !out.ends_with('\n')) out += eol_;
   if (html) out += Bytes("<pre>").append(eol_);

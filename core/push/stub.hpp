@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/e2e/sync.hpp"
-#include "core/push/mime.hpp"
+#include "core/mime/part_header.hpp"
 
 namespace tidegate::push {
 
@@ -60,7 +60,7 @@ class Stub {
   bool line_begins_ = true;  ///< what is in line_ stands at the beginning of one
   bool enough_ = false, header_cut_ = false, attachments_ = false;
   Bytes header_, part_header_;
-  PartHeader top_, part_;
+  mime::PartHeader top_, part_;
   tidegate::View eol_ = "\r\n";
   std::vector<std::string> boundaries_;  ///< from the outermost in
   Kept plain_, html_;

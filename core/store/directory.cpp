@@ -210,8 +210,8 @@ void StoredDirectory::remove_user(const std::string& user, Done<void> done) {
   auto work = [user](void* sqlite) -> Result<void> {
     for (const auto* sql : {"DELETE FROM codes WHERE user = ?", "DELETE FROM devices WHERE user = ?",
                             "DELETE FROM commands WHERE user = ?", "DELETE FROM command_contents WHERE user = ?",
-                            "DELETE FROM send_ledger WHERE user = ?", "DELETE FROM positions WHERE user = ?",
-                            "DELETE FROM users WHERE user = ?"}) {
+                            "DELETE FROM send_ledger WHERE user = ?", "DELETE FROM scheduling_ledger WHERE user = ?",
+                            "DELETE FROM positions WHERE user = ?", "DELETE FROM users WHERE user = ?"}) {
       if (auto gone = Once(sqlite, sql, user).finish(); !gone) return gone;
     }
     return {};

@@ -158,7 +158,19 @@ ALTER TABLE items ADD COLUMN seq_moved  INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE items ADD COLUMN moved_from BLOB NOT NULL DEFAULT x'';
 )sql";
 
-constexpr std::array versions{version_1, version_2, version_3};
+/// Answers to invitations, before they leave (scheduling.hpp).
+constexpr const char* version_4 = R"sql(
+CREATE TABLE scheduling_ledger(
+  user TEXT NOT NULL, key BLOB NOT NULL,
+  answer BLOB NOT NULL,                       -- the last one
+  message_id TEXT NOT NULL,
+  state INTEGER NOT NULL,                     -- 1 about to, 2 taken, 3 refused
+  at INTEGER NOT NULL,
+  PRIMARY KEY(user, key)
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array versions{version_1, version_2, version_3, version_4};
 static_assert(versions.size() == schema_version);
 
 std::int64_t pragma(Database& database, const char* literal) {

@@ -33,6 +33,7 @@ constexpr SnapshotTable tables[] = {
      "c.device = commands.device AND c.id = commands.id))"},
     {"chosen_gids", ""},
     {"send_ledger", ""},
+    {"scheduling_ledger", ""},
     {"quarantine", ""},
 };
 constexpr const char* left_out[] = {"codes", "command_contents"};

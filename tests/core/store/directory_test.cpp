@@ -158,6 +158,7 @@ TEST(Directory, AStateOfTheFirstSchemaIsBroughtUp) {
           for (const auto* column :
                {"devices DROP COLUMN expires", "items DROP COLUMN seq_moved", "items DROP COLUMN moved_from"})
             if (auto gone = Once(sqlite, ("ALTER TABLE " + std::string(column)).c_str()).finish(); !gone) return gone;
+          if (auto gone = Once(sqlite, "DROP TABLE scheduling_ledger").finish(); !gone) return gone;
           return Once(sqlite, "PRAGMA user_version = 1").finish();
         },
         std::move(done));

@@ -359,9 +359,9 @@ TEST(Log, AStateOfTheFirstSchemaIsBroughtUp) {
   {
     auto old = Database::open(bed.host, bed.settings.path, Database::Use::write, 1024);
     ASSERT_TRUE(old);
-    ASSERT_TRUE(
-        (*old)->execute("ALTER TABLE items DROP COLUMN seq_moved; ALTER TABLE items DROP COLUMN moved_from; "
-                        "ALTER TABLE devices DROP COLUMN expires; PRAGMA user_version = 1"));
+    ASSERT_TRUE((*old)->execute(
+        "ALTER TABLE items DROP COLUMN seq_moved; ALTER TABLE items DROP COLUMN moved_from; "
+        "ALTER TABLE devices DROP COLUMN expires; DROP TABLE scheduling_ledger; PRAGMA user_version = 1"));
   }
   bed.open();
   ASSERT_TRUE(bed.log);

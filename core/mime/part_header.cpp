@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/push/mime.hpp"
+#include "core/mime/part_header.hpp"
 
 #include <algorithm>
 
-namespace tidegate::push {
+namespace tidegate::mime {
 namespace {
 
 constexpr std::size_t field_limit = 4096;  // of a field, unfolded
@@ -130,6 +130,8 @@ void read_parameters(std::string_view value, PartHeader& header, bool of_type) {
     value.remove_prefix(1);
     const auto said = value_of(value);
     if (of_type && name == "boundary" && said.size() <= boundary_limit) header.boundary = said;
+    if (of_type && name == "charset" && said.size() <= word_limit) header.charset = lower(said);
+    if (of_type && name == "method" && said.size() <= word_limit) header.method = lower(said);
     if (name == "name" || name == "filename") header.name = harmless(said);
     if (name == "name*" || name == "filename*") header.name = harmless(percent_decoded(said));
   }
@@ -159,4 +161,4 @@ PartHeader read_part_header(std::string_view block) {
   return header;
 }
 
-}  // namespace tidegate::push
+}  // namespace tidegate::mime

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The zones of this machine (package tzdata), each read once. The only file here that reads anything. Any thread.
+#pragma once
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "core/pim/zone.hpp"
+
+namespace tidegate::pim {
+
+class SystemZones {
+ public:
+  explicit SystemZones(std::string folder = "/usr/share/zoneinfo") : folder_(std::move(folder)) {}
+  std::shared_ptr<const Zone> find(const std::string& olson);
+  /// For calls that outlive nothing: borrowed from here.
+  ZoneSource source() {
+    return [this](const std::string& olson) { return find(olson); };
+  }
+
+  static constexpr std::size_t cached_most = 2000;  ///< names, known or not: senders choose them
+
+ private:
+  std::string folder_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const Zone>> found_;
+};
+
+}  // namespace tidegate::pim

@@ -50,6 +50,7 @@ FOREIGN = {
     r"libetpan/.*": ("plugins/imap",),
     r"dlfcn\.h": ("core/plugin",),
     r"curl/.*": ("core/proxy",),
+    r"libxml/.*": ("core/xml",),
     r"openssl/ssl\.h": ("core/tls",),
     r"zstd\.h": ("core/e2e",),
     r"gtest/.*|gmock/.*": ("core/plugin_check",),

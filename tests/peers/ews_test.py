@@ -223,6 +223,19 @@ class Mail(Peer):
         self.assertEqual(len(list(query)), 25)
         self.assertGreaterEqual(self.operations().count("FindItem"), 3)
 
+    def test_flags_are_a_property_of_mapi_too(self):
+        class Status(ex.ExtendedProperty):
+            property_tag, property_type = 0x1090, "Integer"
+        ex.Message.register("flag_status", Status)
+        self.addCleanup(ex.Message.deregister, "flag_status")
+        account = self.account()
+        item = ex.Message(account=account, folder=account.inbox, subject="x", flag_status=2)
+        item.save()
+        self.assertEqual(self.alice.items[item.id].values["Flag"][0].text, "Flagged")
+        item.flag_status = None
+        item.save(update_fields=["flag_status"])
+        self.assertNotIn("Flag", self.alice.items[item.id].values)
+
     def test_extended_properties(self):
         class Token(ex.ExtendedProperty):
             property_set_id, property_name, property_type = "c0ffee00-1234-4321-8888-0123456789ab", "token", "String"
@@ -434,8 +447,8 @@ class Notifications(Peer):
         self.assertEqual(self.server.subscriptions[subscription].node, 1)
         self.server.stream_seconds = 0.1
         self.assertEqual(list(account.inbox.get_streaming_events(subscription, connection_timeout=1)), [])
-        self.server.move_mailbox(ALICE, 0)
-        account.affinity_cookie = None
+        self.alice.node = 0
+        account = self.account()  # without the cookie
         with self.assertRaises(errors.ErrorSubscriptionNotFound):
             list(account.inbox.get_streaming_events(subscription, connection_timeout=1))
 

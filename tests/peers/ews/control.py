@@ -61,6 +61,16 @@ class Hands:
         self.server.corrupt[id] = code
         return True
 
+    def spoil(self, of, message_id):
+        """Of the messages with that Message-ID nobody gets anything but their properties."""
+        found = [item.id for item in self.server.boxes[of].items.values() if message_id in item.word("InternetMessageId")]
+        self.server.corrupt.update((ident, "ErrorCorruptData") for ident in found)
+        return len(found)
+
+    def mend(self):
+        self.server.corrupt.clear()
+        return True
+
     def expire_states(self, of):
         self.server.expire_states(of)
         return True

@@ -5,6 +5,7 @@ import binascii
 import copy
 
 from . import meetings, mime, search, soap
+from .mailbox import FLAG_STATUS
 from .schema import EwsError, M, T, check_item, child, extended_key, invalid, local, property_of, text, truth
 from .shape import Shape, need, only_id, render
 
@@ -22,7 +23,7 @@ def get_item(call, request):
         item = call.item(ident)
         if item.id in call.server.phantoms:
             raise EwsError("ErrorItemNotFound", "The specified object was not found in the store.")
-        if item.id in call.server.corrupt and (shape.mime or shape.base != "IdOnly"):
+        if item.id in call.server.corrupt and shape.wants(item.kind, "MimeContent"):
             raise EwsError(call.server.corrupt[item.id], "The item is corrupt.")
         return [M.Items(render(item, shape, call.granted(item.box)))]
     return soap.each("GetItem", ids, one)
@@ -193,6 +194,8 @@ def apply(item, update):
     if name == "ExtendedProperty":
         if value is None:
             item.extended.pop(extended_key(uri), None)
+            if extended_key(uri) == FLAG_STATUS:
+                item.values.pop("Flag", None)
         else:
             item.set(value)
     elif local(uri) == "IndexedFieldURI":

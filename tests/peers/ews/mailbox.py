@@ -9,7 +9,7 @@ import os
 from lxml import etree
 
 from . import mime
-from .schema import FOLDERS, KINDS, EwsError, T, child, extended_key, local
+from .schema import FOLDERS, KINDS, EwsError, T, child, extended_key, local, text
 
 # Distinguished name → (above, element, shown name).
 TREE = {"root": (None, "Folder", "Root"), "msgfolderroot": ("root", "Folder", "Top of Information Store"),
@@ -21,6 +21,10 @@ TREE = {"root": (None, "Folder", "Root"), "msgfolderroot": ("root", "Folder", "T
         "journal": ("msgfolderroot", "Folder", "Journal"), "searchfolders": ("root", "Folder", "Finder"),
         "recoverableitemsdeletions": ("root", "Folder", "Deletions")}
 CLASSES = {"notes": "IPF.StickyNote", "journal": "IPF.Journal", "root": "", "searchfolders": ""}
+# Properties of MAPI that the server has a meaning for. [MS-OXPROPS]
+DELIVERY_TIME = (("PropertyTag", str(0x0E06)), ("PropertyType", "SystemTime"))
+FLAG_STATUS = (("PropertyTag", str(0x1090)), ("PropertyType", "Integer"))
+SEARCH_KEY = (("PropertyTag", str(0x300B)), ("PropertyType", "Binary"))
 RIGHTS = ("CreateAssociated", "CreateContents", "CreateHierarchy", "Delete", "Modify", "Read", "ViewPrivateItems")
 
 
@@ -30,6 +34,10 @@ def now():
 
 def stamp(when):
     return when.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def extended(key, value):
+    return T.ExtendedProperty(T.ExtendedFieldURI(dict(key, PropertyTag=hex(int(dict(key)["PropertyTag"])))), T.Value(value))
 
 
 class Folder:
@@ -56,6 +64,8 @@ class Item:
         self.key = self.created = self.changed = 0
         self.only_read = False  # nothing but the read flag since `changed`
         self.received = self.modified = now()
+        # Stays when the item moves, and its id does not.
+        self.extended[SEARCH_KEY] = extended(SEARCH_KEY, base64.b64encode(os.urandom(16)).decode())
 
     def set(self, element):
         """Takes one child element as this item's value."""
@@ -63,7 +73,17 @@ class Item:
         if name == "IsRead":
             self.is_read = (element.text or "").strip().lower() in ("true", "1")
         elif name == "ExtendedProperty":
-            self.extended[extended_key(child(element, "ExtendedFieldURI"))] = copy.deepcopy(element)
+            key = extended_key(child(element, "ExtendedFieldURI"))
+            self.extended[key] = copy.deepcopy(element)
+            value = child(element, "Value")
+            if key == DELIVERY_TIME:
+                self.received = datetime.datetime.fromisoformat(value.text.replace("Z", "+00:00"))
+            elif key == FLAG_STATUS:
+                self.values["Flag"] = T.Flag(T.FlagStatus("Flagged" if value.text == "2" else "NotFlagged"))
+        elif name == "Flag":
+            self.values[name] = copy.deepcopy(element)
+            flagged = "2" if text(element, "FlagStatus") == "Flagged" else "0"
+            self.extended[FLAG_STATUS] = extended(FLAG_STATUS, flagged)
         else:
             self.values[name] = copy.deepcopy(element)
             self.values[name].tail = None

@@ -2,6 +2,7 @@
 """Between a message's MIME and its properties, both ways. Like the real server this one keeps no octets as they came: what it
 gives is made anew, with a line of its own."""
 import email
+import email.parser
 import email.policy
 import email.utils
 import re
@@ -27,7 +28,10 @@ def xml_text(words):
 def take(item, octets):
     """The properties that a server makes of MIME."""
     item.mime = octets
-    parsed = email.message_from_bytes(octets, policy=email.policy.default)
+    try:
+        parsed = email.message_from_bytes(octets, policy=email.policy.default)
+    except RecursionError:  # parts within parts without end: its header will do
+        parsed = email.parser.BytesHeaderParser(policy=email.policy.default).parsebytes(octets)
 
     def header(name):
         try:
@@ -77,6 +81,8 @@ def addresses(item, *names):
 def give(item):
     """MIME of an item, made from its octets or from its properties."""
     if item.mime is not None:
+        if not item.box.server.regenerates:
+            return item.mime
         head, blank, body = item.mime.partition(b"\r\n\r\n" if b"\r\n\r\n" in item.mime else b"\n\n")
         head = b"\r\n".join(line for line in head.replace(b"\r\n", b"\n").split(b"\n")
                             if not line.lower().startswith(b"x-peer-regenerated:"))

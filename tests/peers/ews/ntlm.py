@@ -32,7 +32,7 @@ def challenge():
     eight, target = os.urandom(8), "PEER".encode("utf-16-le")
     info = b"".join(struct.pack("<HH", kind, len(value)) + value for kind, value in (
         (2, target), (1, "EWS".encode("utf-16-le")), (0, b"")))
-    flags = 0x00808205 | 0x20000000 | 0x80000000 | 0x00010000
+    flags = 0x00888205 | 0x20000000 | 0x80000000 | 0x00010000
     head = b"NTLMSSP\0" + struct.pack("<IHHII", 2, len(target), len(target), 56, flags) + eight + b"\0" * 8
     head += struct.pack("<HHI", len(info), len(info), 56 + len(target)) + b"\x0a\0\x63\x45\0\0\0\x0f"
     return head + target + info, eight

@@ -35,6 +35,7 @@ class Server:
         self.batch_limit, self.find_limit, self.hanging_limit, self.subscriptions_limit = 512, 1000, 10, 5000
         self.stream_seconds, self.heartbeat, self.delete_checks_keys = None, 30.0, False
         self.restarts_silently, self.sync_state_padding, self.oldest_state = False, 0, {}
+        self.regenerates = True  # MIME is made anew when it is read
         self.phantoms, self.corrupt = set(), {}  # ids that sync names and GetItem refuses; id → ResponseCode
         self.misfortunes, self.generation, self.streams, self.closing = Misfortunes(), 0, 0, False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -145,6 +146,8 @@ class Server:
                 reply(200, made, cookie)
         except Fault as error:
             reply(500, soap.fault(error), cookie)
+        except OSError:  # whoever asked is gone
+            reply.handler.close_connection = True
         except Exception as error:
             if not isinstance(error, EwsError):
                 self.crashes.append(traceback.format_exc())

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 import stage as st
@@ -59,6 +60,47 @@ class Conformance(unittest.TestCase):
     def test_laws_hold_with_ntlm_and_pages_of_one(self):
         self.server.schemes = ("ntlm",)
         self.holds(["Law1."], "--gtest_filter=Law1.*:Law3.*", scheme="ntlm", batch="1")
+
+    def test_ews_11_batches_shrink_until_the_server_bears_them(self):
+        self.server.batch_limit = 3
+        self.holds(["Law1."], "--gtest_filter=Law1.*")
+        sizes = [body.count(b"<t:ItemId ") for operation, _, body in self.server.requests if operation == "GetItem"]
+        self.assertGreater(max(sizes), 3, "it was tried with more")
+
+    def test_ews_13_states_of_any_length(self):
+        self.server.sync_state_padding = 200_000
+        self.holds(["Law1."], "--gtest_filter=Law1.*:Law3.*")
+
+    def test_ews_01_streams_that_end_are_opened_again(self):
+        self.server.stream_seconds = 0.3
+        self.holds(["Law8."], "--gtest_filter=Law8.*")
+        self.assertEqual(sum(operation == "Subscribe" for operation, _, _ in self.server.requests), 1, "with the same subscription")
+
+    def test_ews_06_affinity_is_kept(self):
+        self.server.nodes, self.server.boxes["law@example.com"].node = 2, 1
+        self.server.misfortunes.chunk = 7  # chunks are not envelopes
+        self.holds(["Law8."], "--gtest_filter=Law8.*")
+
+    def test_ews_08_lost_subscriptions_are_made_anew(self):
+        lost = []
+
+        def lose():
+            with self.server.lock:
+                if not lost and any(self.server.hanging.values()):
+                    lost.extend(self.server.subscriptions)
+                    self.server.lose_subscriptions()
+            return lost
+        thread = threading.Thread(target=lambda: st.wait_for("a stream", lose))
+        thread.start()
+        self.holds(["Law8."], "--gtest_filter=Law8.*")
+        thread.join()
+        self.assertGreaterEqual(sum(operation == "Subscribe" for operation, _, _ in self.server.requests), 2)
+
+    def test_an_older_schema_is_spoken_where_the_server_wants_it(self):
+        for _ in range(2):
+            self.server.misfortunes.add(do="fault", code="ErrorInvalidServerVersion")
+        self.holds(["Law1."], "--gtest_filter=Law1.*")
+        self.assertIn(b"Exchange2010_SP2", self.server.requests[-1][2])
 
     def test_a_wrong_password_is_said(self):
         self.server.boxes["gateway@example.com"].password = "another"

@@ -219,20 +219,12 @@ std::optional<Folder> folder_of(const xml::Element& element, const Roles& roles)
   return made;
 }
 
-Bytes anchor(const Anchor& a) {
-  if (!a.listing) return "D" + a.state;
-  return fmt::format("L{}:{}", a.newest.time_since_epoch().count(), a.state);
-}
+Bytes anchor(const Anchor& a) { return (a.listing ? "L" : "D") + a.state; }
 
 std::optional<Anchor> parse_anchor(View text) {
   if (text.empty()) return Anchor{};
   if ((text[0] != 'L' && text[0] != 'D') || text.size() == 1) return std::nullopt;
-  if (text[0] == 'D') return Anchor{false, {}, Bytes(text.substr(1))};
-  std::int64_t newest = 0;
-  const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), newest);
-  const auto at = static_cast<std::size_t>(end - text.data());
-  if (error != std::errc{} || at + 1 >= text.size() || text[at] != ':') return std::nullopt;
-  return Anchor{true, std::chrono::sys_seconds(std::chrono::seconds(newest)), Bytes(text.substr(at + 1))};
+  return Anchor{text[0] == 'L', Bytes(text.substr(1))};
 }
 
 std::vector<std::string> recipients_in(std::string_view mail) {

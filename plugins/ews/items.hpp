@@ -45,11 +45,9 @@ struct Roles {
 /// nullopt: not one that holds mail.
 std::optional<Folder> folder_of(const xml::Element&, const Roles&);
 
-/// The anchor of a scope: whether a listing is under way, when the newest item that it told was received, and the
-/// server's SyncState.
+/// The anchor of a scope: whether a listing is under way, and the server's SyncState.
 struct Anchor {
   bool listing = true;
-  std::chrono::sys_seconds newest{};
   Bytes state = {};
 };
 Bytes anchor(const Anchor&);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "core/xml/reader.hpp"
-#include "plugins/ews/items.hpp"
 
 namespace tidegate::ews {
 namespace {
@@ -181,17 +180,6 @@ std::string find_by_property(std::string_view folder, const Property& property, 
       "<m:IndexedPageItemView MaxEntriesReturned=\"2\" Offset=\"0\" BasePoint=\"Beginning\"/>{}"
       "<m:ParentFolderIds>{}</m:ParentFolderIds></m:FindItem>",
       is_equal(property.path(), value), folder);
-}
-
-std::string find_received_since(View folder, std::chrono::sys_seconds since, std::uint32_t most) {
-  return fmt::format(
-      "<m:FindItem Traversal=\"Shallow\"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
-      "<m:IndexedPageItemView MaxEntriesReturned=\"{}\" Offset=\"0\" BasePoint=\"Beginning\"/>"
-      "<m:Restriction><t:IsGreaterThanOrEqualTo>{}<t:FieldURIOrConstant><t:Constant "
-      "Value=\"{}\"/></t:FieldURIOrConstant>"
-      "</t:IsGreaterThanOrEqualTo></m:Restriction><m:SortOrder><t:FieldOrder Order=\"Ascending\">{}</t:FieldOrder>"
-      "</m:SortOrder><m:ParentFolderIds>{}</m:ParentFolderIds></m:FindItem>",
-      most, field("item:DateTimeReceived"), date_time(since), field("item:DateTimeReceived"), folder_id(folder));
 }
 
 std::string find_text(View folder, std::string_view query, std::uint64_t offset, std::uint32_t most) {

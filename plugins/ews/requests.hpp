@@ -60,7 +60,6 @@ std::string get_items(std::span<const Bytes> ids);  ///< what an Upsert needs
 std::string get_mime(std::span<const Bytes> ids);
 std::string get_property(View id, const Property&);  ///< and the item's categories
 std::string find_by_property(std::string_view folder, const Property&, std::string_view value);
-std::string find_received_since(View folder, std::chrono::sys_seconds, std::uint32_t most);  ///< oldest first
 std::string find_text(View folder, std::string_view query, std::uint64_t offset, std::uint32_t most);
 
 /// A mail to be made: attributes and elements besides its MIME.

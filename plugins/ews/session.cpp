@@ -134,7 +134,7 @@ Result<Page> EwsSession::tree(const Call& call, const Anchor& at) {
   }
   page.more = !synced->last;
   if (at.listing && synced->last) page.changes.emplace_back(Listed{});
-  page.anchor = anchor({at.listing && !synced->last, {}, std::move(synced->state)});
+  page.anchor = anchor({at.listing && !synced->last, std::move(synced->state)});
   return page;
 }
 
@@ -147,14 +147,6 @@ Result<Page> EwsSession::changes(const Call& call, View scope, View anchor_, con
   auto synced = sync(call, sync_items(scope, at->state, std::clamp(want.limit, 1U, changes_most)));
   if (!synced) return std::unexpected(synced.error());
   std::vector<Bytes> wanted;
-  // The server tells what is new behind everything old.
-  const bool running = at->listing && !at->state.empty() && !synced->last;
-  if (running && at->newest.time_since_epoch().count() != 0) {
-    auto fresh = news(call, scope, at->newest);
-    if (!fresh) return std::unexpected(fresh.error());
-    wanted = std::move(*fresh);
-  }
-  const auto fresh_ones = wanted.size();
   for (const auto& row : synced->rows)
     if (row.what == SyncPage::What::read_flag || (row.what != SyncPage::What::deleted && is_mail(row.kind)))
       wanted.push_back(row.id);
@@ -169,18 +161,7 @@ Result<Page> EwsSession::changes(const Call& call, View scope, View anchor_, con
   Page page;
   // In the server's order; an item that was named and is gone meanwhile has its Delete in a later page.
   std::map<View, Upsert*> by_id;
-  auto newest = at->newest;
-  for (auto& upsert : upserts) {
-    by_id.emplace(upsert.id, &upsert);
-    newest = std::max(newest, upsert.received);
-  }
-  for (std::size_t i = 0; i < fresh_ones; ++i) {
-    const auto found = by_id.find(wanted[i]);
-    if (found == by_id.end()) continue;
-    auto* upsert = found->second;
-    by_id.erase(found);
-    page.changes.emplace_back(std::move(*upsert));
-  }
+  for (auto& upsert : upserts) by_id.emplace(upsert.id, &upsert);
   for (auto& row : synced->rows) {
     const auto found = by_id.find(row.id);
     if (row.what == SyncPage::What::deleted) {
@@ -193,19 +174,8 @@ Result<Page> EwsSession::changes(const Call& call, View scope, View anchor_, con
   }
   page.more = !synced->last;
   if (at->listing && synced->last) page.changes.emplace_back(Listed{Bytes(scope)});
-  page.anchor = anchor({at->listing && !synced->last, newest, std::move(synced->state)});
+  page.anchor = anchor({at->listing && !synced->last, std::move(synced->state)});
   return page;
-}
-
-Result<std::vector<Bytes>> EwsSession::news(const Call& call, View folder_, std::chrono::sys_seconds since) {
-  constexpr std::uint32_t most = 50;
-  auto found = backend_.one(call, who_, "FindItem", [&](Version) { return find_received_since(folder_, since, most); });
-  if (!found) return std::unexpected(found.error());
-  std::vector<Bytes> ids;
-  if (const auto* list = find(*found, {"RootFolder", "Items"}))
-    for (const auto& item : list->children)
-      if (is_mail(item.local) && !id_of(item).empty()) ids.push_back(id_of(item));
-  return ids;
 }
 
 Result<std::vector<xml::Element>> EwsSession::items(const Call& call, std::span<const Bytes> ids, bool mime) {

@@ -39,8 +39,6 @@ class EwsSession final : public Session {
   Result<SyncPage> sync(const Call&, const std::string& body);
   /// What GetItem gives for each; those that it does not give are left out (EWS-14). `told`: why not.
   Result<std::vector<xml::Element>> items(const Call&, std::span<const Bytes> ids, bool mime);
-  /// Ids of mails received since then (and in that second): what comes while a long listing goes on.
-  Result<std::vector<Bytes>> news(const Call&, View folder, std::chrono::sys_seconds since);
   /// Contents that may come along, by id.
   Result<void> bring_along(const Call&, std::vector<Upsert>&, std::uint32_t inline_up_to);
   Result<xml::Element> properties(const Call&, View item, const Property&);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// One mailbox as seen by one actor: a light handle; what it asks goes over the back-end's connections.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/sdk/store.hpp"
+#include "plugins/ews/backend.hpp"
+#include "plugins/ews/items.hpp"
+
+namespace tidegate::ews {
+
+class EwsSession final : public Session {
+ public:
+  EwsSession(EwsBackend& backend, Who who) : backend_(backend), who_(std::move(who)) {}
+  /// Learns which folders have a role, and thereby whether the mailbox is there and may be read.
+  Result<void> look(const Call&);
+
+  Capabilities capabilities() const override;
+  Result<Page> changes(const Call&, View scope, View anchor, const Want&) override;
+  Result<std::uint64_t> read(const Call&, View item, Range, Sink) override;
+  Result<Written> create(const Call&, View folder, const NewItem&, Source, Attempt&) override;
+  Result<Written> update(const Call&, View item, View if_content_rev, Source) override;
+  Result<Written> set_flags(const Call&, View item, const FlagDelta&) override;
+  Result<Written> move(const Call&, View item, View from, View to, Attempt&) override;
+  Result<void> remove(const Call&, View item, View folder, View if_content_rev) override;
+  Result<Folder> make_folder(const Call&, const Folder& like, Attempt&) override;
+  Result<Folder> change_folder(const Call&, const Folder&) override;
+  Result<void> remove_folder(const Call&, View folder) override;
+  Result<Sent> send(const Call&, const Envelope&, Source, View file_in, Attempt&) override;
+  Result<Written> respond(const Call&, View item, const Reply&, Attempt&) override;
+  Result<Hits> search(const Call&, View folder, std::string_view query, View page) override;
+  Result<std::vector<Person>> resolve(const Call&, std::string_view, std::uint32_t limit) override;
+  Result<Parking> park(const Call&) override;
+  Result<Hint> unpark(const Call&) override;
+
+ private:
+  Result<Page> tree(const Call&, const Anchor&);
+  Result<SyncPage> sync(const Call&, const std::string& body);
+  /// What GetItem gives for each; those that it does not give are left out (EWS-14). `told`: why not.
+  Result<std::vector<xml::Element>> items(const Call&, std::span<const Bytes> ids, bool mime);
+  /// Contents that may come along, by id.
+  Result<void> bring_along(const Call&, std::vector<Upsert>&, std::uint32_t inline_up_to);
+  Result<xml::Element> properties(const Call&, View item, const Property&);
+  /// The item in that folder whose property has that value; nullopt: none.
+  Result<std::optional<Written>> found_by(const Call&, std::string_view folder, const Property&,
+                                          std::string_view value);
+  Result<Folder> folder(const Call&, View id);
+  Result<Written> change_categories(const Call&, View item, const FlagDelta&, const std::string& updates);
+  Result<Written> send_draft(const Call&, const Written& draft, View file_in, Attempt&);
+  /// Of a parent as the Store has it: empty is the root.
+  std::string parent(View id) const { return id.empty() ? distinguished("msgfolderroot", who_.shared) : folder_id(id); }
+
+  EwsBackend& backend_;
+  const Who who_;
+  Roles roles_;
+};
+
+/// The item that an answer names, with an empty content_rev: a mail's octets never move.
+Written written_of(const xml::Element& item);
+/// What stands in Items of a response message.
+const xml::Element* item_in(const xml::Element& response_message);
+
+}  // namespace tidegate::ews

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streaming notifications: mailboxes in groups, each with one connection that all of the group share, on a thread of
+// its own that does nothing but wait. Events are hints; what is true SyncFolderItems tells (EWS-10).
+//   subscribe each that has none -> open the stream -> events: hints
+//   Closed -> open it again with the same subscriptions            (EWS-01)
+//   subscriptions lost -> new ones, without a watermark, and a hint for everything   (EWS-08)
+//   cut off, refused -> wait, longer each time; a hint for everything when it is open again
+//   a mailbox comes or goes -> the stream is ended and opened with the others        (EWS-16)
+#pragma once
+#include <condition_variable>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/sdk/store.hpp"
+#include "plugins/ews/backend.hpp"
+#include "plugins/ews/merger.hpp"
+
+namespace tidegate::ews {
+
+class Streams final : public Watch {
+ public:
+  Streams(EwsBackend&, Hints&);
+  ~Streams() override;
+  Streams(const Streams&) = delete;
+  Streams& operator=(const Streams&) = delete;
+  void add(View mailbox) noexcept override;
+  void drop(View mailbox) noexcept override;
+
+ private:
+  struct Member {
+    Bytes subscription = {};    ///< empty: none
+    Clock::time_point again{};  ///< not asked for before
+    int failed = 0;
+  };
+  struct Group {
+    std::map<std::string, Member> members = {};  ///< the first is the anchor (EWS-06)
+    std::vector<std::pair<std::string, Bytes>> leaving = {};
+    std::string cookie = {};
+    Clock::time_point changed{};
+    std::stop_source interrupt = {};  ///< of the stream that is open
+    std::jthread thread = {};
+  };
+  void run(const std::stop_token&, Group&);
+  bool settle(const std::stop_token&, Group&);
+  void leave(const std::stop_token&, Group&);
+  /// Subscribes who is not; false: nobody is subscribed.
+  bool subscribe(const std::stop_token&, Group&);
+  /// Until the stream ends; false: it went badly.
+  bool listen(const std::stop_token&, Group&, bool hint_all);
+  void heard(Group&, const Notices&);
+  void lose(Group&, const Notices&);
+  void pass(const std::string& mailbox, Hint);
+  void tell_all(Group&);
+  void pause(const std::stop_token&, Group&, Clock::duration);
+  http::Fields affinity(const Group&, const std::string& anchor) const;
+  void tick(const std::stop_token&);
+
+  EwsBackend& backend_;
+  Hints& hints_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::list<Group> groups_;
+  std::map<std::string, Group*, std::less<>> where_;
+  Merger merger_;
+  std::condition_variable_any merged_;
+  std::jthread ticker_;
+};
+
+/// The value of that cookie among Set-Cookie fields; empty: it is not set.
+std::string cookie_in(const http::Fields&, std::string_view name);
+
+}  // namespace tidegate::ews

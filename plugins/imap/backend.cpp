@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/token/command.hpp"
+#include "plugins/imap/idle_life.hpp"
 #include "plugins/imap/in_time.hpp"
 #include "plugins/imap/session.hpp"
 #include "plugins/imap/smtp.hpp"
@@ -26,11 +27,15 @@ ImapBackend::ImapBackend(Host& host, Settings settings)
     : host_(host),
       settings_(std::move(settings)),
       habits_(std::min(settings_.idle_lifetime, idle_most(settings_.host))),
-      tokens_(fetch_by(settings_, host), std::chrono::duration_cast<std::chrono::seconds>(settings_.token_lifetime)) {}
+      tokens_(fetch_by(settings_, host), std::chrono::duration_cast<std::chrono::seconds>(settings_.token_lifetime),
+              one_token_for_all() ? token::Tokens::For::all : token::Tokens::For::one) {}
+
+bool ImapBackend::one_token_for_all() const {
+  return settings_.token_client && settings_.token_client->refresh_token_dir.empty();
+}
 
 std::string ImapBackend::token_identity(const std::string& user) const {
-  const bool one_for_all = settings_.token_client && settings_.token_client->refresh_token_dir.empty();
-  return one_for_all ? std::string() : user;
+  return one_token_for_all() ? std::string() : user;
 }
 
 Result<Credentials> ImapBackend::credentials(const Call& call, const std::string& user, bool smtp) {
@@ -64,8 +69,10 @@ auto ImapBackend::logged_in(const Call& call, const std::string& user, bool smtp
     auto who = credentials(call, user, smtp);
     if (!who) return Answer(std::unexpected(who.error()));
     auto opened = login(*who);
-    const bool refused = !opened && opened.error().kind == FaultKind::auth && who->token;
-    if (!refused || !tokens_.refused(token_identity(user), who->password) || !again) return opened;
+    if (!who->token) return opened;
+    if (opened) tokens_.accepted(token_identity(user), who->password, host_.now());
+    const bool refused = !opened && opened.error().kind == FaultKind::auth;
+    if (!refused || !tokens_.refused(token_identity(user), who->password, host_.now()) || !again) return opened;
   }
 }
 
@@ -126,19 +133,19 @@ Result<Root> ImapBackend::shared_root(const Connection& connection, const std::s
 }
 
 Result<void> ImapBackend::test(const Call& call) {
-  Credentials who;
-  if (settings_.auth == Auth::authzid) {
-    auto secret = host_.secret("password");
-    if (!secret) return std::unexpected(secret.error());
-    who = {{}, settings_.admin, std::move(*secret)};
-  } else {
-    who = {{}, "tidegate-connection-test", "-"};
-  }
-  const Call connect{std::min(call.deadline, host_.now() + settings_.connect_timeout), call.stop, call.trace};
-  auto connection = Connection::open(settings_, who, connect);
-  const bool refused_as_expected =
-      settings_.auth != Auth::authzid && !connection && connection.error().kind == FaultKind::auth;
-  if (!connection && !refused_as_expected) return std::unexpected(connection.error());
+  if (settings_.auth == Auth::authzid || settings_.auth == Auth::master)
+    if (auto secret = host_.secret("password"); !secret) return std::unexpected(secret.error());
+  if (settings_.smtp.own_password)
+    if (auto secret = host_.secret("smtp_password"); !secret) return std::unexpected(secret.error());
+  const auto soon = [&] {
+    return Call{std::min(call.deadline, host_.now() + settings_.connect_timeout), call.stop, call.trace};
+  };
+  if (auto reached = Connection::test(settings_, soon()); !reached) return reached;
+  if (settings_.auth == Auth::token && one_token_for_all())
+    if (auto token = tokens_.get({}, host_.now(), call); !token) return std::unexpected(token.error());
+  if (settings_.smtp.host.empty()) return {};
+  auto smtp = Smtp::open(settings_, std::nullopt, soon());
+  if (!smtp) return std::unexpected(smtp.error());
   return {};
 }
 

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/imap/settings.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
 
 #include <fmt/format.h>
 
+#include "core/token/settings.hpp"
+
 namespace tidegate::imap {
 namespace {
 
-constexpr std::array table = {
+constexpr std::array before_tokens = {
     Setting{"host", "", "name of the IMAP server; its certificate must carry this name"},
     Setting{"port", "", "port; default 993, or 143 where tls is starttls or none"},
     Setting{"tls", "implicit", "implicit (TLS from the first octet), starttls, or none (see allow_plaintext)"},
@@ -27,23 +30,8 @@ constexpr std::array table = {
     Setting{"token_command", "",
             "run by /bin/sh with the user's name in TIDEGATE_USER: prints an access token, and in a second line for "
             "how many seconds it is good, if it knows; for auth = token (OAUTHBEARER, XOAUTH2)"},
-    Setting{"token_endpoint", "",
-            "https address of the OAuth 2.0 token endpoint, for auth = token; with refresh_token_dir each user's token "
-            "comes by refreshing, without it one token serves all users (client credentials)"},
-    Setting{"token_client_id", "", "what this gateway is called there"},
-    Setting{"token_client_secret_file", "",
-            "file with the client's secret, read at each request; none: a public client, which can only refresh"},
-    Setting{"token_client_auth", "basic",
-            "basic: id and secret go in the Authorization field; post: in the body, for endpoints that want it so"},
-    Setting{"token_scope", "", "the scope asked for; blanks between several"},
-    Setting{"refresh_token_dir", "",
-            "directory with one file a user, named like the user: his refresh token. The gateway must be able to write "
-            "there: where the endpoint gives a new one, it takes the old one's place"},
-    Setting{"token_ca_file", "", "PEM file with the authority that signed the endpoint's certificate"},
-    Setting{
-        "token_proxy", "",
-        "http://host:port of the HTTP proxy on the way to the endpoint; none: directly; default: as https_proxy and "
-        "no_proxy say"},
+};
+constexpr std::array after_tokens = {
     Setting{"token_lifetime", "30m", "how long a token is used again where command or endpoint don't say"},
     Setting{"folders", "shared",
             "personal: the user's own folders only; shared: public ones too; all: also other users' folders that this "
@@ -69,6 +57,14 @@ constexpr std::array table = {
     Setting{"smtp_trusted", "no", "yes: the server takes mail from this host without a login"},
     Setting{"smtp_size_most", "67108864", "octets; a longer message is refused without asking the server"},
 };
+
+constexpr auto table = [] {
+  std::array<Setting, before_tokens.size() + token::settings.size() + after_tokens.size()> all{};
+  auto at = std::ranges::copy(before_tokens, all.begin()).out;
+  at = std::ranges::copy(token::settings, at).out;
+  std::ranges::copy(after_tokens, at);
+  return all;
+}();
 
 std::optional<std::chrono::milliseconds> duration(std::string_view text) {
   std::uint32_t number = 0;
@@ -118,26 +114,11 @@ bool whole_number(Number& out, const std::string& value) {
 /// What is put together once all keys are known.
 struct Parts {
   std::optional<std::uint16_t> imap_port, smtp_port;
-  std::string endpoint, proxy;
-  token::Client client;
+  token::ClientSettings tokens;
 };
 
-/// nullopt: no key of the token endpoint's.
-std::optional<bool> assign_token(Parts& parts, const std::string& key, const std::string& value) {
-  if (key == "token_endpoint") return (parts.endpoint = value, true);
-  if (key == "token_client_id") return (parts.client.id = value, true);
-  if (key == "token_client_secret_file") return true;  // read by the host, at each request
-  if (key == "token_scope") return (parts.client.scope = value, true);
-  if (key == "refresh_token_dir") return (parts.client.refresh_token_dir = value, true);
-  if (key == "token_ca_file") return (parts.client.endpoint.ca_file = value, true);
-  if (key == "token_proxy") return (parts.proxy = value, token::is_proxy(value));
-  if (key == "token_client_auth")
-    return choose(parts.client.auth, value, {{"basic", token::ClientAuth::basic}, {"post", token::ClientAuth::post}});
-  return std::nullopt;
-}
-
 bool assign(Settings& s, const std::string& key, const std::string& value, Parts& parts) {
-  if (const auto done = assign_token(parts, key, value)) return *done;
+  if (const auto done = parts.tokens.assign(key, value)) return *done;
   if (key == "host") return (s.host = value, true);
   if (key == "ca_file") return (s.ca_file = value, true);
   if (key == "admin") return (s.admin = value, true);
@@ -194,20 +175,15 @@ std::unexpected<Fault> wrong(std::string_view key, std::string text) {
 }
 
 Result<void> complete_token(Settings& s, Parts& parts) {
-  if (s.token_command.empty() == parts.endpoint.empty()) {
+  if (s.token_command.empty() != parts.tokens.given()) {
     return wrong("token_endpoint",
                  "auth = token needs either token_endpoint = the address that gives access tokens, or token_command = "
                  "what prints one for a user.");
   }
-  if (parts.endpoint.empty()) return {};
-  auto endpoint = token::parse_endpoint(parts.endpoint);
-  if (!endpoint) return wrong("token_endpoint", "token_endpoint " + endpoint.error().text + ".");
-  if (parts.client.id.empty())
-    return wrong("token_client_id", "token_endpoint needs token_client_id = what this gateway is called there.");
-  endpoint->ca_file = std::move(parts.client.endpoint.ca_file);
-  endpoint->route = token::route_by(parts.proxy, "token_proxy");
-  parts.client.endpoint = std::move(*endpoint);
-  s.token_client = std::move(parts.client);
+  if (!parts.tokens.given()) return {};
+  auto client = std::move(parts.tokens).client();
+  if (!client) return std::unexpected(std::move(client.error()));
+  s.token_client = std::move(*client);
   return {};
 }
 

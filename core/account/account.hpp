@@ -97,6 +97,12 @@ class Accounts {
   /// Delivers a message into the user's inbox (the welcome mail). Fault unsupported where the back-end can't.
   virtual void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) = 0;
 
+  /// Backend::test(), and a user's login unless `user` is empty: at once, beside what the broker lets in, since whoever
+  /// asks wants to know what the server says now.
+  virtual void test(const BackendUse&, const std::string& user, Done<void>) = 0;
+  /// Ends all waiting after a fault, for that user (empty: all) at that back-end (empty: each). How many agents waited.
+  virtual std::size_t retry(const std::string& user, const std::string& backend) = 0;
+
   /// Whether all of the user's mailbox has been asked for since start(), and brought into the log: before that, what is
   /// not in the log may merely not be listed yet. A folder that cannot be asked for does not count.
   virtual bool looked_through(const std::string& user) const = 0;

@@ -54,6 +54,8 @@ class AllAccounts final : public Accounts {
     return found == users_.end() ? std::string() : found->second.mail_backend;
   }
   void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) override;
+  void test(const BackendUse&, const std::string& user, Done<void>) override;
+  std::size_t retry(const std::string& user, const std::string& backend) override;
   bool looked_through(const std::string& user) const override {
     const auto found = users_.find(user);
     return found != users_.end() && !found->second.agents.empty() &&
@@ -210,6 +212,28 @@ void AllAccounts::deliver(const std::string& user, Bytes message, Bytes token, D
   auto* agent_of_mail = found == users_.end() ? nullptr : agent(user, found->second.mail_backend);
   if (agent_of_mail == nullptr) return done(fault(FaultKind::not_found, user, "This user's mail is not served here."));
   agent_of_mail->deliver(std::move(message), std::move(token), std::move(done));
+}
+
+void AllAccounts::test(const BackendUse& use, const std::string& user, Done<void> done) {
+  auto work = [&backend = *use.backend, user](const Call& call) -> Result<void> {
+    if (auto tested = backend.test(call); !tested || user.empty()) return tested;
+    auto session = backend.open(call, {user, user, user});
+    if (!session) return std::unexpected(std::move(session.error()));
+    return {};
+  };
+  room(use).workers.call<void>(true, std::move(work), std::move(done));
+}
+
+std::size_t AllAccounts::retry(const std::string& user, const std::string& backend) {
+  std::vector<std::shared_ptr<Agent>> chosen;  // what is tried may come back here
+  for (const auto& [name, each] : users_)
+    for (const auto& agent : each.agents)
+      if ((user.empty() || name == user) && (backend.empty() || agent->backend_name() == backend))
+        chosen.push_back(agent);
+  for (const auto& [which, room] : rooms_)
+    if (std::ranges::any_of(chosen, [&](const auto& agent) { return agent->backend_name() == room->name; }))
+      room->connections.retry();
+  return static_cast<std::size_t>(std::ranges::count_if(chosen, [](const auto& agent) { return agent->retry(); }));
 }
 
 std::vector<Health> AllAccounts::health(const std::string& user) const {

@@ -75,6 +75,17 @@ void Agent::deaf(const Fault& why) {
   plan();
 }
 
+bool Agent::retry() {
+  if (stopped_) return false;
+  const bool rested = rest_until_ != sim::Instant::max();
+  rest_until_ = sim::Instant::max();
+  course_.rested();
+  course_.round();
+  plan();
+  go();
+  return rested;
+}
+
 void Agent::ring(sim::Instant now) {
   entered_ = sim::Instant::max();
   if (stopped_) return;

@@ -23,7 +23,9 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void start();
   void stop();  ///< gives the sessions back; late answers find nobody
   void hinted(const Hint&);
-  void deaf(const Fault&);      ///< the watch lost this mailbox
+  void deaf(const Fault&);  ///< the watch lost this mailbox
+  /// Ends a rest after a fault, and looks at everything. False: it did not rest.
+  bool retry();
   void give_way();              ///< others need the connection it listens on
   void ring(sim::Instant now);  ///< the agenda's time has come
 

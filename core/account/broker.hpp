@@ -4,7 +4,7 @@
 //
 //   open     + wait             -> granted in its turn: at most so many a second, and while the cap leaves room
 //   open     + throttled by two users, or unreachable to three, nobody let in between -> paused
-//   paused   + time over        -> probing
+//   paused   + time over, or retry -> probing
 //   probing  + wait             -> one is granted, the others stay
 //   probing  + let in           -> open
 //   probing  + the same trouble -> paused, twice as long (or as long as the server asks)
@@ -39,6 +39,7 @@ class Broker {
   std::optional<sim::Instant> when() const;
   /// Somebody waits for a connection that another must give back.
   bool wanting() const;
+  void retry() { until_ = sim::Instant::min(); }  ///< a pause ends now
   bool paused() const { return state_ != State::open; }
 
   void let_in();

@@ -51,6 +51,11 @@ class Connections {
   void are_connections(bool yes) { counted_ = yes; }
   /// A verb on an open session was throttled.
   void throttled(const std::string& user, const Fault&);
+  /// Somebody has mended something: a pause ends, one tries.
+  void retry() {
+    broker_.retry();
+    pump();
+  }
   bool wanting() const { return broker_.wanting(); }
 
  private:

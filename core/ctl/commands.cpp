@@ -204,6 +204,18 @@ const std::vector<Command>& commands() {
        "Show the recovery key; write it down, then confirm.",
        {{Kind::flag, "confirm", "confirm", "it is written down: stop reminding"}}},
       {"backup", "Send a sealed backup of the state to the relay now; it is done by itself, too."},
+      {"test",
+       "Try a back-end now: address, encryption, secrets, and a user's login; says what is wrong and what to do.",
+       {{Kind::positional, "backend", "backend", "name of its section: hq-mail for [backend:hq-mail]"},
+        {Kind::option, "user", "user", "whose login is tried (default: the first user who is served from it)"}}},
+      {"retry",
+       "Try now what waits after a fault, such as a password that was refused: a user's mailbox, or all of a back-end.",
+       {{Kind::positional, "who", "who", "a user's address or a back-end's name"}}},
+      {.words = "token grant",
+       .doc = "Get a user's first refresh token: prints an address and a code to enter there, and waits until it was.",
+       .arguments = {{Kind::positional, "backend", "backend", "name of its section; it has token_device_endpoint"},
+                     {Kind::positional, "user", "user", "address"}},
+       .patience = std::chrono::minutes(65)},
       {"status", "What runs, what does not and why: relay, back-ends, users, devices."},
       {"queue", "What waits on its way to the relay, and what the channel has carried."},
       {"resume", "Go on after another gateway used this identity, or try a paused connection now."},
@@ -264,6 +276,7 @@ Result<Invocation> parse(const std::vector<std::string>& words, const ReadSecret
   }
   if (!command) return unknown(plain);
   invocation.request.command = command->words;
+  invocation.patience = command->patience;
   if (auto filled = fill_list(*command, parts->options, invocation); !filled)
     return std::unexpected(std::move(filled.error()));
   if (auto filled = fill_positional(*command, parts->plain, invocation); !filled)

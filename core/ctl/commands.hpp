@@ -2,6 +2,7 @@
 // What tidegatectl can be told: the table that parses its command line and prints its help. A new command is a new
 // row; what it does is the daemon's. Pure but for reading a password file.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct Command {
   std::string words;  ///< "user add": also the request's command
   std::string doc;
   std::vector<Argument> arguments = {};
+  std::chrono::minutes patience{5};  ///< for the answer: pairing, registering and stopping end within a minute or two
 };
 const std::vector<Command>& commands();
 
@@ -33,6 +35,7 @@ struct Invocation {
   std::string socket{default_socket};
   bool json = false;
   bool version = false;
+  std::chrono::minutes patience{5};
   std::string help;  ///< non-empty: print this and end well
   Request request;
   std::string list, list_field;  ///< non-empty: the request is to be made for each line of this file, as this field

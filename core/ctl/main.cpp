@@ -19,9 +19,6 @@ namespace {
 using namespace tidegate;
 using namespace std::chrono_literals;
 
-// Pairing, registering and stopping end within a minute or two; whoever waits longer wants to know.
-constexpr auto answered_within = 5min;
-
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
@@ -38,7 +35,8 @@ int unanswered(const ctl::Invocation& invocation) {
   return complain(ctl::Exit::not_running,
                   {FaultKind::unavailable,
                    invocation.socket,
-                   "tidegated has not answered within 5 minutes; see its log, and whether it was done.",
+                   fmt::format("tidegated has not answered within {} minutes; see its log, and whether it was done.",
+                               invocation.patience.count()),
                    "",
                    {}});
 }
@@ -69,7 +67,7 @@ int run_list(const ctl::Invocation& invocation) {
   batch.start();
   while (!batch.ended()) {
     const auto before = batch.answered();
-    if (!world->run_until([&] { return batch.ended() || batch.answered() != before; }, answered_within))
+    if (!world->run_until([&] { return batch.ended() || batch.answered() != before; }, invocation.patience))
       return unanswered(invocation);
   }
   fmt::print(stderr, "tidegatectl: {} done, {} there already, {} refused{}\n", batch.done(), batch.passed_over(),
@@ -99,7 +97,7 @@ int run(const ctl::Invocation& invocation) {
         fault = std::move(why);
         ended = true;
       });
-  if (!world->run_until([&] { return ended; }, answered_within)) return unanswered(invocation);
+  if (!world->run_until([&] { return ended; }, invocation.patience)) return unanswered(invocation);
   return fault ? complain(exit, *fault) : static_cast<int>(exit);
 }
 

@@ -59,7 +59,7 @@ class Asker final : public sim::StreamEvents, public std::enable_shared_from_thi
   void readable() override { read(); }
   void writable() override { flush(); }
 
-  bool closed() const { return !stream_; }
+  bool gone() const { return !stream_ || ended_; }
 
   void send(const Line& line, bool last) {
     if (!stream_) return;
@@ -204,7 +204,7 @@ Reply::~Reply() {
 }
 bool Reply::gone() const {
   const auto asker = asker_.lock();
-  return !asker || asker->closed();
+  return !asker || asker->gone();
 }
 void Reply::send(const Line& line) {
   if (const auto asker = asker_.lock()) asker->send(line, std::holds_alternative<End>(line));

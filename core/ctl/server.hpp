@@ -27,7 +27,7 @@ class Reply {
   void row(Row);
   void ok();          ///< the last line
   void fail(Fault);   ///< the last line
-  bool gone() const;  ///< nobody waits any more
+  bool gone() const;  ///< nobody waits any more: the asker has ended his side
 
  private:
   friend class Asker;

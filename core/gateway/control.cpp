@@ -456,6 +456,7 @@ void serve_commands(ctl::CtlServer& server, Gateway& gateway, std::function<void
   on("queue", on_queue);
   on("recovery-key", on_recovery_key);
   on("backup", on_backup);
+  serve_backend_commands(server, gateway);
   server.on("user remove", [&gateway](const Request& request, Reply reply) {
     auto user = request.demand("user");
     if (!user) return reply.fail(user.error());

@@ -11,4 +11,7 @@ namespace tidegate::gateway {
 /// `stop`: what the command stop does. The gateway outlives the server.
 void serve_commands(ctl::CtlServer&, Gateway&, std::function<void()> stop);
 
+/// Of control_backends.cpp: those that concern back-ends.
+void serve_backend_commands(ctl::CtlServer&, Gateway&);
+
 }  // namespace tidegate::gateway

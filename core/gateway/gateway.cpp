@@ -222,18 +222,23 @@ std::vector<account::BackendUse> Gateway::uses(const config::Site& site) {
       same->kinds.insert(same->kinds.end(), kinds.begin(), kinds.end());
       continue;
     }
-    const auto& pace = entry.made->settings;
-    all.push_back({.name = name,
-                   .backend = entry.made->backend.get(),
-                   .kinds = std::move(kinds),
-                   .workers = pace.workers,
-                   .deadline = pace.deadline,
-                   .sweep = pace.sweep,
-                   .connects_per_second = pace.connects_per_second,
-                   .connections = pace.connections,
-                   .connections_per_user = pace.connections_per_user});
+    all.push_back(entry.use(name));
+    all.back().kinds = std::move(kinds);
   }
   return all;
+}
+
+account::BackendUse Gateway::BackendEntry::use(const std::string& name) const {
+  const auto& pace = made->settings;
+  return {.name = name,
+          .backend = made->backend.get(),
+          .kinds = {},
+          .workers = pace.workers,
+          .deadline = pace.deadline,
+          .sweep = pace.sweep,
+          .connects_per_second = pace.connects_per_second,
+          .connections = pace.connections,
+          .connections_per_user = pace.connections_per_user};
 }
 
 void Gateway::start_user(const std::string& user) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <unordered_map>
 
 #include "core/account/account.hpp"
@@ -20,6 +21,7 @@
 #include "core/store/directory.hpp"
 #include "core/store/journal.hpp"
 #include "core/store/log.hpp"
+#include "core/token/device_code.hpp"
 
 namespace tidegate::gateway {
 
@@ -73,6 +75,15 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void resume(Done<void>);
   void holds(Done<std::vector<store::HoldRow>> done) { log_->holds(std::move(done)); }
   void decide_hold(std::uint64_t number, bool release, Done<void> done);
+  /// Whether that back-end answers, and lets a user in: the named one, else the first that is served from it. Gives
+  /// whom it let in; empty: there is none.
+  void test(const std::string& backend, std::string user, Done<std::string>);
+  /// Tries now what waits after a fault: a user's, or a back-end's. Gives how many mailboxes waited.
+  Result<std::size_t> retry(const std::string& user_or_backend);
+  /// Gets a user's first refresh token for that back-end: somebody grants access by a code that `show` tells (RFC
+  /// 8628). `gone` is asked every second whether nobody waits any more. Done: the token is kept, and lets the user in.
+  void grant(const std::string& backend, const std::string& user, std::function<void(const token::DeviceCode&)> show,
+             std::function<bool()> gone, Done<void>);
 
   push::Quarantine& quarantine() { return *quarantine_; }
 
@@ -110,6 +121,12 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void request(wire::Control, std::move_only_function<void(wire::Answer)>) override;
 
  private:
+  struct BackendEntry {
+    std::string plugin;
+    std::optional<plugin::Made> made;
+    std::string fault;
+    account::BackendUse use(const std::string& name) const;  ///< of no kinds yet; only where it is made
+  };
   Gateway(sim::World&, Config, plugin::Plugins&, Note);
   Result<void> open_state();
   Result<void> open_backup();
@@ -129,6 +146,11 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   void announce_admissions();
   void tell_admission(const store::DeviceRow&, std::int64_t until, std::move_only_function<void(wire::Answer)>);
   std::vector<account::BackendUse> uses(const config::Site&);
+  Result<BackendEntry*> backend_in_service(const std::string& name);
+  void granted(std::uint64_t number, const std::string& backend, const std::string& user, Result<void>, Done<void>);
+  void look_after_grant(std::uint64_t number, std::function<bool()> gone);
+  std::string known_backends() const;
+  std::string user_of(const std::string& backend) const;
   Bytes random_octets(std::size_t);
 
   // In birth order; they die in reverse.
@@ -136,11 +158,6 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   Config config_;
   plugin::Plugins& plugins_;
   Note note_;
-  struct BackendEntry {
-    std::string plugin;
-    std::optional<plugin::Made> made;
-    std::string fault;
-  };
   std::map<std::string, BackendEntry> backends_;
   std::unique_ptr<store::Log> log_;
   std::unique_ptr<store::Directory> directory_;
@@ -156,6 +173,12 @@ class Gateway final : public link::LinkEvents, public push::Outlet {
   std::unique_ptr<link::Registering> registering_;
   std::map<std::string, std::unique_ptr<Timer>> deliveries_;  // of users whose inbox isn't known yet
   std::unique_ptr<link::Link> link_;
+  struct Granting {
+    std::jthread thread;  ///< blocks until the code was entered
+    std::unique_ptr<Timer> look;
+  };
+  std::map<std::uint64_t, Granting> grantings_;
+  std::uint64_t grants_ = 0;
   std::deque<Alarm> alarms_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // callbacks of work that outlives us look here
 };

@@ -44,6 +44,13 @@ void Commands::resume(const std::string& user) {
   if (lanes_.contains(user)) next(user);  // most users have nothing waiting, and no lane
 }
 
+void Commands::retry(const std::string& user) {
+  const auto found = lanes_.find(user);
+  if (found == lanes_.end() || !found->second.rest) return;
+  found->second.rest.reset();
+  next(user);
+}
+
 void Commands::take(const std::string& user, View device, e2e::Command command,
                     std::move_only_function<void()> written) {
   const Key key{user, Bytes(device), command.id};

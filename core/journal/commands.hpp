@@ -65,6 +65,8 @@ class Commands {
 
   /// Goes on with a user's commands that an earlier process left; also when he is served again.
   void resume(const std::string& user);
+  /// What waits after a fault is tried now.
+  void retry(const std::string& user);
 
   /// `written`: what the message carried is durable, or was not wanted; the device may send as much again.
   void take(const std::string& user, View device, e2e::Command, std::move_only_function<void()> written);

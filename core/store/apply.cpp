@@ -207,7 +207,7 @@ void PageApply::compare(const Item& before, const Upsert& u, std::size_t index) 
   after.content_rev = u.content_rev;
   after.state_rev = u.state_rev;
   after.keywords = joined(u.keywords);
-  after.fingerprint = Bytes(view_of(u.fingerprint));
+  if (u.fingerprint != no_fingerprint) after.fingerprint = Bytes(view_of(u.fingerprint));
   after.kind = static_cast<std::int64_t>(u.kind);
   after.received = u.received.time_since_epoch().count();
   after.size = static_cast<std::int64_t>(u.size);

@@ -8,20 +8,17 @@
 #include <stop_token>
 #include <system_error>
 
-#include <boost/json.hpp>
 #include <boost/url.hpp>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "core/http/message.hpp"
 #include "core/proxy/address.hpp"
 #include "core/proxy/network.hpp"
 #include "core/proxy/route.hpp"
+#include "core/token/assertion.hpp"
 
 namespace tidegate::token {
 namespace {
-
-namespace json = boost::json;
 
 constexpr std::string_view where = "token endpoint";
 constexpr std::uint64_t answer_most = 64 * 1024;
@@ -43,7 +40,7 @@ class Exchange final : public http::MessageEvents, public sim::StreamEvents {
     readable();
   }
   bool over() const { return outcome_.has_value(); }
-  Result<Granted> outcome() { return std::move(*outcome_); }
+  Result<Answer> outcome() { return std::move(*outcome_); }
 
  private:
   void writable() override {
@@ -73,71 +70,23 @@ class Exchange final : public http::MessageEvents, public sim::StreamEvents {
   }
   void head() override {
     parser_.body_limit(answer_most);
-    status_ = parser_.head().status;
-    if (const auto* said = parser_.head().fields.find("Retry-After")) retry_after_ = *said;
+    answer_.status = parser_.head().status;
+    if (const auto* said = parser_.head().fields.find("Retry-After")) answer_.retry_after = *said;
   }
-  void body(Octets part) override { body_.append(reinterpret_cast<const char*>(part.data()), part.size()); }
+  void body(Octets part) override { answer_.body.append(reinterpret_cast<const char*>(part.data()), part.size()); }
   void complete() override {
-    if (status_ >= 200) end(read_answer(status_, retry_after_, body_));  // 1xx: the answer is yet to come
+    if (answer_.status >= 200) end(std::move(answer_));  // 1xx: the answer is yet to come
   }
-  void end(Result<Granted> outcome) {
+  void end(Result<Answer> outcome) {
     if (!over()) outcome_ = std::move(outcome);
   }
 
-  std::string unsent_, body_, retry_after_;
-  unsigned status_ = 0;
+  std::string unsent_;
+  Answer answer_;
   http::ResponseParser parser_;
   std::unique_ptr<sim::Stream> stream_;
-  std::optional<Result<Granted>> outcome_;
+  std::optional<Result<Answer>> outcome_;
 };
-
-std::string_view text_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
-}
-
-/// expires_in is a number; some servers say it as a string.
-std::chrono::seconds life_of(const json::object& object) {
-  const auto* value = object.if_contains("expires_in");
-  std::int64_t seconds = 0;
-  if (value == nullptr) return {};
-  if (value->is_int64()) seconds = value->get_int64();
-  if (value->is_string()) {
-    const std::string_view text = value->get_string();
-    std::from_chars(text.data(), text.data() + text.size(), seconds);
-  }
-  return std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, 365 * 24 * 3600));
-}
-
-// RFC 9110 §10.2.3: seconds; a date is taken for no word. Nobody is told to come back tomorrow.
-std::chrono::seconds pause_of(std::string_view retry_after) {
-  std::uint32_t seconds = 0;
-  std::from_chars(retry_after.data(), retry_after.data() + retry_after.size(), seconds);
-  return std::chrono::seconds(std::min<std::uint32_t>(seconds, 3600));
-}
-
-// RFC 6749 §5.2. A refusal counts as one only with a code of these: what stands in between (a proxy, a load balancer)
-// says 400 and 403 as well, and would stop every account.
-Result<Granted> refused(unsigned status, std::string_view retry_after, std::string_view code) {
-  if (status == 429 || status >= 500 || code == "temporarily_unavailable" || code == "server_error") {
-    const auto pause = pause_of(retry_after);
-    auto busy = failed(status == 429 || pause.count() > 0 ? FaultKind::throttled : FaultKind::unavailable,
-                       "The token endpoint is busy or broken; it is asked again later.");
-    busy.error().retry_after = pause;
-    return busy;
-  }
-  for (const std::string_view known : {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
-                                       "unsupported_grant_type", "invalid_scope"})
-    if (code == known)
-      return fault(FaultKind::auth, std::string(where),
-                   fmt::format("The token endpoint refuses this client or its grant ({}): check token_client_id, the "
-                               "client's secret, token_scope and what the client is allowed there.",
-                               known),
-                   std::string(known));
-  return failed(
-      FaultKind::invalid,
-      fmt::format("The token endpoint answered with HTTP status {} and no known error: check its address.", status));
-}
 
 std::string encoded(std::string_view value) {
   std::string out;
@@ -162,6 +111,7 @@ Result<Endpoint> parse_endpoint(std::string_view url) {
       parsed->has_userinfo() || parsed->has_fragment())
     return wrong();
   Endpoint made;
+  made.url = url;
   made.host = parsed->host_name();
   if (parsed->has_port()) made.port = parsed->port_number();
   if (made.port == 0) return wrong();
@@ -181,12 +131,18 @@ std::string form_of(const Request& request) {
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) form += fmt::format("{}{}={}", form.empty() ? "" : "&", name, encoded(value));
   };
-  add("grant_type", request.refresh_token.empty() ? "client_credentials" : "refresh_token");
+  const bool by_key = request.auth == ClientAuth::key;
+  if (!request.device_code.empty())
+    add("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+  else if (!request.asks_device_code)
+    add("grant_type", request.refresh_token.empty() ? "client_credentials" : "refresh_token");
+  add("device_code", request.device_code);
   add("refresh_token", request.refresh_token);
   if (!by_header(request)) {
     add("client_id", request.client_id);
-    add("client_secret", request.client_secret);
+    add(by_key ? "client_assertion" : "client_secret", request.client_secret);
   }
+  if (by_key) add("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
   add("scope", request.scope);
   return form;
 }
@@ -194,33 +150,16 @@ std::string form_of(const Request& request) {
 std::string authorization_of(const Request& request) {
   if (!by_header(request)) return {};
   const auto both = encoded(request.client_id) + ":" + encoded(request.client_secret);
-  std::string text(4 * ((both.size() + 2) / 3) + 1, '\0');  // EVP_EncodeBlock ends it with a zero
-  text.resize(static_cast<std::size_t>(::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                                         reinterpret_cast<const unsigned char*>(both.data()),
-                                                         static_cast<int>(both.size()))));
-  return "Basic " + text;
-}
-
-Result<Granted> read_answer(unsigned status, std::string_view retry_after, std::string_view body) {
-  boost::system::error_code broken;
-  json::parse_options strict;
-  strict.max_depth = 8;
-  const auto value = json::parse(json::string_view(body.data(), body.size()), broken, {}, strict);
-  const json::object nothing;
-  const auto& answer = !broken && value.is_object() ? value.get_object() : nothing;
-  if (status != 200) return refused(status, retry_after, text_of(answer, "error"));
-  Granted granted;
-  granted.access.text = text_of(answer, "access_token");
-  granted.access.good_for = life_of(answer);
-  granted.refresh_token = text_of(answer, "refresh_token");
-  if (!is_token(granted.access.text))
-    return failed(FaultKind::invalid, "The token endpoint's answer holds no access token.");
-  if (!granted.refresh_token.empty() && !is_token(granted.refresh_token))
-    return failed(FaultKind::invalid, "The token endpoint's new refresh token cannot be kept.");
-  return granted;
+  return "Basic " + base64(both);
 }
 
 Result<Granted> ask(const Endpoint& endpoint, const Request& request, const Call& call) {
+  auto answer = post(endpoint, request, call);
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  return read_answer(answer->status, answer->retry_after, answer->body);
+}
+
+Result<Answer> post(const Endpoint& endpoint, const Request& request, const Call& call) {
   const auto form = form_of(request);
   const auto host = endpoint.host.contains(':') ? "[" + endpoint.host + "]" : endpoint.host;
   http::Fields fields{{"Host", endpoint.port == 443 ? host : fmt::format("{}:{}", host, endpoint.port)},

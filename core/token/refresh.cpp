@@ -107,6 +107,14 @@ Result<void> Replacement::finish(const std::string& secret) {
   return {};
 }
 
+Result<void> keep(const std::string& path, const std::string& refresh_token, const Call& call) {
+  const auto lock = Lock::take(path, call);
+  if (!lock) return std::unexpected(lock.error());
+  auto replacement = Replacement::begin(path);
+  if (!replacement) return std::unexpected(replacement.error());
+  return refresh_token.empty() ? Result<void>() : (*replacement)->finish(refresh_token);
+}
+
 Result<Token> refresh(const std::string& path, const std::function<Result<Bytes>()>& read,
                       const std::function<Result<Granted>(const std::string&)>& ask, const Call& call) {
   // First, so that a name that can be no file's makes none, and a user without a token leaves no lock behind.

@@ -29,6 +29,10 @@ class Replacement {
   int fd_;
 };
 
+/// Puts a refresh token into `path`, under the lock that refresh() takes. An empty one: only sees whether one could be
+/// put there. Faults: those of Replacement, cancelled.
+Result<void> keep(const std::string& path, const std::string& refresh_token, const Call&);
+
 /// Refreshes by the token that `read` finds in `path`. One process at a time and path (a lock beside it, .NAME.lock, is
 /// awaited until the Call's end), and the token is read under that lock: another process's rotation is seen. A rotated
 /// token is on disk before the access token is given. Where the endpoint refuses the token, it is read once more: what

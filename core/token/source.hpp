@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,11 +16,19 @@ struct Client {
   std::string id;
   std::string scope = {};
   ClientAuth auth = ClientAuth::basic;
-  std::string refresh_token_dir = {};  ///< one file an identity; empty: client credentials, one token for all
+  std::string key_id = {};                       ///< kid, for ClientAuth::key
+  bool has_certificate = false;                  ///< named beside the key
+  std::optional<Endpoint> device_endpoint = {};  ///< gives codes to enter (RFC 8628)
+  std::string refresh_token_dir = {};            ///< one file an identity; empty: client credentials, one token for all
 };
 
-/// As Host::secret: "token_client_secret" (not_found: a public client) and "refresh_token/IDENTITY".
+/// As Host::secret: "token_client_secret" (not_found: a public client), "refresh_token/IDENTITY"; for ClientAuth::key
+/// "token_client_key" and, if it has one, "token_client_certificate".
 using Secret = std::function<Result<Bytes>(std::string_view key)>;
+
+/// Puts into the request what proves the client: its secret, or an assertion made now. Faults: those of the secret, of
+/// client_assertion().
+Result<void> prove(const Client&, const Secret&, Request&);
 
 /// How long an endpoint that is busy, broken or silent is left in peace, whoever asks. Any thread.
 class Pause {

@@ -13,6 +13,9 @@ constexpr std::size_t flights_most = 32;
 constexpr std::chrono::seconds patience{60};
 // A token is not used in its last moments: the login that carries it takes time.
 constexpr std::chrono::seconds margin{30};
+// Of a token that serves all: who is refused has no right to come, or the token was withdrawn. Nobody can tell the two
+// apart, so a new one is tried, but neither while others come in by it nor for each who is refused.
+constexpr std::chrono::minutes lately{1}, anew_every{5};
 
 std::unexpected<Fault> late() { return fault(FaultKind::cancelled, "token", "The access token did not come in time."); }
 
@@ -53,6 +56,8 @@ void Tokens::fly(const std::string& identity, Clock::time_point now, const std::
   if (fresh) {
     const auto life = fresh->good_for.count() > 0 ? fresh->good_for : usual_;
     known.text = fresh->text;
+    known.brought = now;
+    known.accepted = Clock::time_point::min();
     known.until = now + std::max(life - margin, life / 2);
     known.used = false;
   }
@@ -93,12 +98,23 @@ Result<std::string> Tokens::get(const std::string& identity, Clock::time_point n
   return (*flight->answer)->text;
 }
 
-bool Tokens::refused(const std::string& identity, const std::string& token) {
+bool Tokens::refused(const std::string& identity, const std::string& token, Clock::time_point now) {
   const std::scoped_lock lock(mutex_);
   const auto at = known_.find(identity);
   if (at == known_.end() || at->second.text != token) return true;  // another thread has a newer one already
-  at->second.text.clear();
-  return at->second.used;
+  auto& known = at->second;
+  if (for_ == For::all) {
+    const bool good = known.accepted != Clock::time_point::min() && now - known.accepted < lately;
+    if (good || now - known.brought < anew_every) return false;
+  }
+  known.text.clear();
+  return for_ == For::all || known.used;
+}
+
+void Tokens::accepted(const std::string& identity, const std::string& token, Clock::time_point now) {
+  const std::scoped_lock lock(mutex_);
+  const auto at = known_.find(identity);
+  if (at != known_.end() && at->second.text == token) at->second.accepted = now;
 }
 
 }  // namespace tidegate::token

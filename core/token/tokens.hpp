@@ -3,6 +3,7 @@
 #pragma once
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
@@ -20,8 +21,10 @@ namespace tidegate::token {
 /// that.
 class Tokens {
  public:
+  enum class For : std::uint8_t { one, all };  ///< who logs in with the token of an identity
   /// `usual`: how long one is good that doesn't say.
-  Tokens(Fetch fetch, std::chrono::seconds usual) : fetch_(std::move(fetch)), usual_(usual) {}
+  Tokens(Fetch fetch, std::chrono::seconds usual, For whom = For::one)
+      : fetch_(std::move(fetch)), usual_(usual), for_(whom) {}
   ~Tokens();
   Tokens(const Tokens&) = delete;
   Tokens& operator=(const Tokens&) = delete;
@@ -32,8 +35,11 @@ class Tokens {
   /// what `fetch` says, the same for all who waited.
   Result<std::string> get(const std::string& identity, Clock::time_point now, const Call&);
   /// The server refused it: it is not given again. False: it was brought for this very use, so another would be refused
-  /// as well.
-  bool refused(const std::string& identity, const std::string& token);
+  /// as well. One that serves all is not dropped for one user's sake: it stays where it was accepted within the last
+  /// minute, and for five minutes after it was brought (false).
+  bool refused(const std::string& identity, const std::string& token, Clock::time_point now);
+  /// The server let somebody in by it.
+  void accepted(const std::string& identity, const std::string& token, Clock::time_point now);
 
  private:
   struct Flight {
@@ -45,7 +51,7 @@ class Tokens {
   };
   struct Known {
     std::string text;
-    Clock::time_point until;
+    Clock::time_point until, brought, accepted = Clock::time_point::min();
     bool used = false;                 ///< given out again after the call that brought it
     std::shared_ptr<Flight> flight{};  ///< somebody brings one
   };
@@ -55,6 +61,7 @@ class Tokens {
 
   const Fetch fetch_;
   const std::chrono::seconds usual_;
+  const For for_;
   std::mutex mutex_;
   std::condition_variable_any came_;
   std::map<std::string, Known> known_;

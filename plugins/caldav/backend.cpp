@@ -25,7 +25,8 @@ CaldavBackend::CaldavBackend(Host& host, Settings settings)
       settings_(std::move(settings)),
       client_(settings_.client),
       tokens_(token::fetch_by(settings_.token, [&host](std::string_view key) { return host.secret(key); }),
-              std::chrono::duration_cast<std::chrono::seconds>(settings_.token.lifetime)),
+              std::chrono::duration_cast<std::chrono::seconds>(settings_.token.lifetime),
+              token::served_by(settings_.token)),
       contents_(contents_most) {}
 
 Result<void> CaldavBackend::identify(const Call& call, const std::string& actor, web::Request& request) {
@@ -73,9 +74,12 @@ Result<web::Response> CaldavBackend::ask(const Call& call, const Mailbox& box, w
     if (auto who = identify(call, actor, asked); !who) return std::unexpected(std::move(who.error()));
     auto answer = sink ? client_.send(call, asked, [&](std::string_view piece) { return sink(piece); })
                        : client_.send(call, asked);
-    if (!answer || answer->status != 401) return answer;
-    const bool renewed = settings_.auth == Auth::token &&
-                         tokens_.refused(token::identity_of(settings_.token, actor), asked.login.secret);
+    const auto whose = token::identity_of(settings_.token, actor);
+    if (!answer || answer->status != 401) {
+      if (answer && settings_.auth == Auth::token) tokens_.accepted(whose, asked.login.secret, host_.now());
+      return answer;
+    }
+    const bool renewed = settings_.auth == Auth::token && tokens_.refused(whose, asked.login.secret, host_.now());
     if (!again || !renewed) return std::unexpected(web::fault_of(*answer, "Login of " + actor));
   }
 }

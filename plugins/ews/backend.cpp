@@ -39,7 +39,7 @@ EwsBackend::EwsBackend(Host& host, Settings settings)
                .idle_connections = settings_.requests_at_once}),
       tokens_([command = settings_.token_command](
                   const std::string& user, const Call& call) { return token::run_token_command(command, user, call); },
-              std::chrono::duration_cast<std::chrono::seconds>(settings_.token_lifetime)),
+              std::chrono::duration_cast<std::chrono::seconds>(settings_.token_lifetime), token::Tokens::For::all),
       gate_(settings_.requests_at_once),
       batch_(settings_.batch),
       version_(settings_.version) {}
@@ -125,8 +125,13 @@ Result<web::Response> EwsBackend::send(const Call& call, const Who& who, const B
     auto response = client_.send(call, request(who, *login_, body(version_), more),
                                  [&answer](std::string_view piece) { return answer.feed(piece); });
     if (!response) return response;
-    if (response->status == 401 && settings_.auth == Auth::token && again && tokens_.refused({}, login_->secret))
-      continue;
+    if (settings_.auth == Auth::token) {
+      const auto now = host_.now();
+      if (response->status != 401)
+        tokens_.accepted({}, login_->secret, now);
+      else if (again && tokens_.refused({}, login_->secret, now))
+        continue;
+    }
     const bool good = response->status / 100 == 2;
     // A fault may come with any status (fact 9); what is no XML is no answer of EWS.
     if (!good && response->body.find("Envelope") != std::string::npos) answer.feed(response->body);

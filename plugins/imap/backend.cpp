@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "plugins/imap/idle_life.hpp"
 #include "plugins/imap/in_time.hpp"
 #include "plugins/imap/session.hpp"
 #include "plugins/imap/smtp.hpp"
@@ -14,7 +15,8 @@ ImapBackend::ImapBackend(Host& host, Settings settings)
       settings_(std::move(settings)),
       habits_(std::min(settings_.idle_lifetime, idle_most(settings_.host))),
       tokens_(token::fetch_by(settings_.token, [&host](std::string_view key) { return host.secret(key); }),
-              std::chrono::duration_cast<std::chrono::seconds>(settings_.token.lifetime)) {}
+              std::chrono::duration_cast<std::chrono::seconds>(settings_.token.lifetime),
+              token::served_by(settings_.token)) {}
 
 Result<Credentials> ImapBackend::credentials(const Call& call, const std::string& user, bool smtp) {
   const std::string login = settings_.local_part_login ? user.substr(0, user.find('@')) : user;
@@ -47,8 +49,11 @@ auto ImapBackend::logged_in(const Call& call, const std::string& user, bool smtp
     auto who = credentials(call, user, smtp);
     if (!who) return Answer(std::unexpected(who.error()));
     auto opened = login(*who);
-    const bool refused = !opened && opened.error().kind == FaultKind::auth && who->token;
-    if (!refused || !tokens_.refused(token::identity_of(settings_.token, user), who->password) || !again) return opened;
+    if (!who->token) return opened;
+    const auto whose = token::identity_of(settings_.token, user);
+    if (opened) tokens_.accepted(whose, who->password, host_.now());
+    const bool refused = !opened && opened.error().kind == FaultKind::auth;
+    if (!refused || !tokens_.refused(whose, who->password, host_.now()) || !again) return opened;
   }
 }
 
@@ -109,19 +114,19 @@ Result<Root> ImapBackend::shared_root(const Connection& connection, const std::s
 }
 
 Result<void> ImapBackend::test(const Call& call) {
-  Credentials who;
-  if (settings_.auth == Auth::authzid) {
-    auto secret = host_.secret("password");
-    if (!secret) return std::unexpected(secret.error());
-    who = {{}, settings_.admin, std::move(*secret)};
-  } else {
-    who = {{}, "tidegate-connection-test", "-"};
-  }
-  const Call connect{std::min(call.deadline, host_.now() + settings_.connect_timeout), call.stop, call.trace};
-  auto connection = Connection::open(settings_, who, connect);
-  const bool refused_as_expected =
-      settings_.auth != Auth::authzid && !connection && connection.error().kind == FaultKind::auth;
-  if (!connection && !refused_as_expected) return std::unexpected(connection.error());
+  if (settings_.auth == Auth::authzid || settings_.auth == Auth::master)
+    if (auto secret = host_.secret("password"); !secret) return std::unexpected(secret.error());
+  if (settings_.smtp.own_password)
+    if (auto secret = host_.secret("smtp_password"); !secret) return std::unexpected(secret.error());
+  const auto soon = [&] {
+    return Call{std::min(call.deadline, host_.now() + settings_.connect_timeout), call.stop, call.trace};
+  };
+  if (auto reached = Connection::test(settings_, soon()); !reached) return reached;
+  if (settings_.auth == Auth::token && token::served_by(settings_.token) == token::Tokens::For::all)
+    if (auto token = tokens_.get({}, host_.now(), call); !token) return std::unexpected(token.error());
+  if (settings_.smtp.host.empty()) return {};
+  auto smtp = Smtp::open(settings_, std::nullopt, soon());
+  if (!smtp) return std::unexpected(smtp.error());
   return {};
 }
 

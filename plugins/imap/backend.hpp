@@ -23,8 +23,9 @@ class ImapBackend final : public Backend {
   ImapBackend(Host&, Settings);
   Result<std::unique_ptr<Session>> open(const Call&, const Mailbox&) override;
   std::unique_ptr<Watch> watch(Hints&) override { return nullptr; }  // sessions park
-  /// Logs in as the administrative account itself (auth = authzid); otherwise reads the greeting by way of a login
-  /// that is bound to fail, and tells a refused password from an unreachable server.
+  /// Whether the servers for mail and for sending are reached and believed, the secrets are there, a token for all is
+  /// given, and the server takes logins of that kind. Without a login: an administrative account need not be a
+  /// mailbox, and a name made up would count as an attack; open() tells whether a user's login works.
   Result<void> test(const Call&) override;
 
   Host& host() { return host_; }

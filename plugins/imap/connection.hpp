@@ -40,6 +40,9 @@ class Connection {
 
   /// Connects, reads the greeting, STARTTLS where configured, logs in. Faults: those of connect_blocking, auth, …
   static Result<std::unique_ptr<Connection>> open(const Settings&, const Credentials&, const Call&);
+  /// The same without a login: whether the server is reached, its certificate believed, and whether it takes the kind
+  /// of login that the settings name.
+  static Result<void> test(const Settings&, const Call&);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -37,11 +37,16 @@ struct Connection::Inside {
     is_dead = true;
     return tidegate::fault(kind, where, std::move(text), std::move(cause));
   }
+  /// Connected, encrypted where configured, its capabilities known.
+  static Result<std::unique_ptr<Inside>> reach(const Settings&, const Call&);
   Result<void> greet(const Call&);
   Result<void> learn_capabilities(const Call&);
   Result<void> start_tls(const Call&);
   void forget_told_capabilities();
   Result<void> login(const Call&, const Credentials&, bool plain_allowed);
+  enum class Login : std::uint8_t { oauthbearer, xoauth2, plain, name_and_password };
+  Result<Login> way_in(bool token, bool for_another);  // for_another: an authorization identity is to be said
+  Result<void> encrypted(bool plain_allowed);
   Result<Reply> log_in_as(const Call&, const Credentials&);
   Result<Reply> authenticate(const Call&, std::string_view mechanism, std::string_view message,
                              std::string_view refusal);

@@ -22,8 +22,10 @@ constexpr std::string_view no_such = "The mail server no longer has this folder 
 // RFC 5530 §3, RFC 7889, RFC 4315; code words in upper case.
 constexpr std::array codes = {
     Meaning{"AUTHENTICATIONFAILED", auth, "The mail server refused name or password: check the account's settings."},
-    Meaning{"AUTHORIZATIONFAILED", auth,
-            "The administrative account may not act for this user: grant it that right on the mail server."},
+    Meaning{
+        "AUTHORIZATIONFAILED", auth,
+        "The administrative account may not act for this user, or there is no such mailbox: grant it that right on the "
+        "mail server, or correct the user's name."},
     Meaning{"EXPIRED", auth, "The password has expired: set a new one on the mail server and here."},
     Meaning{"PRIVACYREQUIRED", denied, "The mail server demands encryption: set tls = implicit or starttls."},
     Meaning{"CONTACTADMIN", denied, "The mail server wants its administrator to look at this account."},

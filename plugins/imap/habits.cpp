@@ -79,6 +79,28 @@ std::optional<milliseconds> Habits::headers_broke(std::string_view folder, const
   return suspects_.broke(folder, asked, now);
 }
 
+bool Habits::bare_breaks(std::string_view what, Clock::time_point now) const {
+  const Lock lock(mutex_);
+  return bare_.left(what, now).count() > 0;
+}
+void Habits::bare_broke(std::string_view what, Clock::time_point now) {
+  const Lock lock(mutex_);
+  bare_.failed(what, now);
+}
+
+std::uint64_t Habits::ghosts(std::string_view folder, Clock::time_point now) const {
+  const Lock lock(mutex_);
+  return ghosts_.count(folder, now);
+}
+void Habits::asked(std::string_view folder, const UidSet& asked, const UidSet& missing, Clock::time_point now) {
+  const Lock lock(mutex_);
+  ghosts_.asked(folder, asked, missing, now);
+}
+void Habits::named(std::string_view folder, const UidSet& all) {
+  const Lock lock(mutex_);
+  ghosts_.named(folder, all);
+}
+
 milliseconds Habits::folder_pause(std::string_view what, Clock::time_point now) const {
   const Lock lock(mutex_);
   return phantoms_.left(what, now);

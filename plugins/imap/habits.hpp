@@ -8,7 +8,8 @@
 #include <mutex>
 #include <string_view>
 
-#include "plugins/imap/idle_life.hpp"
+#include "core/tls/silent_life.hpp"
+#include "plugins/imap/ghosts.hpp"
 #include "plugins/imap/shunned.hpp"
 #include "plugins/imap/suspects.hpp"
 
@@ -51,6 +52,14 @@ class Habits {
   void headers_came(std::string_view folder, const UidSet& asked);
   std::optional<std::chrono::milliseconds> headers_broke(std::string_view folder, const UidSet& asked,
                                                          Clock::time_point now);
+  /// Whether a message that is left out may be asked for without its header; what: folder as above NUL UID.
+  bool bare_breaks(std::string_view what, Clock::time_point now) const;
+  void bare_broke(std::string_view what, Clock::time_point now);
+
+  // --- messages that are named and never given; folder: as above. See Ghosts
+  std::uint64_t ghosts(std::string_view folder, Clock::time_point now) const;
+  void asked(std::string_view folder, const UidSet& asked, const UidSet& missing, Clock::time_point now);
+  void named(std::string_view folder, const UidSet& all);
 
  private:
   struct Record {
@@ -59,12 +68,14 @@ class Habits {
   };
 
   mutable std::mutex mutex_;
-  IdleLife idle_;
+  tls::SilentLife idle_;
   std::array<Record, 3> promises_{};
   Shunned young_{3, std::chrono::seconds(5), std::chrono::minutes(5)};
   Shunned phantoms_{2, std::chrono::minutes(5), std::chrono::hours(1)};
   Shunned breaking_{0, std::chrono::minutes(10), std::chrono::hours(1)};
   Suspects suspects_;
+  Shunned bare_{0, std::chrono::minutes(10), std::chrono::hours(24)};
+  Ghosts ghosts_;
 };
 
 }  // namespace tidegate::imap

@@ -134,7 +134,7 @@ Upsert upsert_of(std::string_view folder, std::uint32_t uidvalidity, Row&& row, 
   item.content_rev = "1";
   item.state_rev = row.modseq != 0 ? fmt::format("{}", row.modseq) : fmt::format("h{:08x}", flag_hash(row));
   item.kind = Kind::mail;
-  item.fingerprint = fingerprint(row);
+  if (!row.bare) item.fingerprint = fingerprint(row);
   item.received = row.received;
   item.flags = row.flags;
   item.keywords = std::move(row.keywords);

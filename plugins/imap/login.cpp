@@ -119,20 +119,40 @@ Result<Reply> Connection::Inside::authenticate(const Call& call, std::string_vie
   return wrong(FaultKind::invalid, "The mail server asks for ever more at login.");
 }
 
-Result<Reply> Connection::Inside::log_in_as(const Call& call, const Credentials& who) {
-  if (!speakable(who)) return wrong(FaultKind::auth, "The name or password holds what cannot be sent.");
+Result<Connection::Inside::Login> Connection::Inside::way_in(bool token, bool for_another) {
   const auto offers = [&](std::string_view word) { return capabilities.contains(word); };
-  if (who.token) {
-    if (offers("AUTH=OAUTHBEARER"))
-      return authenticate(call, "OAUTHBEARER", oauthbearer_message(who, host, port), "AQ==");
-    if (offers("AUTH=XOAUTH2")) return authenticate(call, "XOAUTH2", xoauth2_message(who), "");
+  if (token) {
+    if (offers("AUTH=OAUTHBEARER")) return Login::oauthbearer;
+    if (offers("AUTH=XOAUTH2")) return Login::xoauth2;
     return wrong(FaultKind::unsupported, "The mail server takes no access tokens (OAUTHBEARER or XOAUTH2).");
   }
-  if (offers("AUTH=PLAIN")) return authenticate(call, "PLAIN", plain_message(who), "*");  // RFC 4616
-  if (!who.authzid.empty()) {
+  if (offers("AUTH=PLAIN")) return Login::plain;  // RFC 4616
+  if (for_another) {
     return wrong(FaultKind::unsupported,
                  "The mail server offers no SASL PLAIN, which auth = authzid needs: use "
                  "auth = master or password_dir, or switch PLAIN on at the server.");
+  }
+  if (offers("LOGINDISABLED")) {  // RFC 3501 §6.2.3: LOGIN must not be said
+    return wrong(FaultKind::denied,
+                 "The mail server takes no passwords over this connection (LOGINDISABLED): use tls = implicit or "
+                 "starttls, or a kind of login that it offers.");
+  }
+  return Login::name_and_password;
+}
+
+Result<Reply> Connection::Inside::log_in_as(const Call& call, const Credentials& who) {
+  if (!speakable(who)) return wrong(FaultKind::auth, "The name or password holds what cannot be sent.");
+  const auto way = way_in(who.token, !who.authzid.empty());
+  if (!way) return std::unexpected(way.error());
+  switch (*way) {
+    case Login::oauthbearer:
+      return authenticate(call, "OAUTHBEARER", oauthbearer_message(who, host, port), "AQ==");
+    case Login::xoauth2:
+      return authenticate(call, "XOAUTH2", xoauth2_message(who), "");
+    case Login::plain:
+      return authenticate(call, "PLAIN", plain_message(who), "*");
+    case Login::name_and_password:
+      break;
   }
   const auto name = quoted(who.name);
   const auto password = quoted(who.password);
@@ -175,10 +195,13 @@ Result<void> Connection::Inside::compress(const Call& call) {
   return {};
 }
 
+Result<void> Connection::Inside::encrypted(bool plain_allowed) {
+  if (driver.stream().tls() || plain_allowed) return {};
+  return wrong(FaultKind::denied, "The connection is not encrypted: no password is sent.");
+}
+
 Result<void> Connection::Inside::login(const Call& call, const Credentials& who, bool plain_allowed) {
-  if (!driver.stream().tls() && !plain_allowed) {
-    return wrong(FaultKind::denied, "The connection is not encrypted: no password is sent.");
-  }
+  if (auto safe = encrypted(plain_allowed); !safe) return safe;
   forget_told_capabilities();
   auto reply = log_in_as(call, who);
   if (!reply) return std::unexpected(reply.error());
@@ -193,7 +216,7 @@ Result<void> Connection::Inside::login(const Call& call, const Credentials& who,
   return introduce(call);
 }
 
-Result<std::unique_ptr<Connection>> Connection::open(const Settings& s, const Credentials& who, const Call& call) {
+Result<std::unique_ptr<Connection::Inside>> Connection::Inside::reach(const Settings& s, const Call& call) {
   sim::Endpoint endpoint;
   endpoint.host = s.host;
   endpoint.port = s.port;
@@ -205,9 +228,25 @@ Result<std::unique_ptr<Connection>> Connection::open(const Settings& s, const Cr
   Result<void> step = in->greet(call);
   if (step) step = in->learn_capabilities(call);
   if (step && s.security == Security::starttls) step = in->start_tls(call);
-  if (step) step = in->login(call, who, s.security == Security::none && s.allow_plaintext);
   if (!step) return std::unexpected(step.error());
-  return std::unique_ptr<Connection>(new Connection(std::move(in)));
+  return in;
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const Settings& s, const Credentials& who, const Call& call) {
+  auto in = Inside::reach(s, call);
+  if (!in) return std::unexpected(in.error());
+  if (auto step = (*in)->login(call, who, s.security == Security::none && s.allow_plaintext); !step)
+    return std::unexpected(step.error());
+  return std::unique_ptr<Connection>(new Connection(std::move(*in)));
+}
+
+Result<void> Connection::test(const Settings& s, const Call& call) {
+  auto in = Inside::reach(s, call);
+  if (!in) return std::unexpected(in.error());
+  if (auto safe = (*in)->encrypted(s.security == Security::none && s.allow_plaintext); !safe) return safe;
+  const auto way = (*in)->way_in(s.auth == Auth::token, s.auth == Auth::authzid);
+  if (!way) return std::unexpected(way.error());
+  return {};
 }
 
 }  // namespace tidegate::imap

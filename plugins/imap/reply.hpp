@@ -25,6 +25,7 @@ struct Row {
   std::chrono::sys_seconds received{};
   std::string message_id;           ///< the Message-ID field as fetched, header name included
   std::optional<std::string> body;  ///< BODY[] or the first part of it
+  bool bare = false;                ///< asked for without a header: its Message-ID is not known
 };
 
 /// One LIST response (RFC 3501 §7.2.2).

@@ -19,6 +19,8 @@ constexpr std::uint32_t search_chunk = 50'000;
 constexpr std::uint64_t fetch_chunk = 500;
 // A connection that lived so long was worth its login.
 constexpr std::chrono::seconds grown_up{60};
+// One header that has not come after this long does not come.
+constexpr std::chrono::seconds hangs_after{20};
 
 }  // namespace
 
@@ -102,20 +104,28 @@ std::string ImapSession::phantom_key(std::string_view folder) const {
   return key.append(folder);
 }
 
-std::string ImapSession::numbering_key() const {
-  return fmt::format("{}{}{}", phantom_key(selected_), '\0', state_.uidvalidity);
+std::string ImapSession::numbering_key() const { return numbering_key(selected_, state_.uidvalidity); }
+
+std::string ImapSession::numbering_key(std::string_view folder, std::uint32_t uidvalidity) const {
+  return fmt::format("{}{}{}", phantom_key(folder), '\0', uidvalidity);
 }
 
-// Perhaps over one of them: what breaks the connection, or libetpan's understanding of it, is found and left out.
-Fault ImapSession::headers_came_not(Fault why, const UidSet& asked) {
-  const bool broke = why.kind == FaultKind::unavailable || why.kind == FaultKind::invalid;
+bool ImapSession::hung(const Call& call, const Fault& why) const {
+  return why.kind == FaultKind::cancelled && !call.stop.stop_requested() && connection_->dead();
+}
+
+// Perhaps over one of them: what breaks the connection, or libetpan's understanding of it, or is waited for in vain, is
+// found and left out. Of a slow server fewer are asked for; one message is not blamed for the time that others took.
+Fault ImapSession::headers_came_not(const Call& call, Fault why, const UidSet& asked, Clock::time_point since) {
+  const bool hangs = hung(call, why) && (asked.count() > 1 || host_.now() - since >= hangs_after);
+  const bool broke = why.kind == FaultKind::unavailable || why.kind == FaultKind::invalid || hangs;
   if (!connection_->dead() || !broke) return why;
   const auto left_out = backend_.habits().headers_broke(numbering_key(), asked, host_.now());
   if (!left_out) return why;
-  host_.log(3, fmt::format("{} breaks the connection when the header of message UID {} in folder {} of {} is fetched: "
-                           "the message is left out and tried again in {} min; look at it on the mail server",
-                           settings_.host, asked.lowest(), selected_, whose(box_),
-                           std::chrono::ceil<std::chrono::minutes>(*left_out).count()));
+  host_.log(3, fmt::format("{} {} when the header of message UID {} in folder {} of {} is fetched: the message is left "
+                           "out and tried again in {} min; look at it on the mail server",
+                           settings_.host, hangs ? "does not answer" : "breaks the connection", asked.lowest(),
+                           selected_, whose(box_), std::chrono::ceil<std::chrono::minutes>(*left_out).count()));
   return why;
 }
 
@@ -199,35 +209,63 @@ Result<UidSet> ImapSession::all_uids(const Call& call) {
   return fault(FaultKind::unavailable, settings_.host, "The folder changes too fast to be listed; it is tried again.");
 }
 
-std::string ImapSession::attributes(std::uint32_t body_up_to) const {
+std::string ImapSession::attributes(std::uint32_t body_up_to, bool header) const {
   std::string what = "(UID FLAGS INTERNALDATE RFC822.SIZE";
   if (state_.modseq != 0) what += " MODSEQ";
-  what += " BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]";
+  if (header) what += " BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]";
   // One octet more than wanted: what comes back shorter is the whole message.
   if (body_up_to > 0) what += fmt::format(" BODY.PEEK[]<0.{}>", std::uint64_t{body_up_to} + 1);
   return what + ')';
 }
 
+namespace {
+/// A FETCH without the size is the server's own news of a flag.
+void take_rows(std::vector<Row>& came, const UidSet& wanted, std::map<Uid, Row, std::greater<>>& into) {
+  for (Row& row : came)
+    if (row.uid != 0 && row.has_flags && row.has_date && wanted.contains(row.uid)) into[row.uid] = std::move(row);
+}
+}  // namespace
+
+// What is left out, because its header breaks the connection, is named without one: who has it keeps it, and who reads
+// it finds that it cannot be read (law 11). Where that breaks the connection as well, it is left out altogether.
+Result<void> ImapSession::take_bare(const Call& call, const UidSet& uids, std::map<Uid, Row, std::greater<>>& rows) {
+  for (const Uid uid : uids.newest_first()) {
+    const auto what = fmt::format("{}{}{}", numbering_key(), '\0', uid);
+    if (backend_.habits().bare_breaks(what, host_.now())) continue;
+    const auto since = host_.now();
+    auto reply = command(call, fmt::format("UID FETCH {} {}", uid, attributes(0, false)), Doing::reading, selected_);
+    if (!reply) {
+      const auto& why = reply.error();
+      const bool hangs = hung(call, why) && host_.now() - since >= hangs_after;
+      if (connection_->dead() && (hangs || why.kind == FaultKind::unavailable || why.kind == FaultKind::invalid))
+        backend_.habits().bare_broke(what, host_.now());
+      return std::unexpected(std::move(reply.error()));
+    }
+    for (Row& row : reply->rows) row.bare = true;
+    take_rows(reply->rows, uids, rows);
+  }
+  return {};
+}
+
 // Newest first; bodies in further commands, for the small ones, as far as the page has room.
 Result<std::vector<Row>> ImapSession::rows_of(const Call& call, const UidSet& uids, std::uint32_t inline_up_to) {
   std::map<Uid, Row, std::greater<>> rows;
+  UidSet left_out = uids;
   for (const UidSet& part : backend_.habits().parts(numbering_key(), uids, host_.now())) {
+    left_out.subtract(part);
     for (const std::string& text : part.texts(4000, fetch_chunk)) {
+      const auto since = host_.now();
       auto reply = command(call, fmt::format("UID FETCH {} {}", text, attributes(0)), Doing::reading, selected_);
-      if (!reply) return std::unexpected(headers_came_not(std::move(reply.error()), part));
-      for (Row& row : reply->rows) {
-        // A FETCH without the size is the server's own news of a flag.
-        if (row.uid != 0 && row.has_flags && row.has_date && uids.contains(row.uid)) {
-          rows[row.uid] = std::move(row);
-        }
-      }
+      if (!reply) return std::unexpected(headers_came_not(call, std::move(reply.error()), part, since));
+      take_rows(reply->rows, uids, rows);
     }
     backend_.habits().headers_came(numbering_key(), part);
   }
+  if (auto bare = take_bare(call, left_out, rows); !bare) return std::unexpected(std::move(bare.error()));
   UidSet small;
   std::uint64_t room = page_octets;
   for (const auto& [uid, row] : rows) {
-    if (inline_up_to == 0 || row.size > inline_up_to || row.size > room) continue;
+    if (inline_up_to == 0 || row.size > inline_up_to || row.size > room || left_out.contains(uid)) continue;
     room -= row.size;
     small.add(uid);
   }

@@ -59,10 +59,13 @@ class ImapSession final : public Session {
   bool condstore() const;
   std::string phantom_key(std::string_view folder) const;
   std::string numbering_key() const;  // of the selected folder
-  Fault headers_came_not(Fault, const UidSet& asked);
+  std::string numbering_key(std::string_view folder, std::uint32_t uidvalidity) const;
+  bool hung(const Call&, const Fault&) const;
+  Fault headers_came_not(const Call&, Fault, const UidSet& asked, Clock::time_point since);
+  Result<void> take_bare(const Call&, const UidSet&, std::map<Uid, Row, std::greater<>>& rows);
   Fault opened_not(Fault, const std::string& folder);
   Result<UidSet> all_uids(const Call&);
-  std::string attributes(std::uint32_t body_up_to) const;
+  std::string attributes(std::uint32_t body_up_to, bool header = true) const;
   std::optional<std::string> read_ahead(const ItemName&, Range);
   Result<std::vector<Row>> rows_of(const Call&, const UidSet&, std::uint32_t inline_up_to);
 
@@ -98,6 +101,8 @@ class ImapSession final : public Session {
   Result<std::map<Uid, std::uint64_t>> changed_since(Turn&);
   Result<void> take_flags_by_digest(Turn&);
   std::uint64_t settled_modseq(const std::string& folder, std::uint64_t shown);
+  void settle_listed(Turn&);
+  std::uint64_t counted(const std::string& folder, const Anchor&) const;
   bool tells_removals(const Turn&) const;
   std::optional<UidSet> named_removals(const Turn&) const;
   void tell_gone(Turn&, UidSet gone);
@@ -146,6 +151,8 @@ class ImapSession final : public Session {
     Clock::time_point since;
   };
   std::map<std::string, Late> late_;  ///< IMAP-06: a HIGHESTMODSEQ that no message has explained yet
+  /// IMAP-06: the highest MODSEQ that was shown, of folders that are being listed from their beginning
+  std::map<std::string, std::uint64_t> shown_;
 
   struct Ahead {  ///< bodies that the core is about to read
     std::string folder;

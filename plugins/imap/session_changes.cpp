@@ -38,7 +38,8 @@ Result<Page> ImapSession::changes(const Call& call, View scope, View anchor, con
   if (backend_.habits().contents_break(phantom_key(scope), host_.now())) mine.inline_up_to = 0;
   auto page = of_folder(call, scope, anchor, mine);
   // Perhaps over one message's content. Whoever reads it finds out which; the folder must be listed meanwhile.
-  if (!page && connection_->dead() && mine.inline_up_to > 0 && page.error().kind == FaultKind::unavailable)
+  if (!page && connection_->dead() && mine.inline_up_to > 0 &&
+      (page.error().kind == FaultKind::unavailable || hung(call, page.error())))
     backend_.habits().contents_broke(phantom_key(scope), host_.now());
   // A refusal of one folder is no reason to give up the connection, whatever the server says for it.
   if (!page && page.error().kind == FaultKind::unavailable && !connection_->dead() && scope != inbox_) {
@@ -91,7 +92,7 @@ Result<bool> ImapSession::untouched(const Call& call, const std::string& folder,
   }
   if (!now) return std::unexpected(now.error());
   const bool moved = now->uidvalidity != anchor.uidvalidity || now->uidnext != anchor.uidnext ||
-                     now->exists != anchor.count || (anchor.modseq != 0 && now->modseq != anchor.modseq);
+                     now->exists != counted(folder, anchor) || (anchor.modseq != 0 && now->modseq != anchor.modseq);
   looked_at(folder, moved && !late_.contains(folder));
   if (moved || anchor.modseq != 0) return !moved;
   const auto swept = swept_.find(folder);
@@ -120,6 +121,7 @@ Result<void> ImapSession::begin(Turn& turn) {
     a.modseq = state_.modseq;
     a.listing = true;
     a.todo.add(1, top(a.uidnext));
+    shown_[turn.folder] = 0;
     return {};
   }
   if (a.uidvalidity != state_.uidvalidity) {
@@ -148,7 +150,9 @@ Result<void> ImapSession::begin(Turn& turn) {
 
 void ImapSession::give(Turn& turn, std::vector<Row> rows) {
   Anchor& a = turn.anchor;
+  const auto listed = shown_.find(turn.folder);
   for (Row& row : rows) {
+    if (listed != shown_.end()) listed->second = std::max(listed->second, std::min(row.modseq, a.modseq));
     const bool is_new = !a.exact || !a.known.contains(row.uid);
     if (a.modseq == 0 && is_new) a.digests.note(row.uid, flag_hash(row));
     a.learn(row.uid);
@@ -177,6 +181,7 @@ Result<void> ImapSession::take_new(Turn& turn) {
     if (few) {
       Limits limits;
       limits.literal = std::max<std::uint64_t>(limits.literal, std::uint64_t{turn.want.inline_up_to} + 1);
+      const auto since = host_.now();
       auto reply =
           must(connection_->run(
                    turn.call, fmt::format("UID FETCH {}:* {}", a.uidnext, attributes(turn.want.inline_up_to)), limits),
@@ -186,7 +191,7 @@ Result<void> ImapSession::take_new(Turn& turn) {
         if (turn.want.inline_up_to > 0) return std::unexpected(reply.error());
         UidSet asked;
         asked.add(static_cast<Uid>(a.uidnext), top(std::max(state_.uidnext, a.uidnext + at_once)));
-        return std::unexpected(headers_came_not(std::move(reply.error()), asked));
+        return std::unexpected(headers_came_not(turn.call, std::move(reply.error()), asked, since));
       }
       rows = std::move(reply->rows);
     } else {
@@ -254,6 +259,25 @@ std::uint64_t ImapSession::settled_modseq(const std::string& folder, std::uint64
   if (host_.now() - late.since < shown_late) return shown;
   late_.erase(folder);
   return state_.modseq;
+}
+
+// The same of a first listing: a change that was counted before it began may show itself after the message was listed.
+// A folder of which nothing was shown has nothing to show.
+void ImapSession::settle_listed(Turn& turn) {
+  const auto listed = shown_.find(turn.folder);
+  if (listed == shown_.end()) return;
+  const auto shown = listed->second;
+  shown_.erase(listed);
+  Anchor& a = turn.anchor;
+  if (shown == 0 || shown >= a.modseq) return;
+  late_[turn.folder] = {a.modseq, host_.now()};
+  a.modseq = shown;
+}
+
+/// How many messages the folder counts if it is as the anchor says.
+std::uint64_t ImapSession::counted(const std::string& folder, const Anchor& anchor) const {
+  if (!anchor.exact) return anchor.count;
+  return anchor.count + backend_.habits().ghosts(numbering_key(folder, anchor.uidvalidity), host_.now());
 }
 
 Result<void> ImapSession::take_flags(Turn& turn) {
@@ -348,9 +372,12 @@ Result<void> ImapSession::take_backlog(Turn& turn) {
   const UidSet now = left.newest(turn.limit);
   auto rows = rows_of(turn.call, now, turn.want.inline_up_to);
   if (!rows) return std::unexpected(rows.error());
-  // What is there and can't be fetched counts, or an inexact anchor would be listed again for ever; an exact one asks
-  // for it at every look.
-  a.count += now.count() - std::min<std::uint64_t>(now.count(), rows->size());
+  // What is there and can't be fetched counts, or an inexact anchor would be listed again for ever; of an exact one it
+  // is remembered for a while.
+  UidSet missing = now;
+  for (const Row& row : *rows) missing.subtract(row.uid, row.uid);
+  backend_.habits().asked(numbering_key(), now, missing, host_.now());
+  if (!a.exact) a.count += missing.count();
   give(turn, std::move(*rows));
   if (now.count() < left.count()) {
     a.todo.subtract(now.lowest(), UINT32_MAX);
@@ -363,6 +390,7 @@ Result<void> ImapSession::take_backlog(Turn& turn) {
     a.listing = false;
     turn.page.changes.emplace_back(Listed{turn.folder});
     if (a.modseq == 0) swept_[turn.folder] = host_.now();
+    settle_listed(turn);
   }
   // What changed between the SELECT and here hasn't been told yet. A page that brought nothing is no reason to go on:
   // some servers name a message and then don't give it.

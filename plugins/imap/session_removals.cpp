@@ -10,7 +10,7 @@ namespace tidegate::imap {
 bool ImapSession::tells_removals(const Turn& turn) const {
   const Anchor& a = turn.anchor;
   return connection_->enabled("QRESYNC") && backend_.habits().believed(Promise::vanished) && a.exact &&
-         a.todo.empty() && a.modseq != 0 && connection_->signals().exists < a.count;
+         a.todo.empty() && a.modseq != 0 && connection_->signals().exists < counted(turn.folder, a);
 }
 
 // What VANISHED named, if its number is the one that is missing: some servers name too few, or others (IMAP-09).
@@ -22,7 +22,7 @@ std::optional<UidSet> ImapSession::named_removals(const Turn& turn) const {
   gone.add(connection_->signals().vanished);
   gone = gone.within(a.known);
   if (gone.empty()) return std::nullopt;
-  const bool agrees = a.known.count() - gone.count() == connection_->signals().exists;
+  const bool agrees = counted(turn.folder, a) - gone.count() == connection_->signals().exists;
   if (agrees) {
     backend_.habits().kept(Promise::vanished);
     return gone;
@@ -53,10 +53,11 @@ Result<void> ImapSession::take_removals(Turn& turn) {
     turn.more = true;
     return {};
   }
-  if (!signals.expunged && (signals.exists == a.count || !a.todo.empty())) return {};
+  const auto counted = this->counted(turn.folder, a);
+  if (!signals.expunged && (signals.exists == counted || !a.todo.empty())) return {};
   if (!a.exact) {
     signals.expunged = false;
-    if (signals.exists == a.count) return {};
+    if (signals.exists == counted) return {};
     a.todo.add(1, top(a.uidnext));
     a.listing = a.exact = true;
     a.known = {};
@@ -70,6 +71,7 @@ Result<void> ImapSession::take_removals(Turn& turn) {
   }
   auto present = all_uids(turn.call);
   if (!present) return std::unexpected(present.error());
+  backend_.habits().named(numbering_key(), *present);
   UidSet gone = a.known;
   gone.subtract(*present);
   tell_gone(turn, std::move(gone));

@@ -38,7 +38,7 @@ MAY_INCLUDE = {
     "core/ctl": ("core/config", "core/tls", "core/sim", "core/sdk"),
     "core/plugin_check": ("core/plugin", "core/config", "core/sim", "core/sdk"),
     "core/gateway": ("core/journal", "core/account", "core/config", "core/ctl", "core/e2e", "core/link", "core/plugin", "core/proxy",
-                     "core/push", "core/sdk", "core/sim", "core/store", "core/tls", "core/wire"),
+                     "core/push", "core/sdk", "core/sim", "core/store", "core/tls", "core/token", "core/wire"),
     "plugins/*": ("core/sdk", "core/pim", "core/mime", "core/http", "core/xml", "core/web", "core/tls", "core/token", "core/sim"),
     "relay": ("core/wire", "core/tls", "core/http", "core/config", "core/sim", "core/sdk"),
     "device": ("core/pim", "core/mime", "core/wire", "core/e2e", "core/tls", "core/proxy", "core/http", "core/config", "core/sim", "core/sdk"),

@@ -59,6 +59,10 @@ class ScriptedBackend final : public Backend {
     const std::scoped_lock lock(mutex_);
     for (int i = 0; i < times; ++i) faults_[verb].push_back({kind, "script", "As the script says.", {}, retry_after});
   }
+  void forget_faults() {
+    const std::scoped_lock lock(mutex_);
+    faults_.clear();
+  }
   void hint(const std::string& mailbox, std::vector<Bytes> scopes, bool all = false) {
     Hints* hints = nullptr;
     {
@@ -107,7 +111,11 @@ class ScriptedBackend final : public Backend {
     hints_ = &hints;
     return std::make_unique<ScriptedWatch>(*this);
   }
-  Result<void> test(const Call&) override { return {}; }
+  Result<void> test(const Call&) override {
+    const std::scoped_lock lock(mutex_);
+    if (auto fault = note("test", "test")) return std::unexpected(*fault);
+    return {};
+  }
 
  private:
   struct FolderState {

@@ -236,6 +236,8 @@ class Actors final : public account::Accounts {
   }
   std::string mail_backend(const std::string&) const override { return "mail"; }
   void deliver(const std::string&, Bytes, Bytes, account::Done<void>) override {}
+  void test(const account::BackendUse&, const std::string&, account::Done<void>) override {}
+  std::size_t retry(const std::string&, const std::string&) override { return 0; }
   bool looked_through(const std::string&) const override { return true; }
   std::vector<account::Health> health(const std::string&) const override { return {}; }
   std::vector<std::string> users() const override { return {}; }

@@ -426,5 +426,27 @@ TEST(Log, HasItsOwnGidsPerView) {
   EXPECT_NE(bed.head(ann).epoch, bed.head(bob).epoch);
 }
 
+// As of a message whose header cannot be fetched: the listing names it, and knows no more.
+TEST(Log, AnItemThatIsNamedWithoutAFingerprintKeepsTheOneItHas) {
+  LogBed bed;
+  const auto ann = bed.view();
+  ASSERT_TRUE(bed.apply(ann, "in", {folder("in"), item("1", "in", 100), item("2", "in", 200), Listed{"in"}}, "a"));
+  const auto before = bed.changes(ann);
+  auto nameless = item("2", "in", 200);
+  nameless.fingerprint = {};
+  ASSERT_TRUE(bed.expire(ann, "in"));
+  const auto listed = bed.apply(ann, "in", {item("1", "in", 100), nameless, Listed{"in"}}, "b");
+  ASSERT_TRUE(listed);
+  EXPECT_TRUE(listed->changes.empty()) << "no device hears of it";
+  ASSERT_TRUE(bed.expire(ann, "in"));
+  ASSERT_TRUE(bed.apply(ann, "in", {item("11", "in", 100), item("12", "in", 200), Listed{"in"}}, "c"));
+  const auto after = bed.changes(ann);
+  ASSERT_EQ(after.size(), before.size()) << "renumbered, and known again by its fingerprint";
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    EXPECT_EQ(after[i].gid, before[i].gid);
+    EXPECT_EQ(after[i].seq_gone, 0U);
+  }
+}
+
 }  // namespace
 }  // namespace tidegate::store

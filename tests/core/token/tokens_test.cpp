@@ -50,13 +50,50 @@ TEST_F(TokensTest, WithoutAWordOfItsLifeTheUsualCounts) {
 
 TEST_F(TokensTest, OneThatIsRefusedIsNotGivenAgain) {
   EXPECT_EQ(*get(), "ann1");
-  EXPECT_FALSE(tokens.refused("ann", "ann1")) << "it was new: another would be refused as well";
+  EXPECT_FALSE(tokens.refused("ann", "ann1", now)) << "it was new: another would be refused as well";
   EXPECT_EQ(*get(), "ann2");
   EXPECT_EQ(*get(), "ann2");
-  EXPECT_TRUE(tokens.refused("ann", "ann2"));
+  EXPECT_TRUE(tokens.refused("ann", "ann2", now));
   EXPECT_EQ(*get(), "ann3");
-  EXPECT_TRUE(tokens.refused("ann", "ann2")) << "there is a newer one by now";
+  EXPECT_TRUE(tokens.refused("ann", "ann2", now)) << "there is a newer one by now";
   EXPECT_EQ(*get(), "ann3");
+}
+
+struct SharedTokenTest : TokensTest {
+  Result<std::string> get() { return shared.get({}, now, within()); }
+  Tokens shared{[this](const std::string&, const Call&) -> Result<Token> {
+                  return Token{"all" + std::to_string(++fetched), life};
+                },
+                600s, Tokens::For::all};
+};
+
+TEST_F(SharedTokenTest, OneUsersRefusalCostsNobodyTheToken) {
+  ASSERT_EQ(*get(), "all1");
+  EXPECT_FALSE(shared.refused({}, "all1", now)) << "it was brought just now: another would be refused as well";
+  EXPECT_EQ(*get(), "all1") << "and it stays for the others";
+  now += 6min;
+  shared.accepted({}, "all1", now);
+  now += 59s;
+  EXPECT_FALSE(shared.refused({}, "all1", now)) << "others come in by it";
+  EXPECT_EQ(*get(), "all1");
+}
+
+TEST_F(SharedTokenTest, AWithdrawnOneIsReplacedOnceInFiveMinutes) {
+  ASSERT_EQ(*get(), "all1");
+  shared.accepted({}, "all1", now);
+  now += 6min;
+  EXPECT_TRUE(shared.refused({}, "all1", now)) << "nobody has come in by it lately";
+  EXPECT_EQ(*get(), "all2");
+  EXPECT_TRUE(shared.refused({}, "all1", now)) << "there is a newer one by now";
+  shared.accepted({}, "all1", now);  // late: says nothing of the new one
+  for (int user = 0; user < 100; ++user) {
+    EXPECT_FALSE(shared.refused({}, "all2", now));
+    now += 2s;
+  }
+  EXPECT_EQ(*get(), "all2") << "a hundred without the right cost no hundred tokens";
+  now += 100s;
+  EXPECT_TRUE(shared.refused({}, "all2", now));
+  EXPECT_EQ(*get(), "all3");
 }
 
 TEST_F(TokensTest, AFaultIsNotKept) {

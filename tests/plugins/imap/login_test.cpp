@@ -53,6 +53,48 @@ TEST_F(Login, whatIsSaidBetweenStarttlsAndTlsEndsIt) {
   }
 }
 
+// `tidegatectl test` without a user: nobody is logged in, since the administrative account need not be a mailbox.
+TEST_F(Login, aTestSeesWhetherItsKindOfLoginIsOfferedAndMakesNone) {
+  struct Row {
+    const char *offered, *auth;
+    std::optional<FaultKind> fault;
+  };
+  for (const auto& row : std::initializer_list<Row>{{"AUTH=PLAIN", "authzid", {}},
+                                                    {"AUTH=CRAM-MD5", "authzid", FaultKind::unsupported},
+                                                    {"AUTH=CRAM-MD5", "master", {}},
+                                                    {"AUTH=CRAM-MD5 LOGINDISABLED", "master", FaultKind::denied},
+                                                    {"AUTH=PLAIN", "token", FaultKind::unsupported},
+                                                    {"AUTH=XOAUTH2", "token", {}}}) {
+    serve({{{"", fmt::format("* OK [CAPABILITY IMAP4rev1 {}] ready\r\n", row.offered)}}}, files());
+    Values values = {{"auth", row.auth}};
+    if (row.auth == std::string_view("token")) values["token_command"] = "false";
+    configure(values);
+    const auto tested = backend->test(within());
+    EXPECT_EQ(tested.has_value(), !row.fault) << row.offered << row.auth;
+    if (!tested) EXPECT_EQ(tested.error().kind, row.fault) << row.offered << row.auth << tested.error().text;
+    backend.reset();
+    EXPECT_EQ(peer->verdict(), "") << "the greeting is all it takes";
+  }
+}
+
+TEST_F(Login, aTestNeedsTheSecretsBeforeItConnects) {
+  serve({});
+  configure({{"smtp_host", "127.0.0.1"}, {"smtp_password_file", "/nowhere"}});
+  const auto tested = backend->test(within());
+  ASSERT_FALSE(tested);
+  EXPECT_EQ(host.asked_for, "smtp_password");
+  EXPECT_EQ(peer->connections(), 0);
+}
+
+// RFC 3501 §6.2.3.
+TEST_F(Login, wherePasswordsAreNotTakenNoneIsSent) {
+  auto opened = try_open({{{"", "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] ready\r\n"}}}, {{"auth", "master"}});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, FaultKind::denied);
+  EXPECT_NE(opened.error().text.find("LOGINDISABLED"), std::string::npos);
+  EXPECT_EQ(peer->verdict(), "");
+}
+
 TEST_F(Login, noStarttlsNoPassword) {
   auto opened = try_open({{{"", "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n"}}}, secure());
   ASSERT_FALSE(opened);

@@ -337,8 +337,6 @@ TEST_F(Scripted, aMessageThatCannotBeFetchedHoldsNobodyUp) {
                   {"UID SEARCH ALL", "* SEARCH 1 2\r\n$T OK done\r\n"},
                   {"UID FETCH ", row + "$T OK done\r\n"},
                   {"NOOP", "$T OK done\r\n"},
-                  {"UID SEARCH ALL", "* SEARCH 1 2\r\n$T OK done\r\n"},
-                  {"UID FETCH 2 (", "$T OK done\r\n"},
                   {"IDLE", "+ idling\r\n"},
               }));
   ASSERT_TRUE(session);

@@ -16,7 +16,7 @@ class TestHost final : public Host {
   void log(int level, std::string_view text) noexcept override {
     if (level >= 3) notes.emplace_back(text);
   }
-  Clock::time_point now() const noexcept override { return Clock::now() + skew; }
+  Clock::time_point now() const noexcept override { return Clock::now() + (skew += step); }
   void random(std::span<std::byte>) noexcept override {}
   Result<Bytes> secret(std::string_view key) override {
     asked_for = key;
@@ -32,7 +32,8 @@ class TestHost final : public Host {
   std::map<std::string, Bytes> passwords;  ///< "password/ann" …
   std::string asked_for;
   std::vector<std::string> notes;  ///< warnings and worse
-  Clock::duration skew{};
+  mutable Clock::duration skew{};
+  Clock::duration step{};  ///< from one look at the clock to the next, beside what passes
 };
 
 inline Call within(std::chrono::milliseconds time = std::chrono::seconds(20)) {

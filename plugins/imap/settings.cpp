@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/imap/settings.hpp"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 

@@ -152,7 +152,8 @@ void ImapSession::give(Turn& turn, std::vector<Row> rows) {
   Anchor& a = turn.anchor;
   const auto listed = shown_.find(turn.folder);
   for (Row& row : rows) {
-    if (listed != shown_.end()) listed->second = std::max(listed->second, std::min(row.modseq, a.modseq));
+    // What is higher became so since, and says nothing of what was counted before.
+    if (listed != shown_.end() && row.modseq <= a.modseq) listed->second = std::max(listed->second, row.modseq);
     const bool is_new = !a.exact || !a.known.contains(row.uid);
     if (a.modseq == 0 && is_new) a.digests.note(row.uid, flag_hash(row));
     a.learn(row.uid);

@@ -64,6 +64,26 @@ TEST(CommandsTest, a_list_takes_the_place_of_the_user) {
   EXPECT_THAT(wrong({"pair", "--file", "users.txt"}), HasSubstr("--file"));
 }
 
+TEST(CommandsTest, what_concerns_a_back_end) {
+  auto one = parsed({"test", "hq-mail"});
+  ASSERT_TRUE(one) << one.error().text;
+  EXPECT_EQ(one->request["backend"], "hq-mail");
+  EXPECT_EQ(one->request["user"], "");
+  EXPECT_EQ(one->patience, std::chrono::minutes(5));
+  one = parsed({"test", "hq-mail", "--user", "anna@example.com"});
+  ASSERT_TRUE(one) << one.error().text;
+  EXPECT_EQ(one->request["user"], "anna@example.com");
+  one = parsed({"retry", "anna@example.com"});
+  ASSERT_TRUE(one) << one.error().text;
+  EXPECT_EQ(one->request["who"], "anna@example.com");
+  one = parsed({"token", "grant", "hq-mail", "anna@example.com"});
+  ASSERT_TRUE(one) << one.error().text;
+  EXPECT_EQ(one->request.command, "token grant");
+  EXPECT_GT(one->patience, std::chrono::minutes(60)) << "a person has to enter a code";
+  EXPECT_THAT(wrong({"token"}), HasSubstr("token grant"));
+  EXPECT_THAT(wrong({"retry"}), HasSubstr("WHO is missing"));
+}
+
 TEST(CommandsTest, wrong_usage_says_what_to_type) {
   EXPECT_THAT(wrong({}), HasSubstr("--help"));
   EXPECT_THAT(wrong({"frobnicate"}), HasSubstr("no command \"frobnicate\""));

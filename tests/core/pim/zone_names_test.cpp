@@ -111,7 +111,11 @@ TEST(Zone, ARuleFrom1601IsTheOneThatHolds) {
 }
 
 TEST(Zone, WhatIsBrokenIsNamed) {
-  const std::pair<std::initializer_list<std::string_view>, const char*> table[] = {
+  struct Row {  // an aggregate: a pair's lists would be gone
+    std::initializer_list<std::string_view> inside;
+    const char* text;
+  };
+  const Row table[] = {
       {{}, "Line 1: this VTIMEZONE has no STANDARD and no DAYLIGHT."},
       {{"BEGIN:STANDARD", "DTSTART:20000101T000000", "TZOFFSETTO:+0100", "END:STANDARD"},
        "Line 3: this part of a VTIMEZONE has no TZOFFSETFROM."},

@@ -25,8 +25,7 @@ std::string environment(const char* name) {
 class Conformance : public testing::Test {
  protected:
   void SetUp() override {
-    // The administrative account is a user as well: Backend::test() logs in as it.
-    server_ = tidegate::peers::Dovecot::start({"law", "gateway"});
+    server_ = tidegate::peers::Dovecot::start({"law"});  // the administrative account is no mailbox
     if (!server_) GTEST_SKIP() << "no Dovecot installed";
     const auto& directory = server_->directory();
     std::ofstream(directory + "/password") << "pw-gateway\n";

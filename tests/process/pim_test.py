@@ -51,7 +51,7 @@ class Pim(unittest.TestCase):
         write(event("one", "First event"), self.store, "calendars/default/one.ics")
         write(event("two", "Second event"), self.store, "calendars/default/two.ics")
         write(card("bob", "Bob Builder"), self.store, "contacts/default/bob.vcf")
-        stage.write_gateway_ini({"plugin": "mock", "root": stage.mock_root()}, parts="mail calendar contacts")
+        stage.write_gateway_ini({"plugin": "mock", "root": stage.mock_root()}, parts="mail calendar contacts tasks")
         self.device = stage.first_device()
         self.pim = os.path.join(self.device.state, "pim")
         st.wait_for("three objects on the device", lambda: sum(len(texts(self.pim, kind, "default"))

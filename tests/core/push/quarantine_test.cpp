@@ -65,6 +65,24 @@ TEST_F(QuarantineTest, OutlivesTheProcess) {
   EXPECT_FALSE(quarantine->knows(view, row("good").gid));
 }
 
+TEST_F(QuarantineTest, SaysSinceWhenThoughItFailsAgainAndAgain) {
+  quarantine->add("ann", view, bad, 4, nonsense);
+  const auto since = quarantine->rows()[0].since;
+  bed.wait(20min);
+  quarantine->add("ann", view, bad, 1, nonsense);  // by another session, of an item that changed
+  EXPECT_EQ(quarantine->rows()[0].since, since);
+}
+
+TEST_F(QuarantineTest, IsBounded) {
+  auto each = bad;
+  for (unsigned n = 0; n < 10'020; ++n) {
+    each.gid[0] = static_cast<std::byte>(n & 0xff);
+    each.gid[1] = static_cast<std::byte>(n >> 8);
+    quarantine->add("ann", view, each, 4, nonsense);
+  }
+  EXPECT_EQ(quarantine->rows().size(), 10'000U) << "what is beyond is left out for a session only";
+}
+
 TEST_F(QuarantineTest, AChangedItemIsNotHeld) {
   quarantine->add("ann", view, bad, 4, nonsense);
   EXPECT_TRUE(quarantine->holds(view, bad));

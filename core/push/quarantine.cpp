@@ -75,7 +75,7 @@ void Quarantine::add(const std::string& user, store::ViewId view, const store::I
                      const Fault& fault, Kept kept) {
   const Key key{view, item.gid};
   const auto found = kept_.find(key);
-  if (found == kept_.end() && kept_.size() >= most_kept) return kept({});
+  if (found == kept_.end() && kept_.size() + writing_ >= most_kept) return kept({});
   store::QuarantineRow row{.view = view,
                            .user = user,
                            .gid = item.gid,
@@ -90,9 +90,11 @@ void Quarantine::add(const std::string& user, store::ViewId view, const store::I
 
 /// Disk first: what is passed by because of a row that a crash then loses is never sent.
 void Quarantine::keep(const Key& key, store::QuarantineRow row, Kept kept) {
+  ++writing_;
   log_.transact([row](void* sqlite) { return store::put_quarantine(sqlite, row); },
                 [this, alive = std::weak_ptr(alive_), key, row, kept = std::move(kept)](Result<void> written) mutable {
                   if (alive.expired()) return;
+                  --writing_;
                   if (written) {
                     auto& entry = kept_[key];
                     row.attempts += entry.row.attempts;

@@ -67,6 +67,7 @@ class Quarantine {
   const std::chrono::seconds first_;
   const Changed changed_;
   std::map<Key, Entry> kept_;  ///< all of it is on disk
+  std::size_t writing_ = 0;    ///< on their way to the disk
   bool asking_ = false;        ///< one at a time
   std::unique_ptr<Timer> timer_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -80,6 +80,25 @@ TEST_F(QuarantineTest, KnowsOnlyWhatIsOnDisk) {
   EXPECT_TRUE(quarantine->knows(view, bad.gid));
 }
 
+TEST_F(QuarantineTest, SaysSinceWhenThoughItFailsAgainAndAgain) {
+  add(4, nonsense);
+  const auto since = quarantine->rows()[0].since;
+  bed.wait(20min);
+  add(1, nonsense);  // by another session, of an item that changed
+  EXPECT_EQ(quarantine->rows()[0].since, since);
+}
+
+TEST_F(QuarantineTest, IsBounded) {
+  auto each = bad;
+  for (unsigned n = 0; n < 10'020; ++n) {
+    each.gid[0] = static_cast<std::byte>(n & 0xff);
+    each.gid[1] = static_cast<std::byte>(n >> 8);
+    quarantine->add("ann", view, each, 4, nonsense, [](Result<void>) {});
+  }
+  bed.wait(10s);
+  EXPECT_EQ(quarantine->rows().size(), 10'000U) << "what is beyond is left out for a session only";
+}
+
 TEST_F(QuarantineTest, AChangedItemIsNotHeld) {
   add(4, nonsense);
   EXPECT_TRUE(quarantine->holds(view, bad));

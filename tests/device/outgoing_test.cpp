@@ -160,7 +160,7 @@ TEST(Upward, ARemovalNeedsTwoLooksOrASeenDeletion) {
   disk.world.run_for(200ms);
   EXPECT_EQ(disk.look().commands, 1U);
   ASSERT_TRUE(disk.host.files().remove(two));
-  EXPECT_EQ(disk.look({false, {two}}).commands, 1U) << "IN_DELETE was seen";
+  EXPECT_EQ(disk.look({.deleted = {two}}).commands, 1U) << "IN_DELETE was seen";
   disk.converge();
   EXPECT_EQ(disk.verbs(), (Verbs{e2e::Verb::remove, e2e::Verb::remove}));
   EXPECT_NE(disk.log.entries.at(1).seq_gone, 0U);
@@ -245,7 +245,7 @@ TEST(Upward, AnEditedMailIsANewOneAndTheOldOneGoes) {
   Upward disk(15);
   const auto one = disk.path(1);
   ASSERT_TRUE(disk.host.files().append(one, "more\r\n"));
-  EXPECT_EQ(disk.look({true, {}}).commands, 0U);
+  EXPECT_EQ(disk.look({.whole = true}).commands, 0U);
   disk.converge();
   EXPECT_EQ(disk.verbs(), (Verbs{e2e::Verb::create, e2e::Verb::remove}));
   EXPECT_EQ(disk.log.entries.at(5000).content, mail(1) + "more\r\n");
@@ -370,7 +370,7 @@ TEST(Upward, AScanOfASettledFolderDoesNotEvenList) {
   ASSERT_TRUE(disk.host.files().append(one, "in place: no directory's mtime tells"));
   disk.world.run_for(1h);
   EXPECT_FALSE(disk.look().again);
-  EXPECT_TRUE(disk.look({true, {}}).unsettled) << "the sweep sees it";
+  EXPECT_TRUE(disk.look({.whole = true}).unsettled) << "the sweep sees it";
 }
 
 /// What a person did in one sitting, all kinds of it.

@@ -42,6 +42,7 @@ TEST_F(PolicyTest, NothingChosenIsEverything) {
   EXPECT_EQ(shown(true),
             R"({"all_folders":true,"days_back":0,"largest":0,"on_demand":false,"folders":[)"
             R"({"path":"INBOX","wanted":true,"days_back":0},{"path":"Home","wanted":true,"days_back":0},)"
+            R"({"path":"People","wanted":true,"days_back":0},{"path":"Team","wanted":true,"days_back":0},)"
             R"({"path":"Work","wanted":true,"days_back":0},{"path":"Work/v1.2","wanted":true,"days_back":0}]})"
             "\n");
 }

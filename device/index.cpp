@@ -448,10 +448,10 @@ void Index::forget_notes() { database_.execute("DELETE FROM notes"); }
 
 void Index::erase_everything() {
   Transaction change(database_);
-  for (const char* sql : {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving",
-                          "DELETE FROM moving", "DELETE FROM commands", "DELETE FROM holds", "DELETE FROM held",
-                          "DELETE FROM comparing", "DELETE FROM fetches", "DELETE FROM arriving",
-                          "DELETE FROM delivering"})
+  for (const char* sql :
+       {"DELETE FROM items", "DELETE FROM folders", "DELETE FROM views", "DELETE FROM leaving", "DELETE FROM moving",
+        "DELETE FROM commands", "DELETE FROM holds", "DELETE FROM held", "DELETE FROM comparing", "DELETE FROM fetches",
+        "DELETE FROM arriving", "DELETE FROM delivering"})
     database_.execute(sql);
   change.commit();
 }

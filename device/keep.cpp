@@ -128,7 +128,10 @@ void Shelf::restate(ItemRow& row, const Stored& now, const Pending& before, cons
   row.base_flags = now.flags;
   row.keywords = now.keywords;
   const auto is = home(row, after).info.gid;
-  if (!there) return;                                     // the next look decides what that means
+  if (!there) {
+    row.inode = 0;  // the next look decides what that means, also if the file is where it was
+    return;
+  }
   const bool moved_here = row.folder != recorded.folder;  // and no command tells of it
   const auto to = !moved_here && row.folder == was ? is : row.folder;
   put_at(row, to, merged(recorded, row, to, told, now.with(after)));

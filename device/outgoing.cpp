@@ -98,6 +98,7 @@ void Outgoing::place(const Findings::Placed& placed) {
     row->base_flags = shows & shown_flags;
     row->keywords = keywords_.words(directory, shows);
   } else if (const auto from = told_folder(*row, pending); from != file.folder && fileable(file.view, file.folder)) {
+    if (mail && !moved && row->origin == Origin::store) return bring_home(std::move(*row), file, from, pending);
     e2e::Command move{.view = file.view, .verb = e2e::Verb::move, .gid = placed.gid, .folder = from, .to = file.folder};
     command(std::move(move));
   }
@@ -116,6 +117,22 @@ void Outgoing::place(const Findings::Placed& placed) {
   row->mtime_ns = file.mtime_ns;
   index_.put(*row);
   if (row->name != file.name) (moved ? moves_ : renames_).push_back({file.path, directory + "/" + row->name});
+}
+
+/// Nobody here has moved it: the store did, while its file was not to be found. What its name shows is looked at there.
+void Outgoing::bring_home(ItemRow row, const FoundFile& file, const Gid& home, const Pending& pending) {
+  const auto* folder = tree_.find(row.view, home);
+  if (folder == nullptr) return;
+  const auto directory = tree_.path(*folder);
+  const auto marks =
+      keywords_.give_marks(directory, flags_of_name(file.name) & shown_flags, pending.keywords(row.keywords));
+  row.folder = home;
+  row.name = renamed_for(file.name, mail_base(row.gid, row.size), marks);
+  row.shown = marks & ~shown_flags;
+  row.inode = 0;
+  index_.put(row);
+  // First: a row that says what is not yet so would make a move of it.
+  moves_.push_back({file.path, directory + "/" + row.name});
 }
 
 /// A mail that a program put here, or a copy of one. Its flags go along with it.

@@ -54,6 +54,7 @@ class Outgoing {
   };
   void rename(const std::vector<Rename>&);
   void place(const Findings::Placed&);
+  void bring_home(ItemRow, const FoundFile&, const Gid& home, const Pending&);
   void fresh(const Findings::Fresh&);
   std::optional<Gid> stub_of(const FoundFile&);
   void refuse_stub(ItemRow&, const Gid& of);

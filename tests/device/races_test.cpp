@@ -204,6 +204,18 @@ TEST(Races, WhatWasMadeHereAndIsGoneFromTheStoreGoesWithACompareThatBeganAfterIt
   }
 }
 
+// Its file is not to be located for a moment: a mail program renames it. It lies where it lay after that.
+TEST(Races, AMoveOfTheStoreThatComesWhileTheFileIsNotToBeFoundReachesIt) {
+  Upward disk(47, 2);
+  const auto path = disk.path(1);
+  disk.rename(path, "/mail/away");
+  disk.log.move(1, 2);
+  disk.catch_up(disk.log);
+  disk.rename("/mail/away", path);
+  disk.converge();
+  EXPECT_EQ(disk.log.entries.at(1).folder, gid_of(1002)) << "nobody here has moved it";
+}
+
 // The device starts, and has seen the moved file; before it reads it, the mail program marks it read.
 TEST(Races, AMailRenamedWhileTheDeviceStartsDoesNotKeepItFromStarting) {
   Upward disk(9, 2);

@@ -12,8 +12,7 @@
 namespace tidegate::device {
 namespace {
 
-constexpr std::size_t group_limit = 256;                         // files (design: state, rule 2)
-constexpr std::uint64_t object_limit = std::uint64_t{16} << 20;  // of a vdir's file: a larger one is never sent up
+constexpr std::size_t group_limit = 256;    // files (design: state, rule 2)
 constexpr std::size_t worth_one_flush = 8;  // files; fewer are no burden, and wait for nobody else's writes
 
 template <class... F>

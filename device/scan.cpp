@@ -10,8 +10,7 @@
 namespace tidegate::device {
 namespace {
 
-constexpr std::size_t fresh_limit = 256;                         // new files a look: the next one tells the rest
-constexpr std::uint64_t object_limit = std::uint64_t{16} << 20;  // of a vdir's file; a card may bear a photo
+constexpr std::size_t fresh_limit = 256;  // new files a look: the next one tells the rest
 constexpr std::uint64_t hash_part = std::uint64_t{256} << 10;
 
 bool scanned(Kind kind) { return kind == Kind::mail || !vdir_suffix(kind).empty(); }

@@ -76,6 +76,9 @@ struct Findings {
   bool young = false;         ///< a directory changed within the last 2 s: look again, there may be more
 };
 
+/// Octets of a vdir's file (a card may bear a photo): a larger one is never sent up.
+inline constexpr std::uint64_t object_limit = std::uint64_t{16} << 20;
+
 struct ScanOrder {
   bool whole = false;             ///< list every directory, whatever its mtime says
   std::set<std::string> deleted;  ///< paths whose deletion was seen

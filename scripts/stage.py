@@ -109,6 +109,19 @@ class Process:
     def kill(self):
         return self.end(signal.SIGKILL)
 
+    def halt(self):
+        """SIGSTOP, and every thread of it stands: the signal alone leaves the others running until one has taken it."""
+        self.child.send_signal(signal.SIGSTOP)
+        tasks = f"/proc/{self.child.pid}/task"
+
+        def stands():
+            for task in os.listdir(tasks):
+                with open(f"{tasks}/{task}/stat") as stat:
+                    if stat.read().rpartition(")")[2].split()[0] != "T":
+                        return False
+            return True
+        wait_for(f"{self.name} to stand", stands)
+
     def tail(self, lines=15):
         with open(self.log, errors="replace") as text:
             return "".join(text.readlines()[-lines:])

@@ -198,6 +198,7 @@ void Device::Core::act(Action& action) {
 }
 
 void Device::Core::lost(Fault why) {
+  if (connection_ && connection_->cut()) silence_.dropped(connection_->silence(), world_.reactor().now());
   // Only a proxy refuses a login here. One that is tried often locks the account.
   if (why.kind == FaultKind::auth)
     why.retry_after = std::min(login_pause * (1 << std::min(logins_refused_++, 4U)), login_pause_most);
@@ -238,13 +239,16 @@ void Device::Core::tick() {
   const auto now = world_.reactor().now();
   if (const auto within = dialogue_->alive_within(); within.count() > 0 && !connection_->paused()) {
     const auto silent = now - connection_->last_heard();
-    if (silent > within + relay_tolerance)
+    if (silent > within + relay_tolerance) {
+      silence_.dropped(connection_->silence(), now);
       return lost(Fault{FaultKind::unavailable,
                         account_.relay,
                         "Nothing was heard from the relay for too long: the connection is dead; connecting again.",
                         {},
                         {}});
-    if (silent > within / 2) connection_->ping();
+    }
+    // Before it has been silent for so long: the next look may come too late.
+    if (silent + tick_every > std::min<std::chrono::milliseconds>(within / 2, silence_.now())) connection_->ping();
   }
   const auto state = dialogue_->state();
   const bool greeted = state == Dialogue::State::open && !heads_.empty();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "core/tls/silent_life.hpp"
 #include "device/backoff.hpp"
 #include "device/device.hpp"
 #include "device/dialogue.hpp"
@@ -48,6 +49,7 @@ class Device::Core final : public ConnectionEvents {
   void disconnect();
   void connected() override;
   void came(wire::Frame) override;
+  void heard_after(std::chrono::milliseconds silence) override { silence_.survived(silence); }
   void lost(Fault) override;
   void act(Actions);
   void act(Action&);
@@ -114,7 +116,8 @@ class Device::Core final : public ConnectionEvents {
   std::optional<Dialogue> dialogue_;
   std::unique_ptr<Timer> retry_timer_, tick_timer_, disk_timer_;
   Backoff backoff_, disk_backoff_;
-  unsigned logins_refused_ = 0;  ///< by a proxy, one after the other
+  tls::SilentLife silence_{std::chrono::milliseconds::max()};  ///< of connections; what the relay wants may be less
+  unsigned logins_refused_ = 0;                                ///< by a proxy, one after the other
   bool running_ = false, stopping_ = false, applying_ = false, disk_bad_ = false, current_ = false, idle_told_ = false;
   bool said_wiped_ = false;
   bool readable_ = false;  ///< by the relay, as the gateway said last: some device of the account

@@ -82,6 +82,7 @@ void RelayConnection::readable() {
     if (got.state == sim::IoState::again) break;
     if (got.state != sim::IoState::ok) {
       reading_ = false;
+      cut_ = open_;
       return fail(got.state == sim::IoState::failed ? stream_->fault()
                                                     : Fault{FaultKind::unavailable,
                                                             endpoint_.host,
@@ -89,11 +90,18 @@ void RelayConnection::readable() {
                                                             {},
                                                             {}});
     }
+    if (open_) events_.heard_after(silence());
+    silence_ = {};
     last_heard_ = world_.reactor().now();
     take(std::span(buffer).first(got.octets));
     if (turn + 1 == reads_a_turn) read_soon();
   }
   reading_ = false;
+}
+
+std::chrono::milliseconds RelayConnection::silence() const {
+  const auto now = world_.reactor().now() - std::max(last_heard_, last_said_);
+  return std::max(silence_, std::chrono::duration_cast<std::chrono::milliseconds>(now));
 }
 
 void RelayConnection::read_soon() {
@@ -165,7 +173,12 @@ void RelayConnection::write() {
   while (!over_ && out_at_ < out_.size()) {
     const auto done = stream_->write(octets(View(out_).substr(out_at_)));
     if (done.state == sim::IoState::again) return;
-    if (done.state != sim::IoState::ok) return fail(stream_->fault());
+    if (done.state != sim::IoState::ok) {
+      cut_ = open_;
+      return fail(stream_->fault());
+    }
+    silence_ = silence();
+    last_said_ = world_.reactor().now();
     out_at_ += done.octets;
   }
   out_.clear();

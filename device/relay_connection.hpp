@@ -2,6 +2,7 @@
 // One connection to the relay's device front: TLS, the WebSocket's opening, frames both ways (docs/wire.md, device
 // leg). Reactor thread. Never destroy it within one of its events; post that.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +18,8 @@ class ConnectionEvents {
  public:
   virtual void connected() = 0;  ///< the WebSocket is open; the relay speaks first
   virtual void came(wire::Frame) = 0;
-  virtual void lost(Fault) = 0;  ///< once, and nothing after it
+  virtual void heard_after(std::chrono::milliseconds silence) = 0;  ///< something came, on an open connection
+  virtual void lost(Fault) = 0;                                     ///< once, and nothing after it
 
  protected:
   ~ConnectionEvents() = default;
@@ -37,6 +39,10 @@ class RelayConnection final : sim::StreamEvents, http::MessageEvents, http::webs
   void ping();
   void finish();  ///< orderly end after what was sent; nothing is heard any more
   sim::Instant last_heard() const { return last_heard_; }
+  /// The longest time in which nothing moved, since something was heard last.
+  std::chrono::milliseconds silence() const;
+  /// Ended from without, and by nobody who said so: perhaps for its silence.
+  bool cut() const { return cut_; }
   Bytes channel_binding() const { return stream_ ? stream_->channel_binding() : Bytes(); }
 
  private:
@@ -69,8 +75,9 @@ class RelayConnection final : sim::StreamEvents, http::MessageEvents, http::webs
   wire::FrameReader frames_;
   std::string out_;
   std::size_t out_at_ = 0;
-  sim::Instant last_heard_{};
-  bool open_ = false, over_ = false, paused_ = false, reading_ = false;
+  sim::Instant last_heard_{}, last_said_{};
+  std::chrono::milliseconds silence_{0};  ///< the longest that something we said ended
+  bool open_ = false, over_ = false, paused_ = false, reading_ = false, cut_ = false;
   std::optional<Fault> refused_;  ///< the answer to the opening was no
 };
 

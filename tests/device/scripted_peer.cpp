@@ -25,6 +25,8 @@ struct ScriptedPeer::Line final : sim::StreamEvents, http::MessageEvents, http::
         over = got.state != sim::IoState::again;
         return;
       }
+      if (forgotten) continue;
+      moved();
       auto part = std::span(buffer).first(got.octets);
       if (!open) {
         const auto used = parser.feed(part, *this);
@@ -35,7 +37,18 @@ struct ScriptedPeer::Line final : sim::StreamEvents, http::MessageEvents, http::
     }
   }
   void writable() override { flush(); }
+  void moved() {
+    silence = nullptr;
+    if (peer_.cut_after.count() == 0) return;
+    silence = peer_.host_.reactor().after(peer_.cut_after, [this] {
+      ++peer_.cuts;
+      if (!peer_.cut_is_told) return void(forgotten = true);
+      peer_.drop();
+    });
+  }
   void flush() {
+    if (forgotten) return;
+    if (!out.empty()) moved();
     while (!over && !out.empty()) {
       const auto done = stream->write(octets(out));
       if (done.state != sim::IoState::ok) return;
@@ -66,6 +79,7 @@ struct ScriptedPeer::Line final : sim::StreamEvents, http::MessageEvents, http::
     }
   }
   void ping(Octets payload) override {
+    ++peer_.pings;
     if (peer_.silent) return;
     http::websocket::encode(out, http::websocket::Opcode::pong, payload);
     flush();
@@ -79,7 +93,8 @@ struct ScriptedPeer::Line final : sim::StreamEvents, http::MessageEvents, http::
   http::websocket::Decoder decoder{http::websocket::Sender::client, 1U << 24};
   wire::FrameReader reader;
   std::string out;
-  bool open = false, over = false;
+  std::unique_ptr<Timer> silence;
+  bool open = false, over = false, forgotten = false;
 };
 
 ScriptedPeer::ScriptedPeer(sim::VirtualHost& host) : host_(host) {

@@ -38,9 +38,12 @@ class ScriptedPeer {
   std::optional<wire::Refused> refuse;
   std::optional<wire::Suite> ack_suite;
   std::uint64_t grant = 0;                   ///< credit upstream beyond the initial one
+  std::chrono::milliseconds cut_after{0};    ///< what lies between ends silent connections; 0: it does not
+  bool cut_is_told = true;                   ///< or forgets them, and nothing arrives any more
   std::function<void(wire::Frame&)> tamper;  ///< each sealed frame on its way down
 
   // What came.
+  int pings = 0, cuts = 0;
   int connections = 0, enrolments = 0, logins = 0, sessions = 0, refused_logins = 0;
   std::vector<e2e::Hello> hellos;
   std::vector<e2e::ToGateway> heard;

@@ -135,7 +135,9 @@ void Shelf::restate(ItemRow& row, const Stored& now, const Pending& before, cons
   const bool moved_here = row.folder != recorded.folder;  // and no command tells of it
   const auto to = !moved_here && row.folder == was ? is : row.folder;
   put_at(row, to, merged(recorded, row, to, told, now.with(after)));
-  if (moved_here) row.folder = recorded.folder;  // the next look finds that out
+  if (!moved_here) return;
+  row.folder = recorded.folder;  // the next look finds that out
+  row.inode = 0;                 // also if it has been put back by then, and lies where it lay
 }
 
 /// Renames its file so.

@@ -39,15 +39,20 @@ Outgoing::Done Outgoing::take(const Findings& findings, const PendingItems& pend
   return std::move(done_);
 }
 
-void Outgoing::rename(const std::vector<Rename>& renames) {
+/// False: one was taken away since. The next look misses its row's file, and decides anew.
+bool Outgoing::rename(const std::vector<Rename>& renames) {
   std::set<std::string> directories;
+  bool all = true;
   for (const auto& [from, to] : renames) {
-    // Taken away since: the next look misses the row's file and decides anew.
-    if (!files_.rename(from, to)) continue;
+    if (!files_.rename(from, to)) {
+      all = false;
+      continue;
+    }
     directories.insert(directory_of(from));
     directories.insert(directory_of(to));
   }
   for (const auto& directory : directories) need(files_.sync_directory(directory));
+  return all;
 }
 
 /// A row means "was durably there": mail programs do not always sync what they write.
@@ -130,9 +135,8 @@ void Outgoing::bring_home(ItemRow row, const FoundFile& file, const Gid& home, c
   row.name = renamed_for(file.name, mail_base(row.gid, row.size), marks);
   row.shown = marks & ~shown_flags;
   row.inode = 0;
-  index_.put(row);
-  // First: a row that says what is not yet so would make a move of it.
-  moves_.push_back({file.path, directory + "/" + row.name});
+  // First, and only if it is so: a row that says what is not would make a move of it.
+  if (rename({{file.path, directory + "/" + row.name}})) index_.put(row);
 }
 
 /// A mail that a program put here, or a copy of one. Its flags go along with it.

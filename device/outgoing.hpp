@@ -52,7 +52,7 @@ class Outgoing {
   struct Rename {
     std::string from, to;
   };
-  void rename(const std::vector<Rename>&);
+  bool rename(const std::vector<Rename>&);
   void place(const Findings::Placed&);
   void bring_home(ItemRow, const FoundFile&, const Gid& home, const Pending&);
   void fresh(const Findings::Fresh&);

@@ -216,6 +216,20 @@ TEST(Races, AMoveOfTheStoreThatComesWhileTheFileIsNotToBeFoundReachesIt) {
   EXPECT_EQ(disk.log.entries.at(1).folder, gid_of(1002)) << "nobody here has moved it";
 }
 
+// The same while a mail program has it in another folder, and puts it back before anybody looks.
+TEST(Races, AMailThatTheStoreMovesWhileItIsAwayForAMomentGoesWhereTheStoreHasIt) {
+  for (const char* back : {"", "S"}) {  // as it was, or read meanwhile
+    Upward disk(42, 2);
+    const auto away = "/mail/.Work/cur/" + base(1) + ":2,";
+    disk.rename(disk.path(1), away);
+    disk.log.move(1, 2);
+    disk.catch_up(disk.log);
+    disk.rename(away, "/mail/cur/" + base(1) + ":2," + back);
+    disk.converge();
+    EXPECT_EQ(disk.log.entries.at(1).folder, gid_of(1002)) << "nobody here has moved it";
+  }
+}
+
 // The device starts, and has seen the moved file; before it reads it, the mail program marks it read.
 TEST(Races, AMailRenamedWhileTheDeviceStartsDoesNotKeepItFromStarting) {
   Upward disk(9, 2);

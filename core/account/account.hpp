@@ -24,8 +24,9 @@ struct BackendUse {  ///< one back-end that serves a part of the user's store
   /// Of the back-end itself, for all its users; 0: as Settings says.
   std::size_t workers = 0;
   std::chrono::milliseconds deadline{0}, sweep{0};
-  unsigned connects_per_second = 0;  ///< 0: as many as want to
-  std::size_t connections = 0;       ///< at once, of all users; 0: as many as want to
+  std::chrono::milliseconds poll_soon{0}, poll_quiet{0};  ///< where nothing is told of any change: see Pace
+  unsigned connects_per_second = 0;                       ///< 0: as many as want to
+  std::size_t connections = 0;                            ///< at once, of all users; 0: as many as want to
   unsigned connections_per_user = 2;
 };
 
@@ -102,6 +103,9 @@ class Accounts {
   virtual void test(const BackendUse&, const std::string& user, Done<void>) = 0;
   /// Ends all waiting after a fault, for that user (empty: all) at that back-end (empty: each). How many agents waited.
   virtual std::size_t retry(const std::string& user, const std::string& backend) = 0;
+
+  /// A device of the user's is here: what is only polled, and may be far behind, is looked at soon.
+  virtual void attend(const std::string& user) = 0;
 
   /// Whether all of the user's mailbox has been asked for since start(), and brought into the log: before that, what is
   /// not in the log may merely not be listed yet. A folder that cannot be asked for does not count.

@@ -56,6 +56,11 @@ class AllAccounts final : public Accounts {
   void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) override;
   void test(const BackendUse&, const std::string& user, Done<void>) override;
   std::size_t retry(const std::string& user, const std::string& backend) override;
+  void attend(const std::string& user) override {
+    const auto found = users_.find(user);
+    if (found == users_.end()) return;
+    for (const auto& agent : found->second.agents) agent->stirred();
+  }
   bool looked_through(const std::string& user) const override {
     const auto found = users_.find(user);
     return found != users_.end() && !found->second.agents.empty() &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The watching session: sync, list, park, wake. The second session is in agent_second.cpp.
+// The watching session: sync, list, park, wake. When: agent_rounds.cpp. The second session: agent_second.cpp.
 #include "core/account/agent.hpp"
 
 #include <algorithm>
@@ -21,7 +21,8 @@ Agent::Agent(Room& room, std::string user, ViewId view, const std::vector<Kind>&
       user_(std::move(user)),
       view_(view),
       kinds_(bits(kinds)),
-      course_(room.house.settings.retry_first, room.house.settings.retry_ceiling) {
+      course_(room.house.settings.retry_first, room.house.settings.retry_ceiling),
+      pace_(room.poll) {
   health_.backend = room.name;
 }
 
@@ -64,15 +65,8 @@ void Agent::dispose(Connection session) {
 void Agent::hinted(const Hint& hint) {
   if (stopped_) return;
   course_.hinted(hint);
+  stirred();
   go();
-}
-
-void Agent::deaf(const Fault& why) {
-  if (stopped_) return;
-  health_.fault = why.text;
-  heard_by_watch_ = false;
-  next_round_ = round_after(room_.house.world.reactor().now());
-  plan();
 }
 
 bool Agent::retry() {
@@ -84,47 +78,6 @@ bool Agent::retry() {
   plan();
   go();
   return rested;
-}
-
-void Agent::ring(sim::Instant now) {
-  entered_ = sim::Instant::max();
-  if (stopped_) return;
-  if (now >= rest_until_) {
-    rest_until_ = sim::Instant::max();
-    course_.rested();
-  }
-  if (now >= wake_by_) {
-    wake_by_ = sim::Instant::max();
-    course_.woken();
-  }
-  if (now >= next_round_) {
-    if (room_.watched() && !heard_by_watch_) {
-      room_.listen_again(user_);
-      heard_by_watch_ = true;
-    }
-    next_round_ = round_after(now);
-    course_.round();
-  }
-  if (second_ && now >= second_->close_at) {
-    close_second();
-  }
-  plan();
-  go();
-}
-
-sim::Instant Agent::round_after(sim::Instant now) const {
-  const auto& settings = room_.house.settings;
-  const auto period = heard_by_watch_ || hears_all_ ? room_.sweep : std::chrono::milliseconds(settings.poll_folders);
-  const auto factor = 0.9 + 0.2 * room_.house.dice();  // not all users at once
-  return now + std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(period.count()) * factor));
-}
-
-void Agent::plan() {
-  auto when = std::min({next_round_, rest_until_, wake_by_});
-  if (second_) when = std::min(when, second_->close_at);
-  if (when == entered_) return;
-  room_.house.agenda.enter(*this, entered_, when);
-  entered_ = when;
 }
 
 // --- the loop
@@ -361,16 +314,6 @@ void Agent::give_way() {
   go();
 }
 
-/// A session that hears of every scope needs no polling beside it.
-void Agent::hears(bool everything) {
-  if (everything == hears_all_) return;
-  hears_all_ = everything;
-  const auto next = round_after(room_.house.world.reactor().now());
-  next_round_ = everything ? next : std::min(next_round_, next);
-  if (everything) course_.round();  // what changed before it listened
-  plan();
-}
-
 void Agent::keep_only_ours(Page& page) const {
   if (kinds_ == ~0U) return;
   std::erase_if(page.changes, [&](const Change& change) {
@@ -433,8 +376,9 @@ void Agent::publish(store::Applied& applied) {
     room_.house.cache.put(view_, change.gid, change.content_rev,
                           std::make_shared<const Bytes>(std::move(*change.content)));
   }
-  if (!applied.changes.empty() || applied.folders_changed)
-    room_.house.changed(view_, applied.head, applied.folders_changed);
+  if (applied.changes.empty() && !applied.folders_changed) return;
+  stirred();
+  room_.house.changed(view_, applied.head, applied.folders_changed);
 }
 
 // --- what goes wrong

@@ -26,6 +26,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void deaf(const Fault&);  ///< the watch lost this mailbox
   /// Ends a rest after a fault, and looks at everything. False: it did not rest.
   bool retry();
+  void stirred();               ///< something happens here: what is only polled is asked soon
   void give_way();              ///< others need the connection it listens on
   void ring(sim::Instant now);  ///< the agenda's time has come
 
@@ -111,6 +112,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   void list_on_second(Bytes scope);
   void second_free();
 
+  bool only_polled() const;
   sim::Instant round_after(sim::Instant now) const;
   void plan();  ///< enters the earliest of all times into the agenda
   void dispose(Connection);
@@ -121,6 +123,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   const std::uint32_t kinds_;  ///< bits by Kind
   bool stopped_ = false, heard_by_watch_ = false, hears_all_ = false, caps_known_ = false, second_allowed_ = true;
   Course course_;
+  Pace pace_;
   Connection session_;
   std::unique_ptr<FdWait> fd_;
   Bytes inbox_anchor_;

@@ -55,6 +55,8 @@ Room::Room(House& the_house, const BackendUse& use)
       name(use.name),
       backend(*use.backend),
       sweep(use.sweep.count() != 0 ? use.sweep : house.settings.sweep),
+      poll{use.poll_soon.count() != 0 ? use.poll_soon : house.settings.poll_folders,
+           use.poll_quiet.count() != 0 ? use.poll_quiet : house.settings.poll_folders},
       connections_per_user(use.connections_per_user),
       workers(house.world, name, use.workers != 0 ? use.workers : house.settings.workers,
               {.call = use.deadline.count() != 0 ? use.deadline : house.settings.call_deadline}),

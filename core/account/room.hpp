@@ -12,6 +12,7 @@
 
 #include "core/account/account.hpp"
 #include "core/account/connections.hpp"
+#include "core/account/pace.hpp"
 #include "core/account/workers.hpp"
 #include "core/sim/world.hpp"
 
@@ -72,6 +73,7 @@ class Room final : public Hints {
   const std::string name;
   Backend& backend;
   const std::chrono::milliseconds sweep;
+  const Pace::Limits poll;
   const unsigned connections_per_user;
   Workers workers;
   Connections connections;

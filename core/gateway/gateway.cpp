@@ -236,6 +236,8 @@ account::BackendUse Gateway::BackendEntry::use(const std::string& name) const {
           .workers = pace.workers,
           .deadline = pace.deadline,
           .sweep = pace.sweep,
+          .poll_soon = std::min(pace.poll_soon, pace.poll_quiet),
+          .poll_quiet = pace.poll_quiet,
           .connects_per_second = pace.connects_per_second,
           .connections = pace.connections,
           .connections_per_user = pace.connections_per_user};

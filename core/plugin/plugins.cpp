@@ -113,6 +113,12 @@ const config::Table<BackendSettings>& backend_table() {
                        256),
        config::duration("sweep", &BackendSettings::sweep, "15m",
                         "How often everything is looked at although no hint came, to make lost hints good.", 10s, 24h),
+       config::duration("poll_soon", &BackendSettings::poll_soon, "15s",
+                        "A server that tells of no changes is asked for them. So long after something changed for a "
+                        "user, or a device of the user's came, it is asked again …",
+                        1s, 24h),
+       config::duration("poll_quiet", &BackendSettings::poll_quiet, "3m",
+                        "… and ever more seldom while nothing changes, up to this.", 1s, 24h),
        config::duration("deadline", &BackendSettings::deadline, "60s", "Longest time one call may take.", 1s, 1h),
        config::integer(
            "connects_per_second", &BackendSettings::connects_per_second, "100",

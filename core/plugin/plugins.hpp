@@ -30,6 +30,7 @@ struct BackendSettings {
   std::string plugin;
   std::uint32_t workers = 16;                  ///< threads of its pool
   std::chrono::milliseconds sweep{900'000};    ///< how often everything is looked at although no hint came
+  std::chrono::milliseconds poll_soon{15'000}, poll_quiet{180'000};
   std::chrono::milliseconds deadline{60'000};  ///< of one verb
   std::uint32_t connects_per_second = 100;
   std::uint32_t connections = 0;

@@ -127,6 +127,7 @@ void Sessions::proven(DeviceSession& newer) {
   for (auto& older : of_user(newer.user()))
     if (older.get() != &newer && older->device_id() == newer.device_id())
       older->end(wire::Code::superseded, "a newer connection of this device took over");
+  wiring_.accounts.attend(newer.user());
 }
 
 void Sessions::ended(std::uint64_t id) {

@@ -49,7 +49,7 @@ class OnDav:
         for number in range(30):
             server.put(f"{cls.work}e{number}.ics", dav.event(f"e{number}", f"Event {number}"))
             server.put(f"{cls.friends}c{number}.vcf", dav.card(f"c{number}", f"Friend Number{number}"))
-        stage.write_gateway_ini(server.backend(), parts="calendar contacts", gateway={"poll_folders": "1s"})
+        stage.write_gateway_ini({**server.backend(), "poll_quiet": "1s"}, parts="calendar contacts")
         cls.device = stage.first_device()
 
     def on_device(self, what, condition):

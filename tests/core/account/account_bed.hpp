@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/account/account.hpp"
+#include "core/account/pace.hpp"
 #include "core/sim/memory_disk.hpp"
 #include "tests/core/account/scripted_backend.hpp"
 #include "tests/core/store/log_bed.hpp"
@@ -36,7 +37,8 @@ struct AccountBed : store::LogBed {
       });
     }
     auto made = store::answer_of<ViewId>(world, [&](auto done) {
-      accounts->start(user, "hq", {{"mail", &backend, std::move(kinds), 0, 0s, backend_sweep}}, std::move(done));
+      accounts->start(user, "hq", {{"mail", &backend, std::move(kinds), 0, 0s, backend_sweep, poll.soon, poll.quiet}},
+                      std::move(done));
     });
     ASSERT_TRUE(made);
     view_id = *made;
@@ -62,6 +64,7 @@ struct AccountBed : store::LogBed {
   ScriptedBackend backend;
   Settings settings;
   std::chrono::milliseconds backend_sweep{0};
+  Pace::Limits poll{0s, 0s};
   std::unique_ptr<Accounts> accounts;
   ViewId view_id = 0;
   std::vector<std::pair<ViewId, std::uint64_t>> heads;

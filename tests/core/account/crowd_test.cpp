@@ -14,7 +14,12 @@ struct CrowdBed : AccountBed {
     accounts = Accounts::make(host, *log, settings, [](ViewId, std::uint64_t, bool) {});
     for (int i = 0; i < users; ++i)
       accounts->start("user" + std::to_string(i), "hq",
-                      {{"mail", &backend, {}, 0, 0s, 0s, per_second, connections, per_user}}, [](Result<ViewId>) {});
+                      {{.name = "mail",
+                        .backend = &backend,
+                        .connects_per_second = per_second,
+                        .connections = connections,
+                        .connections_per_user = per_user}},
+                      [](Result<ViewId>) {});
   }
   /// The most opens in any one of the next seconds.
   int peak(int seconds) {

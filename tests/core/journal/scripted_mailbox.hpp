@@ -238,6 +238,7 @@ class Actors final : public account::Accounts {
   void deliver(const std::string&, Bytes, Bytes, account::Done<void>) override {}
   void test(const account::BackendUse&, const std::string&, account::Done<void>) override {}
   std::size_t retry(const std::string&, const std::string&) override { return 0; }
+  void attend(const std::string&) override {}
   bool looked_through(const std::string&) const override { return true; }
   std::vector<account::Health> health(const std::string&) const override { return {}; }
   std::vector<std::string> users() const override { return {}; }

@@ -343,6 +343,8 @@ class Accounts final : public account::Accounts {
   void deliver(const std::string&, Bytes, Bytes, Done<void>) override {}
   void test(const account::BackendUse&, const std::string&, Done<void>) override {}
   std::size_t retry(const std::string&, const std::string&) override { return 0; }
+  std::vector<std::string> attended{};
+  void attend(const std::string& user) override { attended.push_back(user); }
   bool looked_through(const std::string&) const override { return looked; }
   std::vector<account::Health> health(const std::string&) const override { return state; }
   std::vector<std::string> users() const override { return {}; }

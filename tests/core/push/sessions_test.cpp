@@ -10,6 +10,7 @@ TEST_F(SessionsTest, NewDeviceStartsAtTheHeadAndIsBackfilledInboxFirstNewestFirs
   content(3, inbox, 20, "newer");
   auto peer = connect(7);
   auto heard = hear(*peer);
+  EXPECT_EQ(accounts.attended, std::vector{device.user}) << "what is only polled is looked at soon";
   auto ack = only<e2e::HelloAck>(heard);
   ASSERT_EQ(ack.size(), 1U);
   EXPECT_EQ(ack[0].views.at(0).start.live, 3U);

@@ -62,11 +62,16 @@ Result<web::Login> EwsBackend::login(const Call& call, const Who& who) {
                     std::move(*secret)};
 }
 
-Fault EwsBackend::fault(const Trouble& trouble, const Who& who) {
+Fault EwsBackend::stream_fault(const Trouble& trouble, const Who& who) {
   auto made = fault_of(trouble, where());
-  const auto code = trouble.deciding();
   // EWS-05: what is sent while the server asks for peace prolongs it.
-  if (code == "ErrorServerBusy") gate_.rest(who.user, host_.now(), made.retry_after);
+  if (trouble.deciding() == "ErrorServerBusy") gate_.rest(who.user, host_.now(), made.retry_after);
+  return made;
+}
+
+Fault EwsBackend::fault(const Trouble& trouble, const Who& who) {
+  auto made = stream_fault(trouble, who);
+  const auto code = trouble.deciding();
   if (code == "ErrorExceededConnectionCount" || code == "ErrorTooManyObjectsOpened") gate_.too_many();
   return made;
 }
@@ -94,7 +99,6 @@ Result<web::Response> EwsBackend::once(const Call& call, const Who& who, const B
 
 web::Request EwsBackend::request(const Who& who, web::Login login_, const std::string& body,
                                  const http::Fields& more) const {
-  const bool impersonates = settings_.auth != Auth::password_dir;
   web::Request made{.method = "POST",
                     .url = settings_.url,
                     .fields = more,
@@ -104,7 +108,7 @@ web::Request EwsBackend::request(const Who& who, web::Login login_, const std::s
   made.fields.add("Content-Type", "text/xml; charset=utf-8");
   made.fields.add("Accept", "text/xml");
   if (!who.user.empty() && made.fields.find("X-AnchorMailbox") == nullptr) made.fields.add("X-AnchorMailbox", who.user);
-  made.body = envelope(version_, impersonates ? who.user : std::string(), body);
+  made.body = envelope(version_, acts_for_all() ? who.user : std::string(), body);
   return made;
 }
 

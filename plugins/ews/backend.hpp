@@ -54,6 +54,10 @@ class EwsBackend final : public Backend {
   Result<xml::Element> one(const Call&, const Who&, std::string_view operation, const Body&);
   /// What a response message's trouble means; if the server wants peace it will have it.
   Fault fault(const Trouble&, const Who&);
+  /// The same of a stream, which takes no place among the requests.
+  Fault stream_fault(const Trouble&, const Who&);
+  /// One account acts for all users; else each has a login of his own.
+  bool acts_for_all() const { return settings_.auth != Auth::password_dir; }
 
  private:
   web::Request request(const Who&, web::Login, const std::string& body, const http::Fields&) const;

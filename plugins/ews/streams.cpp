@@ -16,6 +16,8 @@ constexpr std::string_view cookie_name = "X-BackEndOverrideCookie";
 constexpr milliseconds calm{200};  // mailboxes that come one after another are one change
 constexpr seconds call_time{60};
 constexpr std::size_t envelope_most = 8U << 20;
+// Of users with logins of their own, who share no stream; whoever comes after them is polled.
+constexpr std::size_t own_streams_most = 100;
 
 milliseconds back_off(int failed) {
   return std::min<milliseconds>(milliseconds(500) * (1 << std::min(failed, 10)), minutes(5));
@@ -58,13 +60,21 @@ void Streams::add(View mailbox) noexcept {
   try {
     const std::lock_guard lock(mutex_);
     if (where_.contains(mailbox)) return;
-    auto room = std::ranges::find_if(
-        groups_, [this](const Group& group) { return group.members.size() < backend_.settings().stream_mailboxes; });
-    if (room == groups_.end()) {
+    auto found = std::ranges::find_if(groups_, [this](const Group& group) { return group.members.size() < room(); });
+    if (found == groups_.end()) {
+      if (!backend_.acts_for_all() && groups_.size() >= own_streams_most) {
+        hints_.lost(mailbox,
+                    {FaultKind::unsupported,
+                     backend_.where(),
+                     "Users with logins of their own share no stream, and there are many streams; it is polled.",
+                     {},
+                     {}});
+        return;
+      }
       groups_.emplace_back();
-      room = std::prev(groups_.end());
+      found = std::prev(groups_.end());
     }
-    Group& group = *room;
+    Group& group = *found;
     group.members.emplace(std::string(mailbox), Member{});
     where_.emplace(std::string(mailbox), &group);
     group.changed = Clock::now();
@@ -80,6 +90,9 @@ void Streams::add(View mailbox) noexcept {
   }
   changed_.notify_all();
 }
+
+// The subscriptions of a stream are of one identity, that of who opens it (EWS-07).
+std::size_t Streams::room() const { return backend_.acts_for_all() ? backend_.settings().stream_mailboxes : 1; }
 
 void Streams::drop(View mailbox) noexcept {
   const std::lock_guard lock(mutex_);
@@ -107,10 +120,10 @@ void Streams::run(const std::stop_token& stop, Group& group) {
       continue;
     }
     const auto began = Clock::now();
-    const bool well = listen(stop, group, hint_all);
-    hint_all = !well;
-    if (well || Clock::now() - began > minutes(1)) failed = 0;
-    if (!well) pause(stop, group, back_off(failed++));
+    const auto end = listen(stop, group, hint_all);
+    hint_all = end == End::badly;
+    if (end == End::well || Clock::now() - began > minutes(1)) failed = 0;
+    if (end == End::badly || (end == End::subscriptions_lost && failed++ > 0)) pause(stop, group, back_off(failed++));
   }
 }
 
@@ -208,11 +221,11 @@ bool Streams::subscribe(const std::stop_token& stop, Group& group) {
   return std::ranges::any_of(group.members, [](const auto& each) { return !each.second.subscription.empty(); });
 }
 
-bool Streams::listen(const std::stop_token& stop, Group& group, bool hint_all) {
+Streams::End Streams::listen(const std::stop_token& stop, Group& group, bool hint_all) {
   std::vector<Bytes> ids;
   std::string anchor;
   std::stop_source interrupt;
-  Clock::time_point until = Clock::now() + minutes(backend_.settings().stream_minutes + 2);
+  Clock::time_point until = Clock::now() + patience(backend_.settings().stream_minutes);
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [mailbox, member] : group.members) {
@@ -221,21 +234,21 @@ bool Streams::listen(const std::stop_token& stop, Group& group, bool hint_all) {
       else
         until = std::min(until, std::max(member.again, Clock::now() + seconds(1)));  // it is to be tried again
     }
-    if (ids.empty()) return true;
+    if (ids.empty()) return End::well;
     anchor = group.members.begin()->first;
     interrupt = group.interrupt;
   }
   const std::stop_callback both(stop, [&interrupt] { interrupt.request_stop(); });
   std::optional<Fault> failed;
-  bool closed = false, open = false;
+  bool closed = false, open = false, lost = false;
   Envelopes envelopes(envelope_most);
   const auto take = [&](std::string_view envelope_) {
     Answer answer({"GetStreamingEventsResponseMessage"}, [&](xml::Element&& message) -> Result<void> {
       const auto notices = notices_in(message);
       closed |= notices.closed;
       if (notices.trouble) {
-        failed = backend_.fault(*notices.trouble, {anchor, {}});
-        lose(group, notices);
+        failed = backend_.stream_fault(*notices.trouble, {anchor, {}});
+        lost = lose(group, notices);
         return {};
       }
       if (!open && hint_all) tell_all(group);
@@ -260,22 +273,22 @@ bool Streams::listen(const std::stop_token& stop, Group& group, bool hint_all) {
                           failed = Fault{FaultKind::invalid, backend_.where(), "A stream of events is no EWS.", {}, {}};
                         return false;
                       });
-  if (interrupt.stop_requested() || closed) return true;
-  if (!response && response.error().kind == FaultKind::cancelled) return true;  // its time was over
+  if (interrupt.stop_requested() || closed) return End::well;
+  if (!response && response.error().kind == FaultKind::cancelled) return End::well;  // its time was over
   if (!failed && !response) failed = response.error();
   if (!failed && response->status / 100 != 2) failed = web::fault_of(*response, "opening a stream of events");
   if (!failed)
     failed = Fault{FaultKind::unavailable, backend_.where(), "The Exchange server ended a stream of events.", {}, {}};
   backend_.host().log(
       2, fmt::format("a stream of events of {} mailboxes ended: {} ({})", ids.size(), failed->text, failed->cause));
-  if (failed->kind == FaultKind::anchor_expired) return true;  // subscriptions were lost: new ones at once
+  if (lost) return End::subscriptions_lost;
   std::vector<std::string> mailboxes;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [mailbox, member] : group.members) mailboxes.push_back(mailbox);
   }
   for (const auto& mailbox : mailboxes) hints_.lost(mailbox, *failed);
-  return false;
+  return End::badly;
 }
 
 void Streams::heard(Group& group, const Notices& notices) {
@@ -294,17 +307,19 @@ void Streams::heard(Group& group, const Notices& notices) {
   for (auto& [mailbox, hint] : found) pass(mailbox, std::move(hint));
 }
 
-void Streams::lose(Group& group, const Notices& notices) {
+bool Streams::lose(Group& group, const Notices& notices) {
   const std::lock_guard lock(mutex_);
   const auto code = notices.trouble->deciding();
-  const bool subscriptions = kind_of(code) == FaultKind::anchor_expired || code == "ErrorProxyRequestNotAllowed";
-  if (!subscriptions && notices.lost.empty()) return;
+  const bool subscriptions = kind_of(code) == FaultKind::anchor_expired || code == "ErrorProxyRequestNotAllowed" ||
+                             code == "ErrorSubscriptionAccessDenied";  // of another account than the present one
+  if (!subscriptions && notices.lost.empty()) return false;
   for (auto& [mailbox, member] : group.members) {
     const bool named = std::ranges::find(notices.lost, member.subscription) != notices.lost.end();
     if (named || notices.lost.empty()) member = {};
   }
   // The mailbox may be on another server now; affinity is found anew.
   group.cookie.clear();
+  return true;
 }
 
 void Streams::tell_all(Group& group) {

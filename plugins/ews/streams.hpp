@@ -4,6 +4,7 @@
 //   subscribe each that has none -> open the stream -> events: hints
 //   Closed -> open it again with the same subscriptions            (EWS-01)
 //   subscriptions lost -> new ones, without a watermark, and a hint for everything   (EWS-08)
+//   lost again at once -> wait, longer each time
 //   cut off, refused -> wait, longer each time; a hint for everything when it is open again
 //   a mailbox comes or goes -> the stream is ended and opened with the others        (EWS-16)
 #pragma once
@@ -22,6 +23,9 @@
 #include "plugins/ews/merger.hpp"
 
 namespace tidegate::ews {
+
+/// How long a stream that says nothing is waited for: longer than it may live (EWS-15).
+constexpr std::chrono::minutes patience(int stream_minutes) { return std::chrono::minutes(stream_minutes + 2); }
 
 class Streams final : public Watch {
  public:
@@ -51,10 +55,12 @@ class Streams final : public Watch {
   void leave(const std::stop_token&, Group&);
   /// Subscribes who is not; false: nobody is subscribed.
   bool subscribe(const std::stop_token&, Group&);
-  /// Until the stream ends; false: it went badly.
-  bool listen(const std::stop_token&, Group&, bool hint_all);
+  enum class End : std::uint8_t { well, subscriptions_lost, badly };
+  End listen(const std::stop_token&, Group&, bool hint_all);
   void heard(Group&, const Notices&);
-  void lose(Group&, const Notices&);
+  /// Whether it is about the subscriptions; then they are forgotten.
+  bool lose(Group&, const Notices&);
+  std::size_t room() const;  ///< mailboxes of a group
   void pass(const std::string& mailbox, Hint);
   void tell_all(Group&);
   void pause(const std::stop_token&, Group&, Clock::duration);

@@ -33,6 +33,7 @@ class Server:
         self.sent, self.requests = [], []  # (sender, recipients, octets); (operation, actor, octets of the body)
         # Limits and habits that tests set. [EWS throttling]
         self.batch_limit, self.find_limit, self.hanging_limit, self.subscriptions_limit = 512, 1000, 10, 5000
+        self.hanging_budget = None  # whose connections all streams are; None: of whoever is acted for when one is opened
         self.stream_seconds, self.heartbeat, self.delete_checks_keys = None, 30.0, False
         self.restarts_silently, self.sync_state_padding, self.oldest_state = False, 0, {}
         self.regenerates = True  # MIME is made anew when it is read
@@ -135,7 +136,11 @@ class Server:
             check_operation(request)
             call = Call(self, account, actor, version, node)
             if name == "GetStreamingEvents":
-                reply.stream(notify.stream(call, request), cookie)
+                if misfortune and misfortune.do == "code":
+                    made = soap.answer(name, [soap.failure(name, EwsError(misfortune.what["code"]))])
+                    reply(200, soap.envelope(made), cookie)
+                else:
+                    reply.stream(notify.stream(call, request), cookie)
                 return
             with self.lock:
                 body = OPERATIONS[name](call, request)

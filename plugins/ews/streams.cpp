@@ -15,12 +15,17 @@ using std::chrono::seconds;
 constexpr std::string_view cookie_name = "X-BackEndOverrideCookie";
 constexpr milliseconds calm{200};  // mailboxes that come one after another are one change
 constexpr seconds call_time{60};
+constexpr std::string_view moved_code = "ErrorProxyRequestNotAllowed";
 constexpr std::size_t envelope_most = 8U << 20;
 // Of users with logins of their own, who share no stream; whoever comes after them is polled.
 constexpr std::size_t own_streams_most = 100;
 
 milliseconds back_off(int failed) {
   return std::min<milliseconds>(milliseconds(500) * (1 << std::min(failed, 10)), minutes(5));
+}
+
+Fault no_room(const std::string& where) {
+  return {FaultKind::unavailable, where, "There is no room to watch one more mailbox; it is polled.", {}, {}};
 }
 
 }  // namespace
@@ -38,9 +43,13 @@ std::string cookie_in(const http::Fields& fields, std::string_view name) {
 
 Streams::Streams(EwsBackend& backend, Hints& hints) : backend_(backend), hints_(hints) {
   ticker_ = std::jthread([this](const std::stop_token& stop) { tick(stop); });
+  if (backend_.settings().autodiscover) usher_ = std::jthread([this](const std::stop_token& stop) { usher(stop); });
 }
 
 Streams::~Streams() {
+  usher_.request_stop();
+  changed_.notify_all();
+  if (usher_.joinable()) usher_.join();
   {
     const std::lock_guard lock(mutex_);
     for (auto& group : groups_) {
@@ -57,38 +66,84 @@ Streams::~Streams() {
 }
 
 void Streams::add(View mailbox) noexcept {
+  std::optional<Fault> failed;
   try {
     const std::lock_guard lock(mutex_);
-    if (where_.contains(mailbox)) return;
-    auto found = std::ranges::find_if(groups_, [this](const Group& group) { return group.members.size() < room(); });
-    if (found == groups_.end()) {
-      if (!backend_.acts_for_all() && groups_.size() >= own_streams_most) {
-        hints_.lost(mailbox,
-                    {FaultKind::unsupported,
-                     backend_.where(),
-                     "Users with logins of their own share no stream, and there are many streams; it is polled.",
-                     {},
-                     {}});
-        return;
-      }
-      groups_.emplace_back();
-      found = std::prev(groups_.end());
-    }
-    Group& group = *found;
-    group.members.emplace(std::string(mailbox), Member{});
-    where_.emplace(std::string(mailbox), &group);
-    group.changed = Clock::now();
-    group.interrupt.request_stop();
-    if (!group.thread.joinable())
-      group.thread = std::jthread([this, &group](const std::stop_token& stop) { run(stop, group); });
+    if (where_.contains(mailbox) || lobby_.contains(mailbox)) return;
+    if (backend_.settings().autodiscover)
+      lobby_.emplace(std::string(mailbox), Waiting{});
+    else if (!settle_in(std::string(mailbox), {}))
+      failed = no_room(backend_.where());
   } catch (const std::exception&) {
-    hints_.lost(mailbox, {FaultKind::unavailable,
-                          backend_.where(),
-                          "There is no room to watch one more mailbox; it is polled.",
-                          {},
-                          {}});
+    failed = no_room(backend_.where());
   }
+  if (failed) hints_.lost(mailbox, *failed);
   changed_.notify_all();
+}
+
+bool Streams::settle_in(const std::string& mailbox, const std::string& key) {
+  auto found = std::ranges::find_if(
+      groups_, [&](const Group& group) { return group.key == key && group.members.size() < room(); });
+  if (found == groups_.end())
+    found = std::ranges::find_if(groups_, [&](const Group& each) { return each.members.empty(); });
+  if (found == groups_.end()) {
+    if (!backend_.acts_for_all() && groups_.size() >= own_streams_most) return false;
+    groups_.emplace_back();
+    found = std::prev(groups_.end());
+  }
+  Group& group = *found;
+  if (group.key != key) {
+    group.key = key;
+    group.cookie.clear();
+  }
+  group.members.emplace(mailbox, Member{});
+  where_.emplace(mailbox, &group);
+  group.changed = Clock::now();
+  group.interrupt.request_stop();
+  if (!group.thread.joinable())
+    group.thread = std::jthread([this, &group](const std::stop_token& stop) { run(stop, group); });
+  return true;
+}
+
+void Streams::relocate(Group& group, const std::string& mailbox) {
+  backend_.moved({mailbox, {}});
+  group.members.erase(mailbox);
+  where_.erase(mailbox);
+  lobby_.emplace(mailbox, Waiting{});
+  changed_.notify_all();
+}
+
+void Streams::usher(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    const auto next = std::ranges::min_element(lobby_, {}, [](const auto& each) { return each.second.again; });
+    if (next == lobby_.end()) {
+      changed_.wait(lock, stop, [this] { return !lobby_.empty(); });
+      continue;
+    }
+    if (next->second.again > Clock::now()) {
+      changed_.wait_until(lock, stop, next->second.again, [] { return false; });
+      continue;
+    }
+    const auto mailbox = next->first;
+    lock.unlock();
+    const auto place = backend_.place({backend_.host().now() + call_time, stop, 0}, {mailbox, {}});
+    lock.lock();
+    const auto waiting = lobby_.find(mailbox);
+    if (waiting == lobby_.end()) continue;  // gone meanwhile
+    std::optional<Fault> failed;
+    if (!place) {
+      waiting->second.again = Clock::now() + back_off(waiting->second.failed++ + 3);
+      failed = place.error();
+    } else {
+      lobby_.erase(waiting);
+      if (!settle_in(mailbox, place->url.text() + '\n' + place->group)) failed = no_room(backend_.where());
+    }
+    lock.unlock();
+    if (failed && !stop.stop_requested()) hints_.lost(mailbox, *failed);
+    changed_.notify_all();
+    lock.lock();
+  }
 }
 
 // The subscriptions of a stream are of one identity, that of who opens it (EWS-07).
@@ -96,6 +151,7 @@ std::size_t Streams::room() const { return backend_.acts_for_all() ? backend_.se
 
 void Streams::drop(View mailbox) noexcept {
   const std::lock_guard lock(mutex_);
+  if (const auto waiting = lobby_.find(mailbox); waiting != lobby_.end()) lobby_.erase(waiting);
   const auto found = where_.find(mailbox);
   if (found == where_.end()) return;
   Group& group = *found->second;
@@ -107,6 +163,9 @@ void Streams::drop(View mailbox) noexcept {
   where_.erase(found);
   group.changed = Clock::now();
   group.interrupt.request_stop();
+  // Its connection is one less: those that were one too many (EWS-02) need not wait.
+  if (group.members.empty())
+    for (auto& other : groups_) other.changed = group.changed;
   changed_.notify_all();
 }
 
@@ -205,7 +264,9 @@ bool Streams::subscribe(const std::stop_token& stop, Group& group) {
         if (!failed) group.leaving.emplace_back(mailbox, id);
         continue;
       }
-      if (failed)
+      if (trouble && trouble->deciding() == moved_code && backend_.settings().autodiscover)
+        relocate(group, mailbox);
+      else if (failed)
         member->second.again =
             Clock::now() + std::max<Clock::duration>(failed->retry_after, back_off(member->second.failed++ + 3));
       else
@@ -310,12 +371,17 @@ void Streams::heard(Group& group, const Notices& notices) {
 bool Streams::lose(Group& group, const Notices& notices) {
   const std::lock_guard lock(mutex_);
   const auto code = notices.trouble->deciding();
-  const bool subscriptions = kind_of(code) == FaultKind::anchor_expired || code == "ErrorProxyRequestNotAllowed" ||
+  const bool subscriptions = kind_of(code) == FaultKind::anchor_expired || code == moved_code ||
                              code == "ErrorSubscriptionAccessDenied";  // of another account than the present one
   if (!subscriptions && notices.lost.empty()) return false;
   for (auto& [mailbox, member] : group.members) {
     const bool named = std::ranges::find(notices.lost, member.subscription) != notices.lost.end();
     if (named || notices.lost.empty()) member = {};
+  }
+  if (code == moved_code && backend_.settings().autodiscover) {
+    const auto all = group.members;
+    for (const auto& [mailbox, member] : all)
+      if (member.subscription.empty()) relocate(group, mailbox);
   }
   // The mailbox may be on another server now; affinity is found anew.
   group.cookie.clear();

@@ -5,6 +5,7 @@
 //   Closed -> open it again with the same subscriptions            (EWS-01)
 //   subscriptions lost -> new ones, without a watermark, and a hint for everything   (EWS-08)
 //   lost again at once -> wait, longer each time
+//   the mailbox has moved -> Autodiscover is asked again, and it goes into the group of where it is
 //   cut off, refused -> wait, longer each time; a hint for everything when it is open again
 //   a mailbox comes or goes -> the stream is ended and opened with the others        (EWS-16)
 #pragma once
@@ -42,7 +43,12 @@ class Streams final : public Watch {
     Clock::time_point again{};  ///< not asked for before
     int failed = 0;
   };
+  struct Waiting {
+    Clock::time_point again;
+    int failed = 0;
+  };
   struct Group {
+    std::string key = {};  ///< server and GroupingInformation: only such mailboxes may share a connection
     std::map<std::string, Member> members = {};  ///< the first is the anchor (EWS-06)
     std::vector<std::pair<std::string, Bytes>> leaving = {};
     std::string cookie = {};
@@ -60,6 +66,11 @@ class Streams final : public Watch {
   void heard(Group&, const Notices&);
   /// Whether it is about the subscriptions; then they are forgotten.
   bool lose(Group&, const Notices&);
+  void relocate(Group&, const std::string& mailbox);
+  /// Into a group; false: there is no room.
+  bool settle_in(const std::string& mailbox, const std::string& key);
+  /// Asks where mailboxes are, one after the other, and puts them into their groups.
+  void usher(const std::stop_token&);
   std::size_t room() const;  ///< mailboxes of a group
   void pass(const std::string& mailbox, Hint);
   void tell_all(Group&);
@@ -73,9 +84,10 @@ class Streams final : public Watch {
   std::condition_variable_any changed_;
   std::list<Group> groups_;
   std::map<std::string, Group*, std::less<>> where_;
+  std::map<std::string, Waiting, std::less<>> lobby_;  ///< of whom it is not known where they are
   Merger merger_;
   std::condition_variable_any merged_;
-  std::jthread ticker_;
+  std::jthread ticker_, usher_;
 };
 
 /// The value of that cookie among Set-Cookie fields; empty: it is not set.

@@ -70,8 +70,9 @@ class Watch(unittest.TestCase):
     def listen(self, users, **settings):
         """A listener to all of them, once each was told to look at everything."""
         for user in users:
-            self.server.add(user, password=user)
-        ears = Listener(self, url=self.server.url, ca_file=self.authority, admin="gateway@example.com", proxy="none", **settings)
+            if user not in self.server.boxes:
+                self.server.add(user, password=user)
+        ears = Listener(self, **{"url": self.server.url, "ca_file": self.authority, "admin": "gateway@example.com", "proxy": "none", **settings})
         ears.say("add", *users)
         return ears
 
@@ -91,6 +92,7 @@ class Watch(unittest.TestCase):
 
     def test_ews_02_more_streams_than_the_server_takes_are_polled_and_tried_again(self):
         self.server.hanging_limit, self.server.hanging_budget = 1, "gateway@example.com"
+        self.server.heartbeat = 0.2  # by which it notices that a stream is given up
         users = people(4)
         ears = self.listen(users, stream_mailboxes=2)
         ears.until("the subscriptions", *(f"hint {user} everything" for user in users))
@@ -187,6 +189,46 @@ class Watch(unittest.TestCase):
         self.deliver(user, "made later")
         ears.until("news in it", f"hint {user} 1")
         self.assertEqual(len(self.asked("Subscribe")), 1)
+
+    def discovering(self, form):
+        return {"url": "", "autodiscover": self.server.url.replace("/EWS/Exchange.asmx", "/autodiscover/autodiscover." + form)}
+
+    def test_ews_06_groups_are_those_that_autodiscover_names(self):
+        users = people(5)
+        for form in ("svc", "xml"):
+            with self.subTest(form=form):
+                self.server.nodes = 2
+                ears = self.listen(users, **self.discovering(form))
+                ears.until("the subscriptions", *(f"hint {user} everything" for user in users))
+                self.streams(2)
+                st.wait_for("each node's stream with all of its mailboxes", lambda: {2, 3} <= set(self.named()))
+                for user in users:
+                    self.deliver(user)
+                ears.until("news", *(f"hint {user} 1" for user in users))
+                ears.end()
+                self.server.close_streams()
+                self.streams(0)
+                self.server.requests.clear()
+                self.assertEqual({user for way, user in self.server.discovered if way == form}, set(users))
+
+    def test_ews_09_a_mailbox_that_moved_is_looked_for_and_joins_another_group(self):
+        users = people(4)
+        self.server.nodes = 2
+        ears = self.listen(users, **self.discovering("svc"))
+        ears.until("the subscriptions", *(f"hint {user} everything" for user in users))
+        st.wait_for("both streams whole", lambda: sum(self.server.hanging.values()) == 2 and self.named()[-2:] == [2, 2])
+        with self.server.lock:
+            node = self.server.boxes[users[0]].node
+            same = [user for user in users if self.server.boxes[user].node == node]
+            self.server.discovered.clear()
+        self.server.move_mailbox(users[0], 1 - node)
+        self.server.misfortunes.add(operation="GetStreamingEvents", do="code", code="ErrorProxyRequestNotAllowed", actor=same[0])
+        self.server.close_streams()
+        ears.until("a look at everything", *(f"hint {user} everything" for user in same))
+        st.wait_for("three in a group", lambda: 3 in self.named()[-4:])
+        self.assertEqual({user for _, user in self.server.discovered}, set(same))
+        self.deliver(users[0])
+        ears.until("news", f"hint {users[0]} 1")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/web/url.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <memory>
+#include <utility>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -130,6 +133,25 @@ std::string decoded(std::string_view text) {
     }
   }
   return made;
+}
+
+std::vector<std::string> host_list(std::string_view text) {
+  std::vector<std::string> made;
+  std::string word;
+  for (const char c : std::string(text) + ' ') {
+    if (c != ' ' && c != '\t' && c != ',') {
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    } else if (!word.empty()) {
+      made.push_back(std::exchange(word, {}));
+    }
+  }
+  return made;
+}
+
+bool is_named(const std::vector<std::string>& hosts, std::string_view host) {
+  return std::ranges::any_of(hosts, [&](const std::string& each) {
+    return each.starts_with('.') ? host.ends_with(each) || host == std::string_view(each).substr(1) : host == each;
+  });
 }
 
 }  // namespace tidegate::web

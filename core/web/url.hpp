@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/sdk/fault.hpp"
 
@@ -28,6 +29,11 @@ Result<Url> parse_url(std::string_view);
 /// What a reference means that stands in what `base` answered (RFC 3986 §5): absolute, or a path. Blanks, control
 /// characters and octets above 127 in it are percent-encoded, which sloppy servers forget. Fault invalid.
 Result<Url> resolve(const Url& base, std::string_view reference);
+
+/// Names of hosts in a setting, with blanks or commas between, in small letters; ".example.com": all below it.
+std::vector<std::string> host_list(std::string_view);
+/// Whether such a list has that host.
+bool is_named(const std::vector<std::string>& hosts, std::string_view host);
 
 /// Percent-encodes all but unreserved characters (RFC 3986 §2.3), for one component.
 std::string encoded(std::string_view);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include <fmt/format.h>
 
@@ -50,19 +49,6 @@ struct Parts {
   token::SettingsReader token;
 };
 
-std::vector<std::string> words(std::string_view text) {
-  std::vector<std::string> made;
-  std::string word;
-  for (const char c : std::string(text) + ' ') {
-    if (c != ' ' && c != '\t' && c != ',') {
-      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    } else if (!word.empty()) {
-      made.push_back(std::exchange(word, {}));
-    }
-  }
-  return made;
-}
-
 bool is_field_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -81,7 +67,7 @@ bool assign(Settings& s, const std::string& key, const std::string& value, Parts
   if (key == "remote_user_header") return (s.remote_user_header = value, is_field_name(value));
   if (key == "principal") return (s.principal = value, value.starts_with('/'));
   if (key == "login") return values::choose(s.local_part_login, value, {{"full", false}, {"local", true}});
-  if (key == "hosts") return (s.hosts = words(value), true);
+  if (key == "hosts") return (s.hosts = web::host_list(value), true);
   if (key == "proxy") return (parts.proxy = value, token::is_proxy(value));
   if (key == "connect_timeout") return values::duration(s.client.connect_timeout, value);
   if (key == "compare") return values::duration(s.compare, value);
@@ -124,7 +110,7 @@ Result<void> complete(Settings& s, Parts& parts) {
     s.token = std::move(*token);
   }
   s.client.route = token::route_by(parts.proxy, "proxy");
-  s.client.may_visit = [hosts = s.hosts](const web::Url& to) { return is_named(hosts, to.host); };
+  s.client.may_visit = [hosts = s.hosts](const web::Url& to) { return web::is_named(hosts, to.host); };
   return {};
 }
 
@@ -155,12 +141,6 @@ std::string principal_path(const std::string& pattern, const std::string& user) 
   replace("{user}", web::encoded(user));
   replace("{local}", web::encoded(user.substr(0, user.find('@'))));
   return made;
-}
-
-bool is_named(const std::vector<std::string>& hosts, std::string_view host) {
-  return std::ranges::any_of(hosts, [&](const std::string& each) {
-    return each.starts_with('.') ? host.ends_with(each) || host == std::string_view(each).substr(1) : host == each;
-  });
 }
 
 }  // namespace tidegate::caldav

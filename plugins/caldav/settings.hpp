@@ -43,7 +43,5 @@ Result<Settings> parse_settings(std::span<const std::pair<std::string, std::stri
 
 /// The principal's path for that user; the name percent-encoded.
 std::string principal_path(const std::string& pattern, const std::string& user);
-/// Whether `hosts` has that host.
-bool is_named(const std::vector<std::string>& hosts, std::string_view host);
 
 }  // namespace tidegate::caldav

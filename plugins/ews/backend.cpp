@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "core/token/command.hpp"
 #include "plugins/ews/session.hpp"
 #include "plugins/ews/streams.hpp"
 
@@ -11,16 +10,19 @@ namespace tidegate::ews {
 namespace {
 
 /// A place behind the gate for the length of one request.
-class Place {
+class Seat {
  public:
-  explicit Place(Gate& gate) : gate_(gate) {}
-  ~Place() { gate_.leave(); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  explicit Seat(Gate& gate) : gate_(gate) {}
+  ~Seat() { gate_.leave(); }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
 
  private:
   Gate& gate_;
 };
+
+/// Whose mailbox it is that somebody acts in.
+const std::string& owner_of(const Who& who) { return who.shared.empty() ? who.user : who.shared; }
 
 }  // namespace
 
@@ -37,16 +39,30 @@ EwsBackend::EwsBackend(Host& host, Settings settings)
                .route = settings_.route,
                .connect_timeout = settings_.connect_timeout,
                .idle_connections = settings_.requests_at_once}),
-      tokens_([command = settings_.token_command](
-                  const std::string& user, const Call& call) { return token::run_token_command(command, user, call); },
-              std::chrono::duration_cast<std::chrono::seconds>(settings_.token_lifetime), token::Tokens::For::all),
+      places_(settings_, host, client_),
+      tokens_(token::fetch_by(settings_.token, [&host](std::string_view key) { return host.secret(key); }),
+              std::chrono::duration_cast<std::chrono::seconds>(settings_.token.lifetime),
+              settings_.auth == Auth::token ? token::Tokens::For::all : token::served_by(settings_.token)),
       gate_(settings_.requests_at_once),
       batch_(settings_.batch),
       version_(settings_.version) {}
 
+std::string EwsBackend::identity(const Who& who) const {
+  return settings_.auth == Auth::token ? std::string() : who.user;
+}
+
+Result<Place> EwsBackend::place(const Call& call, const Who& who) {
+  if (!settings_.autodiscover || owner_of(who).empty()) return Place{settings_.url};
+  auto login_ = login(call, who);
+  if (!login_) return std::unexpected(login_.error());
+  return places_.find(call, owner_of(who), *login_);
+}
+
+void EwsBackend::moved(const Who& who) { places_.doubt(owner_of(who), true); }
+
 Result<web::Login> EwsBackend::login(const Call& call, const Who& who) {
-  if (settings_.auth == Auth::token) {
-    auto token = tokens_.get({}, host_.now(), call);
+  if (settings_.auth == Auth::token || settings_.auth == Auth::user_token) {
+    auto token = tokens_.get(identity(who), host_.now(), call);
     if (!token) return std::unexpected(token.error());
     return web::Login{web::Login::Scheme::bearer, {}, std::move(*token)};
   }
@@ -62,11 +78,17 @@ Result<web::Login> EwsBackend::login(const Call& call, const Who& who) {
                     std::move(*secret)};
 }
 
-Fault EwsBackend::fault(const Trouble& trouble, const Who& who) {
+Fault EwsBackend::stream_fault(const Trouble& trouble, const Who& who) {
   auto made = fault_of(trouble, where());
-  const auto code = trouble.deciding();
   // EWS-05: what is sent while the server asks for peace prolongs it.
-  if (code == "ErrorServerBusy") gate_.rest(who.user, host_.now(), made.retry_after);
+  if (trouble.deciding() == "ErrorProxyRequestNotAllowed") places_.doubt(owner_of(who), true);
+  if (trouble.deciding() == "ErrorServerBusy") gate_.rest(who.user, host_.now(), made.retry_after);
+  return made;
+}
+
+Fault EwsBackend::fault(const Trouble& trouble, const Who& who) {
+  auto made = stream_fault(trouble, who);
+  const auto code = trouble.deciding();
   if (code == "ErrorExceededConnectionCount" || code == "ErrorTooManyObjectsOpened") gate_.too_many();
   return made;
 }
@@ -88,23 +110,23 @@ Result<web::Response> EwsBackend::once(const Call& call, const Who& who, const B
                                        const http::Fields& more) {
   if (auto on = in_time(call); !on) return std::unexpected(on.error());
   if (auto in = gate_.enter(call, who.user, host_.now(), where()); !in) return std::unexpected(in.error());
-  const Place place(gate_);
+  const Seat seat(gate_);
   return send(call, who, body, answer, more);
 }
 
-web::Request EwsBackend::request(const Who& who, web::Login login_, const std::string& body,
+web::Request EwsBackend::request(const Who& who, web::Url url, web::Login login_, const std::string& body,
                                  const http::Fields& more) const {
-  const bool impersonates = settings_.auth != Auth::password_dir;
   web::Request made{.method = "POST",
-                    .url = settings_.url,
+                    .url = std::move(url),
                     .fields = more,
                     .login = std::move(login_),
                     .most = 512U << 20,
                     .redirects = 0};
   made.fields.add("Content-Type", "text/xml; charset=utf-8");
   made.fields.add("Accept", "text/xml");
-  if (!who.user.empty() && made.fields.find("X-AnchorMailbox") == nullptr) made.fields.add("X-AnchorMailbox", who.user);
-  made.body = envelope(version_, impersonates ? who.user : std::string(), body);
+  if (!owner_of(who).empty() && made.fields.find("X-AnchorMailbox") == nullptr)
+    made.fields.add("X-AnchorMailbox", owner_of(who));
+  made.body = envelope(version_, acts_for_all() ? who.user : std::string(), body);
   return made;
 }
 
@@ -112,7 +134,9 @@ Result<web::Response> EwsBackend::stream(const Call& call, const Who& who, const
                                          const http::Fields& more, web::Sink sink) {
   auto login_ = login(call, who);
   if (!login_) return std::unexpected(login_.error());
-  auto asked = request(who, std::move(*login_), body, more);
+  auto at = place(call, who);
+  if (!at) return std::unexpected(at.error());
+  auto asked = request(who, std::move(at->url), std::move(*login_), body, more);
   asked.most = UINT64_MAX;
   return client_.send(call, asked, std::move(sink));
 }
@@ -122,16 +146,22 @@ Result<web::Response> EwsBackend::send(const Call& call, const Who& who, const B
   for (bool again = true;; again = false) {
     auto login_ = login(call, who);
     if (!login_) return std::unexpected(login_.error());
-    auto response = client_.send(call, request(who, *login_, body(version_), more),
+    auto at = place(call, who);
+    if (!at) return std::unexpected(at.error());
+    auto response = client_.send(call, request(who, std::move(at->url), *login_, body(version_), more),
                                  [&answer](std::string_view piece) { return answer.feed(piece); });
-    if (!response) return response;
-    if (settings_.auth == Auth::token) {
+    if (!response) {
+      if (response.error().kind == FaultKind::unavailable) places_.doubt(owner_of(who), false);
+      return response;
+    }
+    if (settings_.auth == Auth::token || settings_.auth == Auth::user_token) {
       const auto now = host_.now();
       if (response->status != 401)
-        tokens_.accepted({}, login_->secret, now);
-      else if (again && tokens_.refused({}, login_->secret, now))
+        tokens_.accepted(identity(who), login_->secret, now);
+      else if (again && tokens_.refused(identity(who), login_->secret, now))
         continue;
     }
+    if (response->status / 100 == 3 || response->status == 404) places_.doubt(owner_of(who), false);
     const bool good = response->status / 100 == 2;
     // A fault may come with any status (fact 9); what is no XML is no answer of EWS.
     if (!good && response->body.find("Envelope") != std::string::npos) answer.feed(response->body);
@@ -206,7 +236,12 @@ std::unique_ptr<Watch> EwsBackend::watch(Hints& hints) {
 
 // Without a user there is nobody to act for: the account asks as itself, and may have no mailbox.
 Result<void> EwsBackend::test(const Call& call) {
-  if (settings_.auth == Auth::password_dir) {
+  if (settings_.url.host.empty()) {  // where mailboxes are is asked by their addresses
+    if (!acts_for_all()) return {};
+    auto known = login(call, {});
+    return known ? Result<void>{} : std::unexpected(known.error());
+  }
+  if (!acts_for_all()) {
     Answer answer({"Envelope"}, [](xml::Element&&) -> Result<void> { return {}; });
     const web::Request request{.method = "GET", .url = settings_.url, .redirects = 0};
     auto response = client_.send(call, request);

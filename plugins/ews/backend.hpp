@@ -13,6 +13,7 @@
 #include "core/web/client.hpp"
 #include "plugins/ews/answers.hpp"
 #include "plugins/ews/gate.hpp"
+#include "plugins/ews/places.hpp"
 #include "plugins/ews/requests.hpp"
 #include "plugins/ews/settings.hpp"
 
@@ -37,7 +38,7 @@ class EwsBackend final : public Backend {
 
   Host& host() { return host_; }
   const Settings& settings() const { return settings_; }
-  std::string where() const { return settings_.url.place(); }
+  std::string where() const { return settings_.url.host.empty() ? "Exchange" : settings_.url.place(); }
   /// Law 9 before anything is begun.
   Result<void> in_time(const Call&) const;
   Batch& batch() { return batch_; }
@@ -54,15 +55,25 @@ class EwsBackend final : public Backend {
   Result<xml::Element> one(const Call&, const Who&, std::string_view operation, const Body&);
   /// What a response message's trouble means; if the server wants peace it will have it.
   Fault fault(const Trouble&, const Who&);
+  /// The same of a stream, which takes no place among the requests.
+  Fault stream_fault(const Trouble&, const Who&);
+  /// One account acts for all users; else each has a login of his own.
+  bool acts_for_all() const { return settings_.auth == Auth::impersonation || settings_.auth == Auth::token; }
+  /// Where that mailbox is; blocks where Autodiscover has to be asked.
+  Result<Place> place(const Call&, const Who&);
+  /// It is said not to be there any more.
+  void moved(const Who&);
 
  private:
-  web::Request request(const Who&, web::Login, const std::string& body, const http::Fields&) const;
+  web::Request request(const Who&, web::Url, web::Login, const std::string& body, const http::Fields&) const;
+  std::string identity(const Who&) const;  ///< whose token it is
   Result<web::Login> login(const Call&, const Who&);
   Result<web::Response> once(const Call&, const Who&, const Body&, Answer&, const http::Fields&);
   Result<web::Response> send(const Call&, const Who&, const Body&, Answer&, const http::Fields&);
   Host& host_;
   const Settings settings_;
   web::Client client_;
+  Places places_;
   token::Tokens tokens_;
   Gate gate_;
   Batch batch_;

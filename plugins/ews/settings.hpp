@@ -6,25 +6,30 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/sdk/store.hpp"
 #include "core/sim/network.hpp"
+#include "core/token/settings.hpp"
 #include "core/web/client.hpp"
 #include "plugins/ews/requests.hpp"
 
 namespace tidegate::ews {
 
-enum class Auth : std::uint8_t { impersonation, password_dir, token };
+/// Who logs in: one account that acts for all users, by password or by token, or each user himself.
+enum class Auth : std::uint8_t { impersonation, token, password_dir, user_token };
 
 struct Settings {
-  web::Url url;
+  web::Url url;               ///< no host: where each mailbox is Autodiscover says
+  bool autodiscover = false;  ///< the same beside a url, which is then for what is no mailbox's
+  web::Url autodiscover_url;  ///< no host: as the address's domain has it
+  std::vector<std::string> hosts;
   std::string ca_file;
   Auth auth = Auth::impersonation;
   web::Login::Scheme scheme = web::Login::Scheme::basic;
   std::string admin;
   std::string password_dir;
-  std::string token_command;
-  std::chrono::milliseconds token_lifetime{1'800'000};
+  token::Settings token;
   bool local_part_login = false;
   sim::Route route;
   std::chrono::milliseconds connect_timeout{30'000};

@@ -120,7 +120,7 @@ def stream(call, request):
     server = call.server
     idents = [each.text for each in child(request, "SubscriptionIds")]
     minutes = int(text(request, "ConnectionTimeout"))
-    budget = call.actor.address
+    budget = server.hanging_budget or call.actor.address
     with server.lock:
         error, wrong = None, []
         if not 1 <= minutes <= 30 or not idents or len(idents) > 200:

@@ -3,13 +3,14 @@
 import base64
 import http.server
 import itertools
+import json
 import socket
 import ssl
 import sys
 import threading
 import traceback
 
-from . import directory, folders, items, notify, ntlm, soap, sync
+from . import autodiscover, directory, folders, items, notify, ntlm, soap, sync
 from .calls import Attachment, Call
 from .mailbox import Mailbox
 from .misfortune import Misfortunes
@@ -33,8 +34,12 @@ class Server:
         self.sent, self.requests = [], []  # (sender, recipients, octets); (operation, actor, octets of the body)
         # Limits and habits that tests set. [EWS throttling]
         self.batch_limit, self.find_limit, self.hanging_limit, self.subscriptions_limit = 512, 1000, 10, 5000
+        self.hanging_budget = None  # whose connections all streams are; None: of whoever is acted for when one is opened
         self.stream_seconds, self.heartbeat, self.delete_checks_keys = None, 30.0, False
         self.restarts_silently, self.sync_state_padding, self.oldest_state = False, 0, {}
+        self.tokens, self.grant = {}, None  # access token → whose; what a token endpoint answers to a form
+        self.directions = {}  # address → what Autodiscover says instead: {"EwsUrl": …} or {"RedirectAddress": …} or {"RedirectUrl": …}
+        self.discovered = []  # (path, address) of each question to Autodiscover
         self.regenerates = True  # MIME is made anew when it is read
         self.phantoms, self.corrupt = set(), {}  # ids that sync names and GetItem refuses; id → ResponseCode
         self.misfortunes, self.generation, self.streams, self.closing = Misfortunes(), 0, 0, False
@@ -135,7 +140,11 @@ class Server:
             check_operation(request)
             call = Call(self, account, actor, version, node)
             if name == "GetStreamingEvents":
-                reply.stream(notify.stream(call, request), cookie)
+                if misfortune and misfortune.do == "code":
+                    made = soap.answer(name, [soap.failure(name, EwsError(misfortune.what["code"]))])
+                    reply(200, soap.envelope(made), cookie)
+                else:
+                    reply.stream(notify.stream(call, request), cookie)
                 return
             with self.lock:
                 body = OPERATIONS[name](call, request)
@@ -199,12 +208,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return self.reply(413, b"", None)
         octets = self.rfile.read(length)
+        if self.path == "/token" and self.server.ews.grant:
+            return self.reply(200, json.dumps(self.server.ews.grant(octets.decode())).encode(), None)
         account = self.authenticated()
         if account is None:
             return None
+        if self.path.lower().startswith(autodiscover.PATH):
+            return self.reply(*autodiscover.answer(self.server.ews, account, self.path.lower(), octets), None)
         if self.path.lower() != PATH.lower():
             return self.reply(404, b"", None)
         return self.server.ews.answer(account, octets, self.headers, Reply(self))
+
+    def do_GET(self):
+        if self.authenticated() is not None:
+            self.reply(200, b"<html>EWS</html>", None)
 
     def authenticated(self):
         ews = self.server.ews
@@ -212,7 +229,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.account is not None and not given:
             return self.account
         scheme = scheme.lower()
-        wanted = [("WWW-Authenticate", {"basic": 'Basic realm="peer"', "ntlm": "NTLM"}[each]) for each in ews.schemes]
+        wanted = [("WWW-Authenticate", {"basic": 'Basic realm="peer"', "ntlm": "NTLM", "bearer": "Bearer"}[each]) for each in ews.schemes]
+        if scheme == "bearer" and scheme in ews.schemes and given in ews.tokens:
+            return ews.account(ews.tokens[given])
         try:
             octets = base64.b64decode(given, validate=True)
         except ValueError:

@@ -224,9 +224,9 @@ TEST(DavSettings, SayWhatIsWrong) {
   EXPECT_EQ(where({{"url", "https://h"}, {"auth", "remote_user"}, {"principal", "p"}}), "principal");
   EXPECT_EQ(where({{"url", "https://h"}, {"colour", "red"}}), "colour");
   EXPECT_EQ(principal_path("/p/{user}/{local}/", "a b@c"), "/p/a%20b%40c/a%20b/");
-  EXPECT_TRUE(is_named({".example.com"}, "p7.example.com"));
-  EXPECT_TRUE(is_named({".example.com"}, "example.com"));
-  EXPECT_FALSE(is_named({".example.com", "h"}, "badexample.com"));
+  EXPECT_TRUE(web::is_named({".example.com"}, "p7.example.com"));
+  EXPECT_TRUE(web::is_named({".example.com"}, "example.com"));
+  EXPECT_FALSE(web::is_named({".example.com", "h"}, "badexample.com"));
 }
 
 TEST(DavBodies, AreXmlAndEscaped) {

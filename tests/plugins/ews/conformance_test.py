@@ -103,6 +103,49 @@ class Conformance(unittest.TestCase):
         self.holds(["Law1."], laws_run="Law1.*")
         self.assertIn(b"Exchange2010_SP2", self.server.requests[-1][2])
 
+    def discovering(self, form):
+        return {"url": "", "autodiscover": self.server.url.replace("/EWS/Exchange.asmx", "/autodiscover/autodiscover." + form)}
+
+    def test_autodiscover_says_where_the_mailbox_is(self):
+        for form in ("svc", "xml"):
+            self.holds(["Law1."], laws_run="Law1.*", **self.discovering(form))
+            self.assertEqual(self.server.discovered[-1], (form, "law@example.com"))
+
+    def test_autodiscover_sends_on(self):
+        self.server.directions["law@example.com"] = {"RedirectAddress": "there@example.net"}
+        self.server.directions["there@example.net"] = {"EwsUrl": self.server.url}
+        self.holds(["Law1."], laws_run="Law1.*", **self.discovering("svc"))
+        self.server.directions["law@example.com"] = {"EwsUrl": "https://elsewhere.example/EWS"}
+        code, text = self.check("--gtest_filter=Law1.*", **self.discovering("svc"))
+        self.assertNotEqual(code, 0)
+        self.assertIn("hosts", text)
+
+    def test_a_token_for_all(self):
+        self.server.tokens["made-by-a-command"] = "gateway@example.com"
+        self.server.schemes = ("bearer",)
+        self.holds(["Law1."], laws_run="Law1.*", auth="token", token_command="echo made-by-a-command")
+
+    def test_each_user_his_own_token(self):
+        self.server.tokens["of-law@example.com"] = "law@example.com"
+        self.server.schemes = ("bearer",)
+        self.holds(["Law1."], laws_run="Law1.*", auth="user_token", token_command="echo of-$TIDEGATE_USER")
+        self.assertFalse(any(b"ExchangeImpersonation" in body for _, _, body in self.server.requests))
+
+    def test_client_credentials(self):
+        given = []
+
+        def grant(form):
+            given.append(form)
+            return {"access_token": f"token-{len(given)}", "expires_in": 3600, "token_type": "Bearer"}
+        self.server.grant = grant
+        self.server.tokens["token-1"] = "gateway@example.com"
+        self.server.schemes = ("bearer",)
+        self.holds(["Law1."], laws_run="Law1.*", auth="token", token_endpoint=self.server.url.replace("/EWS/Exchange.asmx", "/token"),
+                   token_client_id="gw", token_client_secret_file=self.write("client", "it is secret\n"), token_ca_file=self.authority,
+                   token_proxy="none", token_scope="https://localhost/.default")
+        self.assertEqual(len(given), 1)
+        self.assertIn("grant_type=client_credentials", given[0])
+
     def test_a_wrong_password_is_said(self):
         self.server.boxes["gateway@example.com"].password = "another"
         code, text = self.check("--gtest_filter=Law1.*")

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mail of an Exchange mailbox (the scripted server of tests/peers/ews) through gateway and relay to a device, and what is
+done there back: through a server that is busy, that forgets its SyncStates and subscriptions, and through kill -9 of the gateway."""
+import email
+import os
+import subprocess
+import unittest
+
+import stage as st
+from ews.server import Server
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+
+
+def letter(mark, more=""):
+    return (f"From: <{BOB}>\r\nTo: <{ALICE}>\r\nSubject: {mark}\r\nDate: Sun, 29 Nov 2026 09:00:00 +0000\r\n"
+            f"Message-ID: <{mark}.{os.getpid()}@example.com>\r\n{more}\r\nThe text of {mark}.\r\n").encode()
+
+
+def mails(root):
+    """Subject → [(folder, path)] of every message below a Maildir++ root."""
+    found = {}
+    for at, _, names in os.walk(root):
+        folder, sub = os.path.split(os.path.relpath(at, root))
+        if sub in ("new", "cur"):
+            for name in names:
+                path = os.path.join(at, name)
+                try:
+                    with open(path, "rb") as message:
+                        subject = email.message_from_binary_file(message)["Subject"]
+                except FileNotFoundError:  # renamed meanwhile
+                    continue
+                found.setdefault(subject, []).append((folder, path))
+    return found
+
+
+def letters(path):
+    return os.path.basename(path).partition(":2,")[2]
+
+
+class OnExchange(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = stage = st.Stage()
+        cls.addClassCleanup(stage.close)
+        stage.write_relay_ini(argon2_memory="1 MiB", argon2_passes=1)
+        stage.add_licence()
+        stage.start_relay()
+        cls.server = server = Server(*st.make_certificate(stage.folder, "ews")).start()
+        cls.addClassCleanup(server.stop)
+        cls.alice, cls.bob = server.add(ALICE), server.add(BOB)
+        server.add("gateway@example.com", service=True, password="all of it")
+        for number in range(30):
+            cls.alice.deliver(letter(f"old {number}"))
+        stage.write_gateway_ini({"plugin": "ews", "url": server.url, "ca_file": stage.ca, "admin": "gateway@example.com", "proxy": "none",
+                                 "password_file": stage.write("ews.password", "all of it\n")}, gateway={"alive": "2s"})
+        cls.device = stage.first_device()
+
+    def setUp(self):
+        self.addCleanup(lambda: self.assertEqual([crash[-800:] for crash in self.server.crashes], []))
+
+    def wait(self, what, condition):
+        try:
+            return st.wait_for(what, condition)
+        except st.StageError as error:
+            raise AssertionError(f"{error}\non the device: {sorted(map(str, mails(self.device.maildir)))}\non the server: {self.there()}\n"
+                                 f"{self.device.process.tail(40)}\n{self.stage.gateway.tail(60)}") from None
+
+    def here(self, subject):
+        """(folder, path) of the one message of that subject on the device."""
+        found = mails(self.device.maildir).get(subject, [])
+        return found[0] if len(found) == 1 else None
+
+    def there(self):
+        """Subject → the server's items."""
+        with self.server.lock:
+            found = {}
+            for item in self.alice.items.values():
+                found.setdefault(item.word("Subject"), []).append(item)
+            return found
+
+    def one(self, subject):
+        found = self.there().get(subject, [])
+        return found[0] if len(found) == 1 else None
+
+    def arrive(self, *subjects):
+        self.wait(f"{subjects} on the device", lambda: all(self.here(each) for each in subjects))
+
+    def subscribed(self):
+        self.wait("a stream", lambda: self.server.subscriptions and sum(self.server.hanging.values()))
+
+    def folder(self, name):
+        """Of the server's that folder, on the device."""
+        return next(each for each in os.listdir(self.device.maildir) if each.startswith(".") and name.replace(" ", "") in each.replace(" ", ""))
+
+    def flag(self, subject, wanted):
+        folder, path = self.here(subject)
+        os.rename(path, os.path.join(self.device.maildir, folder, "cur", os.path.basename(path).partition(":2,")[0] + ":2," + wanted))
+
+    def move(self, subject, to):
+        _, path = self.here(subject)
+        name = os.path.basename(path)
+        os.rename(path, os.path.join(self.device.maildir, to, "cur", name if ":2," in name else name + ":2,"))
+
+    def create(self, octets, folder=""):
+        root = os.path.join(self.device.maildir, folder)
+        name = f"{os.getpid()}.{os.urandom(6).hex()}.here"
+        with open(os.path.join(root, "tmp", name), "wb") as out:
+            out.write(octets)
+        os.rename(os.path.join(root, "tmp", name), os.path.join(root, "new", name))
+
+    def send(self, mark):
+        octets = letter(mark).replace(b"From: <bob", b"From: <alice").replace(b"To: <alice", b"To: <bob")
+        done = subprocess.run([self.stage.program("tidegate-device"), "send", "--state", self.device.state, "-i", BOB],
+                              input=octets, capture_output=True, timeout=st.DEADLINE, env=st.environment())
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def received(self, mark):
+        with self.server.lock:
+            return [item for item in self.bob.items.values() if item.word("Subject") == mark]
+
+    def test_a_all_of_it_arrives_and_what_comes_is_told_at_once(self):
+        self.arrive(*(f"old {number}" for number in range(30)))
+        self.subscribed()
+        with self.server.lock:
+            self.alice.deliver(letter("news"))
+        self.arrive("news")
+        with open(self.here("news")[1], "rb") as message:
+            self.assertIn(b"The text of news.", message.read())
+
+    def test_b_what_another_client_does(self):
+        self.arrive("old 0", "old 1", "old 2")
+        with self.server.lock:
+            self.alice.remove(self.one("old 0"))
+            read = self.one("old 1")
+            read.is_read = True
+            self.alice.changed(read, only_read=True)
+            self.alice.move(self.one("old 2"), self.alice.by_name["deleteditems"])
+        trash = self.folder("Deleted")
+        self.wait("a removal, a flag and a move", lambda: (
+            not self.here("old 0") and "S" in letters((self.here("old 1") or ("", ""))[1]) and (self.here("old 2") or ("",))[0] == trash))
+
+    def test_c_flags_a_move_a_removal_and_a_new_mail_go_up(self):
+        self.arrive("old 3", "old 4", "old 5")
+        self.flag("old 3", "FS")
+        self.move("old 4", self.folder("Deleted"))
+        os.remove(self.here("old 5")[1])
+        self.create(letter("made here"), self.folder("Drafts"))
+
+        def done():
+            flagged, moved, made = self.one("old 3"), self.one("old 4"), self.one("made here")
+            return (flagged and flagged.is_read and moved and moved.folder is self.alice.by_name["deleteditems"]
+                    and "old 5" not in self.there() and made and made.folder is self.alice.by_name["drafts"])
+        self.wait("all of it on the server", done)
+        self.arrive("old 3", "old 4", "made here")
+
+    def test_d_a_mail_is_sent_once_and_filed(self):
+        self.send("sent once")
+        self.wait("it at Bob's", lambda: self.received("sent once"))
+        self.wait("its copy", lambda: self.one("sent once") and self.one("sent once").folder is self.alice.by_name["sentitems"])
+        self.arrive("sent once")
+        self.assertEqual(self.here("sent once")[0], self.folder("Sent"))
+        self.assertEqual(len(self.received("sent once")), 1)
+
+    def test_e_a_busy_server_loses_nothing(self):
+        self.arrive("old 6", "old 7")
+        for what in ({"do": "busy"}, {"do": "inner"}, {"do": "http", "status": 503}, {"do": "cut"}):
+            for operation in ("UpdateItem", "SyncFolderItems", "GetItem"):
+                self.server.misfortunes.add(operation=operation, milliseconds=200, **what)
+        with self.server.lock:
+            for number in range(5):
+                self.alice.deliver(letter(f"while busy {number}"))
+        self.flag("old 6", "FS")
+        self.flag("old 7", "R")
+        self.arrive(*(f"while busy {number}" for number in range(5)))
+        self.wait("the flags on the server", lambda: self.one("old 6").is_read and any(
+            dict(key).get("PropertyName") == "tidegate-answered" for key in self.one("old 7").extended))
+        self.wait("an end of it", lambda: not [each for each in self.server.misfortunes.coming if each.what["operation"] != "UpdateItem"])
+
+    def test_f_forgotten_states_and_subscriptions_lose_nothing(self):
+        self.arrive("old 8", "old 9")
+        kept = set(mails(self.device.maildir)) - {"old 9"}
+        self.server.expire_states(ALICE)
+        self.server.lose_subscriptions()
+        with self.server.lock:
+            self.alice.remove(self.one("old 9"))
+            self.alice.deliver(letter("after all was forgotten"))
+        self.arrive("after all was forgotten")
+        self.wait("the removal", lambda: not self.here("old 9"))
+        self.assertLessEqual(kept, set(mails(self.device.maildir)))
+
+    def test_g_the_gateway_is_killed_in_between(self):
+        self.arrive("old 10", "old 11", "old 12")
+        # What it did is done, and it does not know: the answers never come.
+        for operation in ("MoveItem", "CreateItem", "SendItem"):
+            self.server.misfortunes.add(operation=operation, do="cut", octets=0)
+        self.move("old 10", self.folder("Junk"))
+        self.create(letter("made before the kill"), self.folder("Drafts"))
+        self.send("sent before the kill")
+        self.wait("the three to be under way", lambda: len(self.server.misfortunes.coming) < 3)
+        self.stage.gateway.kill()
+        with self.server.lock:
+            self.alice.deliver(letter("while it was dead"))
+            self.alice.remove(self.one("old 11"))
+        os.remove(self.here("old 12")[1])
+        self.stage.start_gateway()
+        self.arrive("while it was dead", "old 10", "made before the kill", "sent before the kill")
+        self.wait("both removals", lambda: not self.here("old 11") and "old 12" not in self.there())
+        self.wait("the mail at Bob's", lambda: self.received("sent before the kill"))
+        self.wait("the move", lambda: self.one("old 10") and self.one("old 10").folder is self.alice.by_name["junkemail"])
+        self.wait("nothing twice", lambda: self.one("made before the kill") and self.one("sent before the kill"))
+        self.assertEqual(len(self.received("sent before the kill")), 1)
+        # A draft that was sent leaves Drafts by a page of its own.
+        self.wait("nothing twice on the device", lambda: all(len(copies) == 1 for copies in mails(self.device.maildir).values()))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// tidegate-device pair | run | status | policy | fetch | send | queue | hold
+// tidegate-device pair | run | status | policy | fetch | search | agenda | send | queue | hold
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <iterator>
@@ -17,7 +18,9 @@
 
 #include "core/config/secret.hpp"
 #include "core/e2e/stub_mark.hpp"
+#include "core/pim/system_zones.hpp"
 #include "core/proxy/network.hpp"
+#include "device/agenda.hpp"
 #include "device/device.hpp"
 #include "device/display.hpp"
 #include "device/fetches.hpp"
@@ -48,6 +51,7 @@ constexpr const char* usage =
     "                       [--days N|all [--folder FOLDER]] [--largest SIZE|none] [--on-demand yes|no]\n"
     "tidegate-device fetch FILE|GID ... | fetch --list [--json]\n"
     "tidegate-device search WORD ... [--kind KIND] [--folder FOLDER] [--most N] [--json]\n"
+    "tidegate-device agenda [--from DATE] [--to DATE | --days N] [--folder FOLDER] [--zone ZONE] [--json]\n"
     "tidegate-device send [-t] [-i] [--] [RECIPIENT ...] < message      (as sendmail)\n"
     "tidegate-device queue [--json] [--drop ID | --again ID]\n"
     "tidegate-device hold list [--json] | hold release ID | hold discard ID\n\n"
@@ -92,14 +96,17 @@ options::options_description described() {
       "once-idle", "run: end when all that was there has been stored")("events", word()->default_value("text"),
                                                                        "run: text, or json: one object a line")(
       "compression", word(), "run: how contents come: zstd, deflate or none (default: the first the gateway has)")(
-      "json", "status, policy, search, fetch --list, queue, hold list: as JSON")(
+      "json", "status, policy, search, agenda, fetch --list, queue, hold list: as JSON")(
       "drop", options::value<std::uint64_t>(), "queue: forget this entry")("again", options::value<std::uint64_t>(),
                                                                            "queue: send this entry again")(
       "list", "fetch: what is to be fetched, and what cannot be")(
       "all-folders", "policy: every folder, also those to come")("only", words(), "policy: this folder and no other")(
       "with", words(), "policy: this folder, too")("without", words(), "policy: not this folder")(
-      "days", word(), "policy: mail of the last N days (today not counted), or all; with --folder also usual")(
-      "folder", word(), "policy: --days is for this folder alone; search: in this one alone")(
+      "days", word(),
+      "policy: mail of the last N days (today not counted), or all; with --folder also usual; agenda: so many days")(
+      "folder", word(), "policy: --days is for this folder alone; search, agenda: in this one alone")(
+      "from", word(), "agenda: the first day, YYYY-MM-DD (default: today)")("to", word(), "agenda: the last day")(
+      "zone", word(), "agenda: seen from there, Europe/Berlin (default: this machine's zone)")(
       "kind", word(), "search: mail, event, task, contact or note")(
       "most", options::value<std::size_t>()->default_value(100), "search: so many, the newest")(
       "largest", word(), "policy: larger messages come without their attachments; 200K, 5M, none")(
@@ -324,6 +331,31 @@ int search(const Command& command) {
   }
 }
 
+int agenda(const Command& command) {
+  if (!words_of(command).empty()) {
+    std::cerr << "tidegate-device: too many words; see --help\n";
+    return wrong_usage;
+  }
+  const auto state = settings_of(command).state;
+  auto world = proxy::real_world();
+  auto status = read_status(*world, state, false);
+  if (!status) return fail(status.error());
+  try {
+    Index index(state + "/device.db", world->sqlite_vfs(), true);
+    pim::SystemZones zones;
+    const auto now = std::chrono::floor<std::chrono::seconds>(world->reactor().wall());
+    const auto found = agenda(
+        world->files(), index, status->places, status->account.user, zones.source(), zones.local(std::getenv("TZ")),
+        now,
+        {command.text("from"), command.text("to"), command.text("days"), command.text("folder"), command.text("zone")});
+    if (!found) return fail(found.error());
+    fmt::print("{}", command.values.count("json") != 0 ? agenda_json(*found) : agenda_text(*found));
+    return found->trouble.empty() ? 0 : 1;
+  } catch (const Trouble& trouble) {
+    return fail(trouble.fault);
+  }
+}
+
 int fetch(const Command& command) {
   const auto words = words_of(command);
   if (words.empty() != (command.values.count("list") != 0)) {
@@ -438,6 +470,7 @@ int start(int count, char** words) {
   if (command.name == "policy") return policy(command);
   if (command.name == "fetch") return fetch(command);
   if (command.name == "search") return search(command);
+  if (command.name == "agenda") return agenda(command);
   if (command.name == "queue") return queue(command);
   if (command.name == "hold") return hold(command);
   std::cerr << "tidegate-device: there is no `" << command.name << "`; see --help\n";

@@ -15,6 +15,7 @@
 #include "device/display.hpp"
 #include "device/folder_files.hpp"
 #include "device/policy.hpp"
+#include "device/wall_clock.hpp"
 
 namespace tidegate::device {
 namespace {
@@ -25,30 +26,6 @@ constexpr std::uint64_t read_limit = std::uint64_t{16} << 20;  // of an object; 
 constexpr int days_usual = 7, days_most = 3660;
 
 std::unexpected<Fault> wrong(std::string text) { return fault(FaultKind::invalid, "agenda", std::move(text)); }
-
-/// As people write a date, YYYY-MM-DD.
-std::optional<local_days> date_of(std::string_view text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
-  const auto moment = pim::parse_moment(std::string(text.substr(0, 4)) + std::string(text.substr(5, 2)) +
-                                        std::string(text.substr(8, 2)));
-  return moment ? std::optional(floor<days>(moment->local)) : std::nullopt;
-}
-
-std::string date_text(pim::Local at) {
-  const year_month_day date(floor<days>(at));
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()));
-}
-
-std::string time_text(pim::Local at) {
-  const hh_mm_ss time(at - floor<days>(at));
-  return fmt::format("{:02}:{:02}", time.hours().count(), time.minutes().count());
-}
-
-std::string_view weekday_text(pim::Local at) {
-  constexpr std::array names{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  return names[weekday(floor<days>(at)).c_encoding()];
-}
 
 bool all_day(const AgendaEntry& entry) { return entry.form == pim::Moment::Form::date; }
 
@@ -170,17 +147,6 @@ std::string remarks(const AgendaEntry& entry) {
   return out;
 }
 
-/// RFC 3339, with the offset that counts there then; of what takes whole days the date.
-std::string when_json(const AgendaEntry& entry, pim::Utc at, pim::Local local) {
-  if (all_day(entry)) return date_text(local);
-  const auto offset = duration_cast<minutes>(local.time_since_epoch() - at.time_since_epoch());
-  const auto size = offset < minutes(0) ? -offset : offset;
-  const hh_mm_ss time(local - floor<days>(local));
-  return fmt::format("{}T{:02}:{:02}:{:02}{}{:02}:{:02}", date_text(local), time.hours().count(),
-                     time.minutes().count(), time.seconds().count(), offset < minutes(0) ? '-' : '+', size.count() / 60,
-                     size.count() % 60);
-}
-
 }  // namespace
 
 Result<Agenda> agenda(sim::Files& files, Index& index, const Places& places, const std::string& user,
@@ -243,9 +209,10 @@ std::string agenda_json(const Agenda& agenda) {
         R"("begins_unix":{},"ends_unix":{},"status":{},"answer":{},"uid":{},"recurrence_id":{},"path":{}}})",
         entries.empty() ? "" : ",", json_text(each.kind == Kind::task ? "task" : "event"), json_text(each.title),
         json_text(each.place), json_text(each.folder), all_day(each), each.form == pim::Moment::Form::floating,
-        json_text(when_json(each, each.begins, each.start)), json_text(when_json(each, each.ends, each.end)),
-        each.begins.time_since_epoch().count(), each.ends.time_since_epoch().count(), json_text(each.status),
-        json_text(each.answer), json_text(each.uid), json_text(each.recurrence_id), json_text(each.path));
+        json_text(when_json(each.begins, each.start, all_day(each))),
+        json_text(when_json(each.ends, each.end, all_day(each))), each.begins.time_since_epoch().count(),
+        each.ends.time_since_epoch().count(), json_text(each.status), json_text(each.answer), json_text(each.uid),
+        json_text(each.recurrence_id), json_text(each.path));
   for (const auto& each : agenda.trouble)
     trouble += fmt::format(R"({}{{"path":{},"text":{}}})", trouble.empty() ? "" : ",", json_text(each.path),
                            json_text(each.text));

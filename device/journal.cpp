@@ -90,6 +90,8 @@ std::string in_words(const CommandRow& row, const FolderName& folder) {
       return "renaming a folder" + named(" from ", said.gid) + " to " + said.name;
     case e2e::Verb::remove_folder:
       return "removing the folder" + named(" ", said.gid);
+    case e2e::Verb::respond:
+      return "answering an invitation";
     default:
       return "a change";
   }

@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// tidegate-device pair | run | status | policy | fetch | send | queue | hold
+// tidegate-device pair | run | status | policy | fetch | search | agenda | respond | send | queue | hold
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <iterator>
 #include <optional>
 
-#include <boost/program_options.hpp>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <sys/stat.h>
 
 #include "core/config/secret.hpp"
 #include "core/e2e/stub_mark.hpp"
+#include "core/pim/system_zones.hpp"
 #include "core/proxy/network.hpp"
+#include "device/agenda.hpp"
+#include "device/charsets.hpp"
+#include "device/command_line.hpp"
 #include "device/device.hpp"
 #include "device/display.hpp"
 #include "device/fetches.hpp"
+#include "device/invitations.hpp"
 #include "device/names.hpp"
 #include "device/outbox.hpp"
 #include "device/policy.hpp"
@@ -39,80 +44,10 @@ constexpr int wrong_usage = 2;
 constexpr std::array codecs{std::pair{std::string_view("zstd"), e2e::Compression::zstd},
                             std::pair{std::string_view("deflate"), e2e::Compression::deflate},
                             std::pair{std::string_view("none"), e2e::Compression::none}};
-constexpr const char* usage =
-    "tidegate-device pair [--relay URL --user ADDRESS] [CODE or tidegate: link]\n"
-    "tidegate-device pair --suite vmes-1|none --relay URL --user ADDRESS ID\n"
-    "tidegate-device run [--once-idle] [--events text|json] [--proxy URL ...]\n"
-    "tidegate-device status [--json]\n"
-    "tidegate-device policy [--json] [--all-folders | --only FOLDER ...] [--with FOLDER ...] [--without FOLDER ...]\n"
-    "                       [--days N|all [--folder FOLDER]] [--largest SIZE|none] [--on-demand yes|no]\n"
-    "tidegate-device fetch FILE|GID ... | fetch --list [--json]\n"
-    "tidegate-device search WORD ... [--kind KIND] [--folder FOLDER] [--most N] [--json]\n"
-    "tidegate-device send [-t] [-i] [--] [RECIPIENT ...] < message      (as sendmail)\n"
-    "tidegate-device queue [--json] [--drop ID | --again ID]\n"
-    "tidegate-device hold list [--json] | hold release ID | hold discard ID\n\n"
-    "Keeps a Maildir (and calendars, contacts) on this machine like the mailbox behind the gateway.\n";
-
 int fail(const Fault& why) {
   std::cerr << "tidegate-device: " << why.text << "\n";
   if (!why.cause.empty()) std::cerr << "  (" << why.cause << ")\n";
   return 1;
-}
-
-struct Command {
-  std::string name;
-  options::variables_map values;
-  std::string text(const char* key) const {
-    return values.count(key) != 0 ? values[key].as<std::string>() : std::string();
-  }
-  std::vector<std::string> texts(const char* key) const {
-    return values.count(key) != 0 ? values[key].as<std::vector<std::string>>() : std::vector<std::string>();
-  }
-};
-
-options::options_description described() {
-  options::options_description all("Options");
-  const auto word = [] { return options::value<std::string>(); };
-  const auto words = [] { return options::value<std::vector<std::string>>()->composing(); };
-  all.add_options()("help,h", "say this")("version", "say the version")(
-      "state", word(), "directory of keys and index (default ~/.local/state/tidegate-device)")(
-      "maildir", word(), "where mail goes; chosen once (default STATE/mail)")(
-      "vdir", word(), "where calendars and contacts go; chosen once (default STATE/pim)")(
-      "ca", word(), "PEM file of the authority that signed the relay's certificate (default: the system's)")(
-      "proxy", word(),
-      "pair, run: HTTP proxy on the way to the relay, http://host:port; none; or environment (default: https_proxy "
-      "there); kept")("proxy-user", word(), "pair, run: user at the proxy; kept")(
-      "proxy-password-file", word(), "pair, run: file with that user's password; its path is kept")(
-      "no-proxy", word(), "pair, run: hosts that are reached without the proxy; kept")(
-      "relay", word(), "pair: address of the relay, https://host[:port]")("user", word(),
-                                                                          "pair: the account's address")(
-      "password-file", word(), "pair: file with the account's password at the relay (default: asked for)")(
-      "suite", word(), "pair: vmes-1 or none, with the id that the administrator admitted: the relay can then read")(
-      "name", word(), "pair: what this device is called in lists (default: the host's name)")(
-      "once-idle", "run: end when all that was there has been stored")("events", word()->default_value("text"),
-                                                                       "run: text, or json: one object a line")(
-      "compression", word(), "run: how contents come: zstd, deflate or none (default: the first the gateway has)")(
-      "json", "status, policy, search, fetch --list, queue, hold list: as JSON")(
-      "drop", options::value<std::uint64_t>(), "queue: forget this entry")("again", options::value<std::uint64_t>(),
-                                                                           "queue: send this entry again")(
-      "list", "fetch: what is to be fetched, and what cannot be")(
-      "all-folders", "policy: every folder, also those to come")("only", words(), "policy: this folder and no other")(
-      "with", words(), "policy: this folder, too")("without", words(), "policy: not this folder")(
-      "days", word(), "policy: mail of the last N days (today not counted), or all; with --folder also usual")(
-      "folder", word(), "policy: --days is for this folder alone; search: in this one alone")(
-      "kind", word(), "search: mail, event, task, contact or note")(
-      "most", options::value<std::size_t>()->default_value(100), "search: so many, the newest")(
-      "largest", word(), "policy: larger messages come without their attachments; 200K, 5M, none")(
-      "on-demand", word(), "policy: yes: attachments only when fetched; no");
-  return all;
-}
-
-/// With the words that stand alone, which --help does not list.
-options::options_description all_described() {
-  auto all = described();
-  all.add_options()("command", options::value<std::string>())("code", options::value<std::string>())(
-      "number", options::value<std::string>())("more", options::value<std::vector<std::string>>());
-  return all;
 }
 
 Settings settings_of(const Command& command) {
@@ -324,6 +259,59 @@ int search(const Command& command) {
   }
 }
 
+int agenda(const Command& command) {
+  if (!words_of(command).empty()) {
+    std::cerr << "tidegate-device: too many words; see --help\n";
+    return wrong_usage;
+  }
+  const auto state = settings_of(command).state;
+  auto world = proxy::real_world();
+  auto status = read_status(*world, state, false);
+  if (!status) return fail(status.error());
+  try {
+    Index index(state + "/device.db", world->sqlite_vfs(), true);
+    pim::SystemZones zones;
+    const auto now = std::chrono::floor<std::chrono::seconds>(world->reactor().wall());
+    const auto found = agenda(
+        world->files(), index, status->places, status->account.user, zones.source(), zones.local(std::getenv("TZ")),
+        now,
+        {command.text("from"), command.text("to"), command.text("days"), command.text("folder"), command.text("zone")});
+    if (!found) return fail(found.error());
+    fmt::print("{}", command.values.count("json") != 0 ? agenda_json(*found) : agenda_text(*found));
+    return found->trouble.empty() ? 0 : 1;
+  } catch (const Trouble& trouble) {
+    return fail(trouble.fault);
+  }
+}
+
+int respond(const Command& command) {
+  const auto words = words_of(command);
+  if (words.size() != 0 && words.size() != 2) {
+    std::cerr << "tidegate-device: respond, or respond MAIL|UID accept|decline|tentative; see --help\n";
+    return wrong_usage;
+  }
+  const auto state = settings_of(command).state;
+  auto world = proxy::real_world();
+  const auto status = read_status(*world, state, false);
+  if (!status) return fail(status.error());
+  InvitationWish wish{command.text("days"), {status->account.user}};
+  if (command.has("as")) wish.addresses.push_back(command.text("as"));
+  return decide(state, [&](sim::World& beside, Index& index) -> Result<void> {
+    pim::SystemZones zones;
+    const auto all = invitations(beside, index, status->places, zones.source(), zones.local(std::getenv("TZ")), wish);
+    if (!all) return std::unexpected(all.error());
+    if (words.empty()) {
+      fmt::print("{}", command.has("json") ? invitations_json(*all, command.has("all"))
+                                           : invitations_text(*all, command.has("all")));
+      return {};
+    }
+    const auto done = respond(beside, index, *all, {words[0], words[1], command.text("comment"), command.text("as")});
+    if (!done) return std::unexpected(done.error());
+    fmt::print("to be answered{}\n", done->empty() ? "" : ": " + for_people(*done));
+    return {};
+  });
+}
+
 int fetch(const Command& command) {
   const auto words = words_of(command);
   if (words.empty() != (command.values.count("list") != 0)) {
@@ -438,6 +426,8 @@ int start(int count, char** words) {
   if (command.name == "policy") return policy(command);
   if (command.name == "fetch") return fetch(command);
   if (command.name == "search") return search(command);
+  if (command.name == "agenda") return agenda(command);
+  if (command.name == "respond") return respond(command);
   if (command.name == "queue") return queue(command);
   if (command.name == "hold") return hold(command);
   std::cerr << "tidegate-device: there is no `" << command.name << "`; see --help\n";

@@ -11,6 +11,7 @@
 
 #include "device/charsets.hpp"
 #include "device/display.hpp"
+#include "device/folder_files.hpp"
 #include "device/item_text.hpp"
 #include "device/names.hpp"
 #include "device/policy.hpp"
@@ -85,25 +86,17 @@ class Search {
       return;
     std::map<std::string, Gid> by_name;  // of a vdir: its names say nothing
     if (!mail) index_.each_in(folder.view, folder.info.gid, [&](const PlaceRow& row) { by_name[row.name] = row.gid; });
-    for (const char* part : mail ? std::vector<const char*>{"/new", "/cur"} : std::vector<const char*>{""}) {
-      const auto& root = mail ? places_.maildir : places_.vdir;
-      const auto directory = root + (folder.directory.empty() ? "" : "/" + folder.directory) + part;
-      const auto listed = files_.list(directory);
-      if (!listed) continue;  // it is not there
-      for (const auto& file : *listed) {
-        if (file.directory || file.name.starts_with('.')) continue;
-        if (!mail && !file.name.ends_with(vdir_suffix(folder.info.kind))) continue;
-        Candidate found{named.path, folder.info.kind, directory + "/" + file.name};
-        found.received = file.mtime_ns / 1'000'000'000;
-        if (const auto name = mail ? parse_mail_name(file.name) : std::nullopt) found.gid = name->gid;
-        if (const auto name = by_name.find(file.name); name != by_name.end()) found.gid = name->second;
-        if (const auto row = found.gid ? index_.item(folder.view, *found.gid) : std::nullopt) {
-          found.received = row->received;
-          found.part = row->stub;
-        }
-        candidates_.push_back(std::move(found));
+    each_file(files_, places_, folder, [&](std::string path, const sim::FileInfo& file) {
+      Candidate found{named.path, folder.info.kind, std::move(path)};
+      found.received = file.mtime_ns / 1'000'000'000;
+      if (const auto name = mail ? parse_mail_name(file.name) : std::nullopt) found.gid = name->gid;
+      if (const auto name = by_name.find(file.name); name != by_name.end()) found.gid = name->second;
+      if (const auto row = found.gid ? index_.item(folder.view, *found.gid) : std::nullopt) {
+        found.received = row->received;
+        found.part = row->stub;
       }
-    }
+      candidates_.push_back(std::move(found));
+    });
   }
 
   /// None: its words are not in it, or it was taken away meanwhile.

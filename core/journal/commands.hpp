@@ -23,9 +23,11 @@
 #include "core/e2e/sync.hpp"
 #include "core/journal/removals.hpp"
 #include "core/journal/verbs.hpp"
+#include "core/pim/system_zones.hpp"
 #include "core/sim/world.hpp"
 #include "core/store/journal.hpp"
 #include "core/store/log.hpp"
+#include "core/store/scheduling.hpp"
 
 namespace tidegate::journal {
 
@@ -130,6 +132,21 @@ class Commands {
   void ready(std::shared_ptr<Run>);
   void act(std::shared_ptr<Run>);
   void acted(std::shared_ptr<Run>, Result<void>);
+  // answering.cpp
+  void answer(const std::shared_ptr<Run>&);
+  void consult(const std::shared_ptr<Run>&);
+  void choose_way(const std::shared_ptr<Run>&);
+  void ask_server(const std::shared_ptr<Run>&, std::size_t at);
+  void answered(const std::shared_ptr<Run>&, const store::SchedulingRow&, const std::string& backend);
+  void submit(const std::shared_ptr<Run>&);
+  void submitted(const std::shared_ptr<Run>&, Result<void>);
+  void put_into_calendar(const std::shared_ptr<Run>&);
+  void change_event(const std::shared_ptr<Run>&, const store::ItemRow&);
+  void make_event(const std::shared_ptr<Run>&, const store::FolderRow&);
+  void in_calendar(const std::shared_ptr<Run>&, const std::string& backend, Result<void>);
+  void remember_event(const Run&, const std::string& backend);
+  std::vector<Bytes> event_scopes(const std::shared_ptr<Run>&) const;
+
   void effect(std::shared_ptr<Run>);
   void finish(std::shared_ptr<Run>, std::optional<Fault>);
   void again(const std::shared_ptr<Run>&, const Fault&);
@@ -148,6 +165,14 @@ class Commands {
 
   Wiring wiring_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
+  /// What an answer put into a calendar, until the log knows it: the next answer is not to put it there again.
+  struct MadeEvent {
+    store::ViewId view = 0;
+    std::string uid;
+    store::ItemRow row{};
+  };
+  std::deque<MadeEvent> made_events_;  ///< bounded
+  std::shared_ptr<pim::SystemZones> zones_ = std::make_shared<pim::SystemZones>();
   std::map<Key, Receiving> receiving_;
   std::map<std::string, Lane> lanes_;
   RemovalRate removals_;

@@ -142,6 +142,10 @@ void Commands::folders(const std::shared_ptr<Run>& run, std::vector<store::Folde
 }
 
 void Commands::item(const std::shared_ptr<Run>& run, std::vector<store::FolderRow> rows) {
+  if (run->order->command.verb == e2e::Verb::respond) {
+    run->answer = std::make_shared<Answer>();
+    run->answer->folders = rows;
+  }
   auto found = [this, run, rows = std::move(rows)](Result<std::vector<store::ItemRow>> items) {
     if (!items) return again(run, items.error());
     if (items->empty() || items->front().seq_gone != 0) return created_here(run);
@@ -151,6 +155,7 @@ void Commands::item(const std::shared_ptr<Run>& run, std::vector<store::FolderRo
     run->order->backend = row.backend;
     for (const auto& folder : rows)
       if (std::ranges::find(row.folders, folder.gid) != row.folders.end()) run->order->scopes.push_back(folder.scope);
+    if (run->answer) run->answer->named = row;
     const auto& command = run->order->command;
     const bool misplaced =
         command.folder != no_gid && std::ranges::find(row.folders, command.folder) == row.folders.end();
@@ -228,6 +233,7 @@ void Commands::created_here(const std::shared_ptr<Run>& run) {
 }
 
 void Commands::ready(std::shared_ptr<Run> run) {
+  if (run->answer) return answer(run);
   if (run->order->command.size == 0) return act(std::move(run));
   wiring_.journal.content(run->key, if_alive([this, run](Result<Bytes> content) {
                             if (!content) return again(run, content.error());

@@ -46,6 +46,7 @@ std::optional<Fault> refuse(const e2e::Command& command, std::uint64_t largest_c
   if (names_folder_anew(command.verb) && (command.name.empty() || command.name.find('\0') != std::string::npos))
     return invalid("The folder has no name.");
   if (command.verb == e2e::Verb::send && command.recipients.empty()) return invalid("The message has no recipient.");
+  if (command.verb == e2e::Verb::respond && command.reply > 2) return invalid("There is no such answer.");
   if (!has_content(command.verb) && (command.size > 0 || command.content.size > 0))
     return invalid("This command has no content.");
   if (command.content.size > command.size) return invalid("The content is longer than the command says.");
@@ -64,7 +65,7 @@ bool has_content(e2e::Verb verb) {
 }
 
 bool notes_itself(e2e::Verb verb) {
-  return verb == e2e::Verb::create || verb == e2e::Verb::move || verb == e2e::Verb::send || verb == e2e::Verb::respond;
+  return verb == e2e::Verb::create || verb == e2e::Verb::move || verb == e2e::Verb::send;
 }
 
 }  // namespace tidegate::journal

@@ -120,11 +120,8 @@ std::optional<Fault> carry_out(const Call& call, Session& session, const Order& 
       return update(call, session, order, outcome);
     case e2e::Verb::send:
       return send(call, session, order, outcome, start);
-    case e2e::Verb::respond: {
-      auto attempt = attempt_of(command.id, order.note, std::move(start));
-      Reply reply{static_cast<decltype(Reply::answer)>(std::min(command.reply, 2U)), command.comment};
-      return keep(session.respond(call, order.item, reply, attempt), outcome);
-    }
+    case e2e::Verb::respond:  // several steps, at several back-ends (answering.cpp)
+      break;
     case e2e::Verb::make_folder: {
       auto attempt = attempt_of(command.id, order.note, std::move(start));
       return make_folder(call, session, order, outcome, attempt);

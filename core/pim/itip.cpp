@@ -52,6 +52,36 @@ Component answer_to(const Component& asked, std::string_view name, const Reply& 
   return answer;
 }
 
+/// The answer in one component; false: he is not asked there.
+bool note_in(Component& part, const Reply& reply, bool by_mail) {
+  const std::array addresses{reply.attendee};
+  const auto* asked = attendee_of(part, addresses);
+  if (asked == nullptr) return false;
+  auto& line = part.lines[static_cast<std::size_t>(asked - part.lines.data())];
+  line.set_parameter("PARTSTAT", std::string(partstat(reply.answer)));
+  line.remove_parameter("RSVP");
+  auto* organizer = part.find("ORGANIZER");
+  if (organizer != nullptr && by_mail) organizer->set_parameter("SCHEDULE-AGENT", "CLIENT");
+  return true;
+}
+
+/// Which instance a component is about, as an instant; none: the whole. Floating times and dates are alike for both
+/// sides wherever they are looked at from.
+std::optional<Utc> instance_of(const CalendarObject& object, const Component& item) {
+  const auto* line = item.find("RECURRENCE-ID");
+  if (line == nullptr) return std::nullopt;
+  const auto id = moment_of(*line);
+  return id ? std::optional(object.utc(*id, *Zone::utc())) : std::nullopt;
+}
+
+/// Index among the parts.
+std::optional<std::size_t> counterpart(const CalendarObject& object, std::optional<Utc> instance) {
+  const auto& parts = object.calendar().parts;
+  for (std::size_t at = 0; at < parts.size(); ++at)
+    if (object.holds_items(parts[at]) && instance_of(object, parts[at]) == instance) return at;
+  return std::nullopt;
+}
+
 /// Addresses stand in header fields: nothing that ends one.
 std::string header_safe(std::string_view text) {
   std::string out;
@@ -152,21 +182,53 @@ Result<Bytes> reply_to(const CalendarObject& request, const Reply& reply) {
 }
 
 Result<void> note_answer(CalendarObject& object, const Reply& reply, bool by_mail) {
-  const std::array addresses{reply.attendee};
   bool any = false;
-  for (auto& part : object.calendar().parts) {
-    if (!object.holds_items(part)) continue;
-    const auto* asked = attendee_of(part, addresses);
-    if (asked == nullptr) continue;
-    auto& line = part.lines[static_cast<std::size_t>(asked - part.lines.data())];
-    line.set_parameter("PARTSTAT", std::string(partstat(reply.answer)));
-    line.remove_parameter("RSVP");
-    auto* organizer = part.find("ORGANIZER");
-    if (organizer != nullptr && by_mail) organizer->set_parameter("SCHEDULE-AGENT", "CLIENT");
-    any = true;
-  }
+  for (auto& part : object.calendar().parts)
+    if (object.holds_items(part)) any |= note_in(part, reply, by_mail);
   if (!any) return not_invited(object);
   object.calendar().remove("METHOD");  // RFC 4791 §4.1: not in what is stored
+  return {};
+}
+
+Result<void> take_answered(CalendarObject& own, const CalendarObject& request, const Reply& reply, bool by_mail) {
+  auto asked = request;
+  if (auto noted = note_answer(asked, reply, by_mail); !noted) return noted;
+  auto& parts = own.calendar().parts;
+  if (const auto* whole = asked.master()) {
+    const auto revision = sequence_of(*whole);
+    std::erase_if(parts, [&](const Component& part) {
+      return own.holds_items(part) && part.find("RECURRENCE-ID") != nullptr && sequence_of(part) < revision &&
+             !counterpart(asked, instance_of(own, part));
+    });
+  }
+  bool replaced = false;
+  for (auto& item : asked.calendar().parts) {
+    if (!asked.holds_items(item)) continue;
+    const auto at = counterpart(own, instance_of(asked, item));
+    if (at && sequence_of(parts[*at]) >= sequence_of(item) && note_in(parts[*at], reply, by_mail)) continue;
+    replaced = true;
+    if (!at) {
+      own.calendar().add_part(item);
+      continue;
+    }
+    if (item.part("VALARM") == nullptr)
+      for (const auto& alarm : parts[*at].parts)
+        if (alarm.is("VALARM")) item.add_part(alarm);
+    item.after = parts[*at].after;
+    parts[*at] = item;
+  }
+  if (!replaced) return {};
+  // What came is reckoned with by the zones that came along.
+  for (const auto& zone : asked.calendar().parts) {
+    if (!zone.is("VTIMEZONE")) continue;
+    const auto same = std::ranges::find_if(parts, [&](const Component& part) {
+      return part.is("VTIMEZONE") && unquoted(part.value("TZID")) == unquoted(zone.value("TZID"));
+    });
+    if (same == parts.end())
+      own.calendar().add_part(zone);
+    else
+      same->parts = zone.parts, same->lines = zone.lines;
+  }
   return {};
 }
 

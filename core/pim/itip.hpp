@@ -56,6 +56,11 @@ Result<Bytes> reply_to(const CalendarObject& request, const Reply&);
 /// more. `by_mail`: the server is not to answer as well (RFC 6638 §7.1). Fault denied: he is not invited.
 Result<void> note_answer(CalendarObject&, const Reply&, bool by_mail);
 
+/// Brings a request that is answered into the copy that a calendar has of it: with the answer. What is there in the
+/// same or a newer revision (SEQUENCE) stays and gets no more than the answer; what is older is replaced, but for its
+/// alarms. A request for the whole replaces older instances too, one for some instances these alone. The same UID.
+Result<void> take_answered(CalendarObject& own, const CalendarObject& request, const Reply&, bool by_mail);
+
 /// The mail that carries a reply: to the organizer, as multipart/alternative (RFC 6047 §2.4).
 struct ReplyMail {
   std::string from, to;    ///< addresses

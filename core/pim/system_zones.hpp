@@ -13,6 +13,9 @@ class SystemZones {
  public:
   explicit SystemZones(std::string folder = "/usr/share/zoneinfo") : folder_(std::move(folder)) {}
   std::shared_ptr<const Zone> find(const std::string& olson);
+  /// Of this machine's clock on the wall, as libc has it: what TZ of the environment says (null: it is not set), else
+  /// /etc/localtime, else UTC. Null: TZ says what is no name of a zone (POSIX's own rules, `CET-1CEST`, are none).
+  std::shared_ptr<const Zone> local(const char* tz);
   /// For calls that outlive nothing: borrowed from here.
   ZoneSource source() {
     return [this](const std::string& olson) { return find(olson); };

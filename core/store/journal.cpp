@@ -79,7 +79,7 @@ class StoredJournal final : public Journal {
   void finished(const CommandKey&, Bytes result, Done<void>) override;
   void forget(const CommandKey&, Done<void>) override;
   void forget_all(const std::string& user, View device, Done<void>) override;
-  std::function<Result<void>(View)> starter(const CommandKey&) override;
+  std::function<Result<void>(View)> starter(const CommandKey&, Along) override;
   void content(const CommandKey&, Done<Bytes>) override;
   void hold(HeldRemoval, Done<HoldRow>) override;
   void decide(std::uint64_t hold, bool release, Done<std::vector<CommandKey>>) override;
@@ -217,11 +217,15 @@ void StoredJournal::started(const CommandKey& key, Bytes note, Done<void> done) 
         std::move(done));
 }
 
-std::function<Result<void>(View)> StoredJournal::starter(const CommandKey& key) {
-  return [door = door_, key](View note) -> Result<void> {
+std::function<Result<void>(View)> StoredJournal::starter(const CommandKey& key, Along along) {
+  return [door = door_, key, along = std::move(along)](View note) -> Result<void> {
     const std::scoped_lock lock(door->mutex);
     if (door->log == nullptr) return fault(FaultKind::unavailable, "state", "The gateway is stopping.");
-    return door->log->transact_here([&](void* sqlite) { return mark_started(sqlite, key, note); });
+    return door->log->transact_here([&](void* sqlite) -> Result<void> {
+      if (along)
+        if (auto done = along(sqlite, note); !done) return done;
+      return mark_started(sqlite, key, note);
+    });
   };
 }
 

@@ -66,8 +66,10 @@ class Journal {
   virtual void forget(const CommandKey&, Done<void>) = 0;
   virtual void forget_all(const std::string& user, View device, Done<void>) = 0;  ///< device empty: of all of them
 
-  /// Like started(), on a worker thread that waits; may outlive the journal (then: unavailable).
-  virtual std::function<Result<void>(View note)> starter(const CommandKey&) = 0;
+  /// Like started(), on a worker thread that waits; may outlive the journal (then: unavailable). `along`: work in the
+  /// same transaction; its fault undoes both.
+  using Along = std::function<Result<void>(void* sqlite, View note)>;
+  virtual std::function<Result<void>(View note)> starter(const CommandKey&, Along along = {}) = 0;
   virtual void content(const CommandKey&, Done<Bytes>) = 0;
 
   /// Finishes a command and keeps what it asked for under its device's hold, a new one if there is none. Answers that

@@ -10,18 +10,22 @@ constexpr std::int64_t about_to = 1, taken = static_cast<std::int64_t>(Fate::tak
 
 }  // namespace
 
-Result<Claimed> claim_scheduling(void* sqlite, const SchedulingRow& row) {
-  {
-    Once known(sqlite, "SELECT answer, state, message_id FROM scheduling_ledger WHERE user = ? AND key = ?", row.user,
-               blob(row.key));
-    // Another answer to the same takes the place of the last one: who changed his mind says so once more.
-    if (known.row() && known.bytes(0) == row.answer) {
-      const auto state = known.integer(1);
-      if (state == taken) return Claimed{Claim::sent, known.bytes(2)};
-      if (state == about_to) return Claimed{Claim::unknown, known.bytes(2)};
-    }
-    if (auto read = known.finish(); !read) return std::unexpected(std::move(read.error()));
+Result<Claimed> look_at_scheduling(void* sqlite, const SchedulingRow& row) {
+  Once known(sqlite, "SELECT answer, state, message_id FROM scheduling_ledger WHERE user = ? AND key = ?", row.user,
+             blob(row.key));
+  // Another answer to the same takes the place of the last one: who changed his mind says so once more.
+  if (known.row() && known.bytes(0) == row.answer) {
+    const auto state = known.integer(1);
+    if (state == taken) return Claimed{Claim::sent, known.bytes(2)};
+    if (state == about_to) return Claimed{Claim::unknown, known.bytes(2)};
   }
+  if (auto read = known.finish(); !read) return std::unexpected(std::move(read.error()));
+  return Claimed{Claim::go, row.message_id};
+}
+
+Result<Claimed> claim_scheduling(void* sqlite, const SchedulingRow& row) {
+  auto known = look_at_scheduling(sqlite, row);
+  if (!known || known->claim != Claim::go) return known;
   auto noted = Once(sqlite,
                     "INSERT OR REPLACE INTO scheduling_ledger(user, key, answer, message_id, state, at) "
                     "VALUES(?, ?, ?, ?, ?, ?)",
@@ -35,6 +39,19 @@ Result<void> settle_scheduling(void* sqlite, const SchedulingRow& row, Fate fate
   return Once(sqlite, "UPDATE scheduling_ledger SET state = ?, at = ? WHERE user = ? AND key = ? AND answer = ?", fate,
               row.at, row.user, blob(row.key), blob(row.answer))
       .finish();
+}
+
+Result<std::vector<Gid>> with_fingerprint(void* sqlite, ViewId view, const std::array<std::byte, 20>& fingerprint) {
+  const View octets(reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size());
+  Once query(sqlite, "SELECT gid FROM items WHERE view = ? AND fingerprint = ? AND kind <> ? AND seq_gone = 0", view,
+             blob(octets), Kind::mail);
+  std::vector<Gid> found;
+  while (query.row()) {
+    const auto gid = query.bytes(0);
+    if (gid.size() == sizeof(Gid)) gid.copy(reinterpret_cast<char*>(found.emplace_back().data()), sizeof(Gid));
+  }
+  if (auto read = query.finish(); !read) return std::unexpected(std::move(read.error()));
+  return found;
 }
 
 }  // namespace tidegate::store

@@ -3,8 +3,10 @@
 // before a message is handed on, in a transaction that is durable before it answers (Log::transact), and told after.
 // `sqlite` is what that lends.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/store/log.hpp"
 
@@ -29,10 +31,16 @@ struct Claimed {
   std::string message_id;
 };
 Result<Claimed> claim_scheduling(void* sqlite, const SchedulingRow&);
+/// What a claim would answer; nothing is claimed. On any connection.
+Result<Claimed> look_at_scheduling(void* sqlite, const SchedulingRow&);
 
 /// What became of a claim. Taken: the mail server has it. Refused: it certainly did not leave, and may be claimed
 /// again.
 enum class Fate : std::uint8_t { taken = 2, refused = 3 };
 Result<void> settle_scheduling(void* sqlite, const SchedulingRow&, Fate);
+
+/// Items of a view, but mails, with that fingerprint (pim::uid_fingerprint): what calendars have of a UID. The log
+/// keeps no index of it: it is asked once an answer. On any connection.
+Result<std::vector<Gid>> with_fingerprint(void* sqlite, ViewId, const std::array<std::byte, 20>&);
 
 }  // namespace tidegate::store

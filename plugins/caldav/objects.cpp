@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "core/pim/canonical.hpp"
 #include "core/web/url.hpp"
 
 namespace tidegate::caldav {
@@ -89,8 +90,8 @@ std::optional<Object> look_at(std::string_view octets) {
 }
 
 std::array<std::byte, 20> fingerprint(const Object& object, View name) {
-  const auto made = sha256(object.uid.empty() ? fmt::format("name\n{}", name)
-                                              : fmt::format("uid {}\n{}", static_cast<int>(object.kind), object.uid));
+  if (!object.uid.empty()) return pim::uid_fingerprint(object.uid);
+  const auto made = sha256(fmt::format("name\n{}", name));
   std::array<std::byte, 20> print;
   std::ranges::transform(made.begin(), made.begin() + 20, print.begin(), [](unsigned char c) { return std::byte(c); });
   return print;

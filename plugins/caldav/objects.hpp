@@ -21,7 +21,7 @@ struct Object {
 /// Looks at its lines, unfolded (RFC 5545 §3.1, RFC 6350 §3.2). nullopt: neither a calendar object nor a card.
 std::optional<Object> look_at(std::string_view octets);
 
-/// Of the UID and kind: the same object under another name. Without a UID, of its name.
+/// Of the UID: the same object under another name. Without a UID, of its name.
 std::array<std::byte, 20> fingerprint(const Object&, View name);
 
 /// 48 bits of a digest, of an ETag or a name.

@@ -32,7 +32,7 @@ MAY_INCLUDE = {
     "core/store": ("core/sim", "core/sdk"),
     "core/plugin": ("core/config", "core/sim", "core/sdk"),
     "core/account": ("core/store", "core/sim", "core/sdk"),
-    "core/journal": ("core/account", "core/store", "core/e2e", "core/sim", "core/sdk"),
+    "core/journal": ("core/pim", "core/account", "core/store", "core/e2e", "core/sim", "core/sdk"),
     "core/push": ("core/journal", "core/pim", "core/mime", "core/account", "core/store", "core/e2e", "core/wire", "core/sim", "core/sdk"),
     "core/link": ("core/store", "core/http", "core/config", "core/proxy", "core/wire", "core/sim", "core/sdk"),
     "core/ctl": ("core/config", "core/tls", "core/sim", "core/sdk"),

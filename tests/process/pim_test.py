@@ -2,6 +2,7 @@
 """The real khal, khard and todoman work on a device's vdir: they show what is in the store, what they change goes up, also
 what was changed offline and through kill -9 of device and gateway, and conflicts are kept."""
 import glob
+import json
 import os
 import subprocess
 import unittest
@@ -132,6 +133,31 @@ class Pim(unittest.TestCase):
         # And what another client does is seen.
         write(event("two", "Moved by a colleague"), self.store, "calendars/default/two.ics")
         st.wait_for("khal to show it", lambda: "Moved by a colleague" in self.khal("list", "2026-03-01", "1d"))
+
+    def agenda(self, *words, code=0, **env):
+        done = self.stage.run_tool("tidegate-device", "agenda", "--state", self.device.state, *words, check=False, env=env)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_agenda_of_a_running_device(self):
+        berlin = {"TZ": "Europe/Berlin"}
+        self.assertEqual(self.agenda("--from", "2026-03-01", "--days", "1", **berlin),
+                         "Sun 2026-03-01\n  11:00-12:00  First event  [default]\n  11:00-12:00  Second event  [default]\n")
+        self.khal("new", "-a", "home", "2026-03-02", "12:00", "13:00", "Made with khal", "--repeat", "daily",
+                  "--until", "2026-03-05")
+        found = json.loads(self.agenda("--from", "2026-03-02", "--days", "9", "--json", **berlin))
+        shown = self.khal("list", "--day-format", "", "--format", "{start-date}T{start-time}:00+01:00 {title}", "2026-03-02", "9d")
+        self.assertEqual([f"{each['start']} {each['title']}" for each in found["instances"]], shown.splitlines())
+        self.assertIn("2026-03-03T12:00:00+01:00 Made with khal", shown)
+        self.assertIn("20:00-21:00  Made with khal", self.agenda("--from", "2026-03-02", "--zone", "Asia/Tokyo", **berlin))
+        odd = event("odd", "Somewhere").replace(b"DTSTART:20260301T100000Z", b"DTSTART;TZID=Nowhere/Atlantis:20260301T100000")
+        write(odd.replace(b"DTEND:20260301T110000Z\r\n", b""), self.store, "calendars/default/odd.ics")
+        path = os.path.join(self.pim, "calendars/default/odd.ics")
+        st.wait_for("the odd one on the device", lambda: os.path.exists(path))
+        shown = self.agenda("--from", "2026-03-01", "--days", "1", code=1, **berlin)
+        self.assertIn(f"not shown: {path}: Line 7: the time zone \"Nowhere/Atlantis\" is not known", shown)
+        self.assertIn("First event", shown)
+        self.assertNotIn("Somewhere", shown)
 
     def test_offline_conflicts_and_kills(self):
         self.stage.relay.end()

@@ -29,7 +29,9 @@ class ScriptedMailbox {
   int files_after = 0;             ///< a server that files what it sends itself: the copy is found at so many looks
   std::vector<std::string> calls;
   bool tells_ids = true, tells_revisions = true;
-  bool rewrites = false;  ///< what it keeps of an update are other octets
+  bool rewrites = false;               ///< what it keeps of an update are other octets
+  std::string responds;                ///< it schedules: answers invitations to the items whose name begins so
+  std::vector<std::string> responses;  ///< item, answer, comment
   unsigned next = 100;
 
   void add_folder(const std::string& id, Role role = Role::none) {
@@ -70,7 +72,11 @@ class ScriptedMailbox {
 class ScriptedSession final : public Session {
  public:
   explicit ScriptedSession(ScriptedMailbox& box) : box_(box) {}
-  Capabilities capabilities() const override { return {}; }
+  Capabilities capabilities() const override {
+    Capabilities can;
+    if (!box_.responds.empty()) can.verbs = can_respond;
+    return can;
+  }
   Result<Page> changes(const Call&, View scope, View, const Want&) override {
     Page page{{}, "a", false};
     if (scope.empty()) {
@@ -185,7 +191,19 @@ class ScriptedSession final : public Session {
     if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
     return Sent{};
   }
-  Result<Written> respond(const Call&, View, const Reply&, Attempt&) override { return Written{}; }
+  Result<Written> respond(const Call&, View item, const Reply& reply, Attempt& attempt) override {
+    if (!item.starts_with(box_.responds)) return fault(FaultKind::unsupported, "box", "This is no invitation.");
+    if (auto fault = begin("respond")) return std::unexpected(*fault);
+    const auto text = std::string(item) + ' ' + std::to_string(reply.answer) + ' ' + reply.comment;
+    if (attempt.note.empty()) {
+      if (auto noted = attempt.before("tag"); !noted) return std::unexpected(noted.error());
+    } else if (!box_.responses.empty() && box_.responses.back() == text) {  // looks first
+      return Written{Bytes(item), "2", {}, true};
+    }
+    box_.responses.push_back(text);
+    if (auto fault = box_.take(box_.faults_after)) return std::unexpected(*fault);
+    return Written{Bytes(item), "2", {}, true};
+  }
   Result<Hits> search(const Call&, View, std::string_view, View) override { return Hits{}; }
   Result<std::vector<Person>> resolve(const Call&, std::string_view, std::uint32_t) override {
     return std::vector<Person>{};

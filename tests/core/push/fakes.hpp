@@ -289,7 +289,7 @@ class Journal final : public store::Journal {
   void decide(std::uint64_t, bool, Done<std::vector<store::CommandKey>> done) override {
     done(tidegate::fault(FaultKind::not_found, "fake", "Nothing is held here."));
   }
-  std::function<Result<void>(tidegate::View)> starter(const store::CommandKey&) override {
+  std::function<Result<void>(tidegate::View)> starter(const store::CommandKey&, Along) override {
     return [](tidegate::View) -> Result<void> { return {}; };
   }
   void content(const store::CommandKey& key, Done<Bytes> done) override {

@@ -60,6 +60,13 @@ class Invitations(exim_case.ThroughExim):
             return [row for row in json.loads(self.tool("respond", "--all", "--json").stdout) if row["uid"] == uid]
         return st.wait_for("the invitation on the device", listed)[0]
 
+    def answers(self, word, uid):
+        """When the organizer has got it."""
+        try:
+            return st.wait_for(f"{word}: {uid} to arrive", lambda: self.replies(word, uid))
+        except st.StageError as error:
+            self.told(error)
+
     def replies(self, word, uid):
         """What the organizer has got: the iTIP objects."""
         found = []
@@ -84,7 +91,7 @@ class Invitations(exim_case.ThroughExim):
         row = self.invited("plain")
         self.assertEqual((row["state"], row["organizer"], row["title"]), ("open", BOB, "Pläne für plain"))
         self.assertEqual(self.tool("respond", row["gid"], "accept", "--comment", "gern; bis bald").stdout, "to be answered: Pläne für plain\n")
-        st.wait_for("the answer to arrive", lambda: self.replies("Accepted", "plain"))
+        self.answers("Accepted", "plain")
         st.wait_for("the event in the calendar", lambda: self.in_calendar("plain"))
         self.settled()
         replies, events = self.replies("Accepted", "plain"), self.in_calendar("plain")
@@ -106,7 +113,7 @@ class Invitations(exim_case.ThroughExim):
         self.tool("respond", "plain", "accept", "--comment", "gern; bis bald")
         self.settled()
         self.tool("respond", row["path"], "decline")
-        st.wait_for("the other answer to arrive", lambda: self.replies("Declined", "plain"))
+        self.answers("Declined", "plain")
         st.wait_for("it in the calendar", lambda: "PARTSTAT=DECLINED" in self.in_calendar("plain")[0])
         self.settled()
         self.assertEqual((len(self.replies("Accepted", "plain")), len(self.replies("Declined", "plain"))), (1, 1))
@@ -115,7 +122,7 @@ class Invitations(exim_case.ThroughExim):
     def test_declined_it_is_not_put_there(self):
         self.invited("declined")
         self.tool("respond", "declined", "decline")
-        st.wait_for("the answer to arrive", lambda: self.replies("Declined", "declined"))
+        self.answers("Declined", "declined")
         self.settled()
         self.assertEqual((len(self.replies("Declined", "declined")), self.in_calendar("declined")), (1, []))
 
@@ -136,7 +143,7 @@ class Invitations(exim_case.ThroughExim):
             waits()
             self.stage.gateway.kill()
         self.stage.start_gateway()
-        st.wait_for("the answer to arrive", lambda: self.replies("Accepted", "early"))
+        self.answers("Accepted", "early")
         self.settled()
         self.assertEqual((len(self.replies("Accepted", "early")), len(self.in_calendar("early"))), (1, 1))
         self.assertEqual(self.queue(), [])
@@ -147,7 +154,7 @@ class Invitations(exim_case.ThroughExim):
             self.tool("respond", "late", "accept")
             waits()
             self.stage.gateway.halt()
-        st.wait_for("the answer to arrive", lambda: self.replies("Accepted", "late"))
+        self.answers("Accepted", "late")
         self.stage.gateway.kill()
         self.stage.start_gateway()
         row = self.with_state("late", "failed")

@@ -90,7 +90,8 @@ class Invitations(exim_case.ThroughExim):
     def test_accepted_it_is_in_the_calendar_and_the_organizer_knows(self):
         row = self.invited("plain")
         self.assertEqual((row["state"], row["organizer"], row["title"]), ("open", BOB, "Pläne für plain"))
-        self.assertEqual(self.tool("respond", row["gid"], "accept", "--comment", "gern; bis bald").stdout, "to be answered: Pläne für plain\n")
+        said = self.tool("respond", row["gid"], "accept", "--comment", "gern; bis bald").stdout
+        self.assertEqual(said, "to be answered: Pläne für plain\n")
         self.answers("Accepted", "plain")
         st.wait_for("the event in the calendar", lambda: self.in_calendar("plain"))
         self.settled()

@@ -21,13 +21,16 @@ struct Path {
     if (const auto at = path.find('#'); at != std::string_view::npos) index = path.substr(at + 1);
   }
   bool property() const { return uri.starts_with(property_family); }
+  bool ready() const { return uri.starts_with("ready:"); }
+  bool only_read() const { return uri.starts_with("read:"); }
   /// The element that holds it.
   std::string name() const {
     auto rest = uri.substr(uri.find(':') + 1);
     return std::string(rest.substr(0, rest.find(':')));
   }
   std::string holder() const {
-    if (property()) return "ExtendedProperty";
+    if (property() || ready()) return "ExtendedProperty";
+    if (only_read()) return {};
     const auto own = name();
     if (index.empty()) return own;
     return own + (own.ends_with('s') ? "es" : "s");
@@ -53,6 +56,7 @@ std::string entry(const Path& path, std::string_view text) {
 }
 
 std::string element_of(const Path& path, std::string_view whole, std::string_view text, const Inner& inner) {
+  if (path.ready()) return std::string(text);
   if (path.property())
     return fmt::format("<t:ExtendedProperty>{}<t:Value>{}</t:Value></t:ExtendedProperty>", path.xml(), escaped(text));
   const auto holder = path.holder();
@@ -81,11 +85,13 @@ std::string updates_between(std::string_view element, const Fields& before, cons
   for (const auto& [path, text] : after) {
     if (const auto old = before.find(path); old != before.end() && old->second == text) continue;
     const Path at(path);
+    if (at.only_read()) continue;
     made += fmt::format("<t:SetItemField>{0}<t:{1}>{2}</t:{1}></t:SetItemField>", at.xml(), element,
                         element_of(at, path, text, inner));
   }
   for (const auto& [path, text] : before)
-    if (!after.contains(path)) made += fmt::format("<t:DeleteItemField>{}</t:DeleteItemField>", Path(path).xml());
+    if (!after.contains(path) && !Path(path).only_read())
+      made += fmt::format("<t:DeleteItemField>{}</t:DeleteItemField>", Path(path).xml());
   return made;
 }
 

@@ -15,7 +15,8 @@
 namespace tidegate::ews {
 
 /// Path → text. Paths are those of FieldURI and IndexedFieldURI: "contacts:GivenName",
-/// "contacts:PhoneNumber#HomePhone", "contacts:PhysicalAddress:City#Home"; "property:0x3A45" is one of MAPI, a string.
+/// "contacts:PhoneNumber#HomePhone", "contacts:PhysicalAddress:City#Home"; "property:0x3A45" is one of MAPI, a string;
+/// "ready:…": extended properties as XML; "read:…": what is only read.
 /// What is not there has no entry.
 using Fields = std::map<std::string, std::string>;
 

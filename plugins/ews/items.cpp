@@ -194,17 +194,37 @@ std::vector<std::string> properties_of(const NewItem& item, View token_) {
   return made;
 }
 
+namespace {
+
+/// By its class and what is below that; servers other than Microsoft's may say nothing.
+std::optional<Kind> kind_of_folder(const xml::Element& element) {
+  const auto said = words(element, "FolderClass");
+  const auto is = [&](std::string_view name) {
+    return said == name || (said.starts_with(name) && said.substr(name.size(), 1) == ".");
+  };
+  if (element.local == "CalendarFolder") return std::nullopt;  // EVENTS
+  if (element.local == "ContactsFolder" && (said.empty() || said == "IPF.Contact")) return Kind::contact;
+  if (element.local == "TasksFolder") return Kind::task;
+  if (element.local != "Folder") return std::nullopt;
+  if (is("IPF.Appointment")) return std::nullopt;   // EVENTS
+  if (said == "IPF.Contact") return Kind::contact;  // below it are lists that the server makes
+  if (is("IPF.Task")) return Kind::task;
+  if (said.empty() || said == "IPF" || is("IPF.Note") || said == "IPF.Imap") return Kind::mail;
+  return std::nullopt;
+}
+
+constexpr std::pair<char, Kind> kind_letters[] = {{'e', Kind::event}, {'c', Kind::contact}, {'t', Kind::task}};
+
+}  // namespace
+
 std::optional<Folder> folder_of(const xml::Element& element, const Roles& roles) {
-  const auto folder_class = words(element, "FolderClass");
-  // IPF.Note and what is below it; servers other than Microsoft's may say nothing.
-  const bool mail = folder_class.empty() || folder_class == "IPF" || folder_class.starts_with("IPF.Note") ||
-                    folder_class == "IPF.Imap";
   Folder made{};
   made.id = id_of(element);
-  if (element.local != "Folder" || !mail || made.id.empty()) return std::nullopt;
+  const auto kind = kind_of_folder(element);
+  if (!kind || made.id.empty()) return std::nullopt;
+  made.kind = *kind;
   made.scope = made.id;
   made.name = words(element, "DisplayName");
-  made.kind = Kind::mail;
   if (const auto* parent = find(element, "ParentFolderId"); parent != nullptr && parent->attribute("Id") != roles.root)
     made.parent = parent->attribute("Id");
   const auto role = roles.roles.find(made.id);
@@ -219,12 +239,21 @@ std::optional<Folder> folder_of(const xml::Element& element, const Roles& roles)
   return made;
 }
 
-Bytes anchor(const Anchor& a) { return (a.listing ? "L" : "D") + a.state; }
+// "L" or "D" and the state; of other kinds than mail "l" or "d", and a letter between.
+Bytes anchor(const Anchor& a) {
+  for (const auto& [letter, kind] : kind_letters)
+    if (a.kind == kind) return std::string(a.listing ? "l" : "d") + letter + a.state;
+  return (a.listing ? "L" : "D") + a.state;
+}
 
 std::optional<Anchor> parse_anchor(View text) {
   if (text.empty()) return Anchor{};
-  if ((text[0] != 'L' && text[0] != 'D') || text.size() == 1) return std::nullopt;
-  return Anchor{text[0] == 'L', Bytes(text.substr(1))};
+  const bool listing = text[0] == 'L' || text[0] == 'l';
+  if (text.size() > 1 && (text[0] == 'L' || text[0] == 'D')) return Anchor{listing, Bytes(text.substr(1))};
+  if (text.size() > 2 && (text[0] == 'l' || text[0] == 'd'))
+    for (const auto& [letter, kind] : kind_letters)
+      if (text[1] == letter) return Anchor{listing, Bytes(text.substr(2)), kind};
+  return std::nullopt;
 }
 
 std::vector<std::string> recipients_in(std::string_view mail) {

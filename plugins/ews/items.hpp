@@ -42,13 +42,14 @@ struct Roles {
   Bytes root;  ///< id of the root that all are below
   std::map<Bytes, Role> roles = {};
 };
-/// nullopt: not one that holds mail.
+/// nullopt: it holds nothing that is served.
 std::optional<Folder> folder_of(const xml::Element&, const Roles&);
 
 /// The anchor of a scope: whether a listing is under way, and the server's SyncState.
 struct Anchor {
   bool listing = true;
   Bytes state = {};
+  Kind kind = Kind::mail;  ///< of what the folder holds
 };
 Bytes anchor(const Anchor&);
 /// Empty: a listing begins. nullopt: no anchor of ours.

@@ -43,6 +43,19 @@ std::string is_equal(std::string_view path, std::string_view value) {
       path, escaped(value));
 }
 
+std::pair<std::string_view, std::string_view> folder_words(Kind kind) {
+  switch (kind) {
+    case Kind::event:
+      return {"CalendarFolder", "IPF.Appointment"};
+    case Kind::contact:
+      return {"ContactsFolder", "IPF.Contact"};
+    case Kind::task:
+      return {"TasksFolder", "IPF.Task"};
+    default:
+      return {"Folder", "IPF.Note"};
+  }
+}
+
 }  // namespace
 
 std::string_view word(Version version) {
@@ -113,11 +126,12 @@ std::string sync_hierarchy(std::string_view root, View state) {
                      state.empty() ? std::string() : fmt::format("<m:SyncState>{}</m:SyncState>", escaped(state)));
 }
 
-std::string create_folder(std::string_view parent, std::string_view name) {
+std::string create_folder(std::string_view parent, std::string_view name, Kind kind) {
+  const auto& [element, folder_class] = folder_words(kind);
   return fmt::format(
-      "<m:CreateFolder><m:ParentFolderId>{}</m:ParentFolderId><m:Folders><t:Folder><t:FolderClass>IPF.Note"
-      "</t:FolderClass><t:DisplayName>{}</t:DisplayName></t:Folder></m:Folders></m:CreateFolder>",
-      parent, escaped(name));
+      "<m:CreateFolder><m:ParentFolderId>{0}</m:ParentFolderId><m:Folders><t:{1}><t:FolderClass>{2}</t:FolderClass>"
+      "<t:DisplayName>{3}</t:DisplayName></t:{1}></m:Folders></m:CreateFolder>",
+      parent, element, folder_class, escaped(name));
 }
 
 std::string rename_folder(View id, std::string_view name) {
@@ -166,6 +180,18 @@ std::string get_mime(std::span<const Bytes> ids) {
          ids_of(ids) + "</m:GetItem>";
 }
 
+std::string get_objects(std::span<const Bytes> ids, std::string_view properties) {
+  return fmt::format(
+      "<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:BodyType>Text</t:BodyType><t:AdditionalProperties>{}"
+      "</t:AdditionalProperties></m:ItemShape>{}</m:GetItem>",
+      properties, ids_of(ids));
+}
+
+std::string get_revision(View id) {
+  const Bytes one[] = {Bytes(id)};
+  return "<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>" + ids_of(one) + "</m:GetItem>";
+}
+
 std::string get_property(View id, const Property& property) {
   const Bytes one[] = {Bytes(id)};
   return fmt::format(
@@ -212,6 +238,23 @@ std::string create_mail(std::string_view folder, const NewMail& mail) {
   return made + fmt::format("<t:IsRead>{}</t:IsRead></t:Message></m:Items></m:CreateItem>", mail.read);
 }
 
+std::string create_object(std::string_view folder, std::string_view element, const std::string& children,
+                          std::string_view invitations) {
+  return fmt::format(
+      "<m:CreateItem{}><m:SavedItemFolderId>{}</m:SavedItemFolderId><m:Items><t:{}>{}</t:{}></m:Items></m:CreateItem>",
+      invitations.empty() ? std::string() : fmt::format(" SendMeetingInvitations=\"{}\"", invitations), folder, element,
+      children, element);
+}
+
+std::string update_object(std::string_view id, const std::string& updates, std::string_view invitations) {
+  return fmt::format(
+      "<m:UpdateItem ConflictResolution=\"NeverOverwrite\" MessageDisposition=\"SaveOnly\""
+      " SendMeetingInvitationsOrCancellations=\"{}\"><m:ItemChanges><t:ItemChange>{}<t:Updates>{}</t:Updates></"
+      "t:ItemChange>"
+      "</m:ItemChanges></m:UpdateItem>",
+      invitations, id, updates);
+}
+
 std::string send_item(View id, View change_key, std::string_view save_in) {
   return fmt::format(
       "<m:SendItem SaveItemToFolder=\"true\"><m:ItemIds>{}</m:ItemIds><m:SavedItemFolderId>{}"
@@ -254,11 +297,11 @@ std::string move_item(View id, std::string_view to) {
                      item_id(id));
 }
 
-std::string delete_item(Version version, View id, View change_key) {
+std::string delete_item(Version version, std::string_view id, std::string_view cancellations) {
   return fmt::format(
-      "<m:DeleteItem DeleteType=\"HardDelete\" SendMeetingCancellations=\"SendToNone\""
+      "<m:DeleteItem DeleteType=\"HardDelete\" SendMeetingCancellations=\"{}\""
       " AffectedTaskOccurrences=\"AllOccurrences\"{}><m:ItemIds>{}</m:ItemIds></m:DeleteItem>",
-      version >= Version::exchange2013_sp1 ? " SuppressReadReceipts=\"true\"" : "", item_id(id, change_key));
+      cancellations, version >= Version::exchange2013_sp1 ? " SuppressReadReceipts=\"true\"" : "", id);
 }
 
 std::string resolve_names(std::string_view words) {

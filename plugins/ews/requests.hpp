@@ -37,6 +37,9 @@ inline constexpr Property last_verb{"0x1081", "", "Integer"};  // PidTagLastVerb
 inline constexpr Property flag_status{"0x1090", "", "Integer"};  // PidTagFlagStatus: 2 flagged
 inline constexpr Property search_key{"0x300B", "", "Binary"};    // PidTagSearchKey: stays when an item moves
 inline constexpr Property token_mark{"", "token", "String"};     // the command that made it
+inline constexpr Property uid_mark{"", "uid", "String"};         // of a card or task: Exchange has none of its own
+inline constexpr Property stored_object{"", "object",
+                                        "Binary"};  // as it was written, for what Exchange has no field for
 inline constexpr Property answered_mark{"", "answered", "Boolean"};
 inline constexpr Property forwarded_mark{"", "forwarded", "Boolean"};
 inline constexpr Property deleted_mark{"", "deleted", "Boolean"};
@@ -48,7 +51,7 @@ std::string distinguished(std::string_view name, std::string_view of);
 
 std::string get_folders(std::span<const std::string> ids);  ///< ids as elements, by folder_id or distinguished
 std::string sync_hierarchy(std::string_view root, View state);
-std::string create_folder(std::string_view parent, std::string_view name);
+std::string create_folder(std::string_view parent, std::string_view name, Kind kind);
 std::string rename_folder(View id, std::string_view name);
 std::string move_folder(View id, std::string_view to);
 std::string delete_folder(View id);
@@ -58,7 +61,9 @@ std::string find_folder_by_name(std::string_view parent, std::string_view name);
 std::string sync_items(View folder, View state, std::uint32_t most);
 std::string get_items(std::span<const Bytes> ids);  ///< what an Upsert needs
 std::string get_mime(std::span<const Bytes> ids);
-std::string get_property(View id, const Property&);  ///< and the item's categories
+std::string get_objects(std::span<const Bytes> ids, std::string_view properties);  ///< bodies as text
+std::string get_revision(View id);                                                 ///< the ChangeKey alone
+std::string get_property(View id, const Property&);                                ///< and the item's categories
 std::string find_by_property(std::string_view folder, const Property&, std::string_view value);
 std::string find_text(View folder, std::string_view query, std::uint64_t offset, std::uint32_t most);
 
@@ -71,15 +76,20 @@ struct NewMail {
   bool read = false;
 };
 std::string create_mail(std::string_view folder, const NewMail&);
+/// An item that is no mail; `children` in the schema's order. `invitations`: SendMeetingInvitations of an event.
+std::string create_object(std::string_view folder, std::string_view element, const std::string& children,
+                          std::string_view invitations = {});
 std::string send_item(View id, View change_key, std::string_view save_in);
 /// Each update ready (set_field, clear_field). `change_key` empty: whatever it is, it is overwritten.
 std::string update_mail(Version, View id, View change_key, const std::string& updates);
+/// `id`: an item's or an occurrence's, as an element.
+std::string update_object(std::string_view id, const std::string& updates, std::string_view invitations = "SendToNone");
 std::string set_read(bool);
 std::string set_categories(const std::vector<std::string>&);  ///< empty: none any more
 std::string set_property(const Property&, std::string_view value);
 std::string clear_property(const Property&);
 std::string move_item(View id, std::string_view to);
-std::string delete_item(Version, View id, View change_key);
+std::string delete_item(Version, std::string_view id, std::string_view cancellations = "SendToNone");
 std::string resolve_names(std::string_view words);
 
 std::string subscribe_streaming();  ///< to all folders of the mailbox

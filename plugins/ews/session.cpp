@@ -16,11 +16,10 @@ constexpr std::uint32_t changes_most = 512;        // MaxChangesReturned
 constexpr std::uint64_t inline_page = 2U << 20;    // contents that come along with one page
 constexpr std::uint64_t mime_together = 2U << 20;  // Size of the items of one GetItem with MIME
 
-constexpr std::pair<std::string_view, Role> known_folders[] = {{"inbox", Role::inbox},
-                                                               {"sentitems", Role::sent},
-                                                               {"drafts", Role::drafts},
-                                                               {"deleteditems", Role::trash},
-                                                               {"junkemail", Role::junk}};
+constexpr std::pair<std::string_view, Role> known_folders[] = {
+    {"inbox", Role::inbox},        {"sentitems", Role::sent}, {"drafts", Role::drafts},
+    {"deleteditems", Role::trash}, {"junkemail", Role::junk}, {"calendar", Role::calendar},
+    {"contacts", Role::contacts},  {"tasks", Role::tasks}};
 
 /// Hands a MimeContent's octets on as they come; nothing is gathered.
 class MimeStream final : public xml::Events {
@@ -77,11 +76,14 @@ const xml::Element* item_in(const xml::Element& message) {
   return items == nullptr || items->children.empty() ? nullptr : &items->children.front();
 }
 
-Written written_of(const xml::Element& item) { return {id_of(item), {}, change_key_of(item), true}; }
+Written written_of(const xml::Element& item, Kind kind) {
+  if (kind == Kind::mail) return {id_of(item), {}, change_key_of(item), true};
+  return {name_of({kind, id_of(item)}), change_key_of(item), {}, false};  // what the server makes of it is read back
+}
 
 Capabilities EwsSession::capabilities() const {
-  return {.verbs = can_create | can_set_flags | can_move | can_remove | can_make_folder | can_change_folder |
-                   can_remove_folder | can_send | can_search | can_resolve,
+  return {.verbs = can_create | can_update | can_set_flags | can_move | can_remove | can_make_folder |
+                   can_change_folder | can_remove_folder | can_send | can_search | can_resolve,
           .token_kept = true,
           .sends_and_files = true,
           .delta = true,
@@ -138,34 +140,37 @@ Result<Page> EwsSession::tree(const Call& call, const Anchor& at) {
   return page;
 }
 
+Result<Kind> EwsSession::kind_of(const Call& call, View scope) {
+  auto there = folder(call, scope);
+  if (!there) return std::unexpected(std::move(there.error()));
+  return there->kind;
+}
+
 Result<Page> EwsSession::changes(const Call& call, View scope, View anchor_, const Want& want) {
-  const auto at = parse_anchor(anchor_);
+  auto at = parse_anchor(anchor_);
   if (!at)
     return fault(FaultKind::anchor_expired, backend_.where(),
                  "This anchor is none of the ews plugin's; it is listed again.");
   if (scope.empty()) return tree(call, *at);
+  if (at->state.empty()) {
+    auto kind = kind_of(call, scope);
+    if (!kind) return std::unexpected(std::move(kind.error()));
+    at->kind = *kind;
+  }
   auto synced = sync(call, sync_items(scope, at->state, std::clamp(want.limit, 1U, changes_most)));
   if (!synced) return std::unexpected(synced.error());
-  std::vector<Bytes> wanted;
-  for (const auto& row : synced->rows)
-    if (row.what == SyncPage::What::read_flag || (row.what != SyncPage::What::deleted && is_mail(row.kind)))
-      wanted.push_back(row.id);
-  auto got = items(call, wanted, false);
-  if (!got) return std::unexpected(got.error());
-  std::vector<Upsert> upserts;
-  for (const auto& item : *got) {
-    if (!is_mail(item.local)) continue;  // the flag of something that is left alone
-    if (auto upsert = upsert_of(item, scope)) upserts.push_back(std::move(*upsert));
-  }
-  if (auto brought = bring_along(call, upserts, want.inline_up_to); !brought) return std::unexpected(brought.error());
+  auto upserts =
+      at->kind == Kind::mail ? mails(call, *synced, scope, want) : objects(call, *synced, scope, at->kind, want);
+  if (!upserts) return std::unexpected(std::move(upserts.error()));
   Page page;
   // In the server's order; an item that was named and is gone meanwhile has its Delete in a later page.
   std::map<View, Upsert*> by_id;
-  for (auto& upsert : upserts) by_id.emplace(upsert.id, &upsert);
-  for (auto& row : synced->rows) {
-    const auto found = by_id.find(row.id);
+  for (auto& upsert : *upserts) by_id.emplace(upsert.id, &upsert);
+  for (const auto& row : synced->rows) {
+    const auto id = name_of({at->kind, row.id});
+    const auto found = by_id.find(id);
     if (row.what == SyncPage::What::deleted) {
-      page.changes.emplace_back(Removed{std::move(row.id), Bytes(scope)});
+      page.changes.emplace_back(Removed{id, Bytes(scope)});
     } else if (found != by_id.end()) {
       auto* upsert = found->second;
       by_id.erase(found);  // before its id moves away
@@ -174,17 +179,33 @@ Result<Page> EwsSession::changes(const Call& call, View scope, View anchor_, con
   }
   page.more = !synced->last;
   if (at->listing && synced->last) page.changes.emplace_back(Listed{Bytes(scope)});
-  page.anchor = anchor({at->listing && !synced->last, std::move(synced->state)});
+  page.anchor = anchor({at->listing && !synced->last, std::move(synced->state), at->kind});
   return page;
 }
 
-Result<std::vector<xml::Element>> EwsSession::items(const Call& call, std::span<const Bytes> ids, bool mime) {
+Result<std::vector<Upsert>> EwsSession::mails(const Call& call, const SyncPage& synced, View folder_,
+                                              const Want& want) {
+  std::vector<Bytes> wanted;
+  for (const auto& row : synced.rows)
+    if (row.what == SyncPage::What::read_flag || (row.what != SyncPage::What::deleted && is_mail(row.kind)))
+      wanted.push_back(row.id);
+  auto got = items(call, wanted, [](std::span<const Bytes> ids, Kind) { return get_items(ids); });
+  if (!got) return std::unexpected(got.error());
+  std::vector<Upsert> upserts;
+  for (const auto& item : *got) {
+    if (!is_mail(item.local)) continue;  // the flag of something that is left alone
+    if (auto upsert = upsert_of(item, folder_)) upserts.push_back(std::move(*upsert));
+  }
+  if (auto brought = bring_along(call, upserts, want.inline_up_to); !brought) return std::unexpected(brought.error());
+  return upserts;
+}
+
+Result<std::vector<xml::Element>> EwsSession::items(const Call& call, std::span<const Bytes> ids, Ask ask, Kind kind) {
   std::vector<xml::Element> found;
   for (std::size_t at = 0; at < ids.size();) {
     const auto now = std::min<std::size_t>(backend_.batch().size(), ids.size() - at);
     const auto part = ids.subspan(at, now);
-    auto got =
-        backend_.messages(call, who_, "GetItem", [&](Version) { return mime ? get_mime(part) : get_items(part); });
+    auto got = backend_.messages(call, who_, "GetItem", [&](Version) { return ask(part, kind); });
     std::optional<Fault> failed;
     if (!got) failed = got.error();
     std::vector<xml::Element> good;
@@ -240,7 +261,7 @@ Result<void> EwsSession::bring_along(const Call& call, std::vector<Upsert>& upse
   }
   for (const auto& flight : flights) {
     if (flight.empty()) continue;
-    auto got = items(call, flight, true);
+    auto got = items(call, flight, [](std::span<const Bytes> ids, Kind) { return get_mime(ids); });
     if (!got) return std::unexpected(got.error());
     for (const auto& item : *got) {
       const auto found = small.find(id_of(item));
@@ -255,6 +276,14 @@ Result<void> EwsSession::bring_along(const Call& call, std::vector<Upsert>& upse
 
 Result<std::uint64_t> EwsSession::read(const Call& call, View item, Range range, Sink sink) {
   if (range.length == 0) return 0;
+  if (const auto what = named(item); what.kind != Kind::mail) {
+    auto there = object(call, what);
+    if (!there) return std::unexpected(std::move(there.error()));
+    const auto part =
+        View(there->octets).substr(std::min<std::uint64_t>(range.from, there->octets.size()), range.length);
+    if (!part.empty()) sink(std::as_bytes(std::span(part)));
+    return part.size();
+  }
   const Bytes one[] = {Bytes(item)};
   MimeStream stream(range, sink);
   Trouble said;

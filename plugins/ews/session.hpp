@@ -7,6 +7,7 @@
 #include "core/sdk/store.hpp"
 #include "plugins/ews/backend.hpp"
 #include "plugins/ews/items.hpp"
+#include "plugins/ews/objects.hpp"
 
 namespace tidegate::ews {
 
@@ -38,13 +39,26 @@ class EwsSession final : public Session {
   Result<Page> tree(const Call&, const Anchor&);
   Result<SyncPage> sync(const Call&, const std::string& body);
   /// What GetItem gives for each; those that it does not give are left out (EWS-14). `told`: why not.
-  Result<std::vector<xml::Element>> items(const Call&, std::span<const Bytes> ids, bool mime);
+  using Ask = std::string (*)(std::span<const Bytes>, Kind);
+  Result<std::vector<xml::Element>> items(const Call&, std::span<const Bytes> ids, Ask, Kind = Kind::mail);
+  Result<std::vector<Upsert>> mails(const Call&, const SyncPage&, View folder, const Want&);
+  Result<std::vector<Upsert>> objects(const Call&, const SyncPage&, View folder, Kind, const Want&);
+  /// One event, task or contact, its octets and its element.
+  struct Object {
+    xml::Element element;
+    Bytes octets;
+  };
+  Result<Object> object(const Call&, const Named&);
+  Result<Kind> kind_of(const Call&, View scope);
+  Result<Written> create_object(const Call&, View folder, const NewItem&, Source, Attempt&);
+  Result<Written> update_object(const Call&, const Named&, View if_content_rev, const Bytes& octets);
+  Result<void> unchanged(const Call&, const Named&, View if_content_rev);
   /// Contents that may come along, by id.
   Result<void> bring_along(const Call&, std::vector<Upsert>&, std::uint32_t inline_up_to);
   Result<xml::Element> properties(const Call&, View item, const Property&);
   /// The item in that folder whose property has that value; nullopt: none.
-  Result<std::optional<Written>> found_by(const Call&, std::string_view folder, const Property&,
-                                          std::string_view value);
+  Result<std::optional<Written>> found_by(const Call&, std::string_view folder, const Property&, std::string_view value,
+                                          Kind = Kind::mail);
   Result<Folder> folder(const Call&, View id);
   Result<Written> change_categories(const Call&, View item, const FlagDelta&, const std::string& updates);
   Result<Written> send_draft(const Call&, const Written& draft, View file_in, Attempt&);
@@ -56,8 +70,10 @@ class EwsSession final : public Session {
   Roles roles_;
 };
 
-/// The item that an answer names, with an empty content_rev: a mail's octets never move.
-Written written_of(const xml::Element& item);
+/// The item that an answer names. A mail has an empty content_rev: its octets never move.
+Written written_of(const xml::Element& item, Kind = Kind::mail);
+/// All that the source gives, up to 150 MiB.
+Result<std::string> all_of(Source&, const std::string& where);
 /// What stands in Items of a response message.
 const xml::Element* item_in(const xml::Element& response_message);
 

@@ -13,16 +13,6 @@ namespace {
 
 constexpr std::size_t mail_most = 150U << 20;
 
-Result<std::string> all_of(Source& source, const std::string& where) {
-  std::string octets;
-  std::byte part[16 * 1024];
-  while (const auto have = source(part)) {
-    if (octets.size() + have > mail_most) return fault(FaultKind::too_large, where, "The message is over 150 MiB.");
-    octets.append(reinterpret_cast<const char*>(part), have);
-  }
-  return octets;
-}
-
 std::string small(std::string_view text) {
   std::string made(text);
   std::ranges::transform(made, made.begin(),
@@ -36,20 +26,29 @@ std::unexpected<Fault> unsupported(const std::string& where, std::string text) {
 
 }  // namespace
 
+Result<std::string> all_of(Source& source, const std::string& where) {
+  std::string octets;
+  std::byte part[16 * 1024];
+  while (const auto have = source(part)) {
+    if (octets.size() + have > mail_most) return fault(FaultKind::too_large, where, "The message is over 150 MiB.");
+    octets.append(reinterpret_cast<const char*>(part), have);
+  }
+  return octets;
+}
+
 Result<std::optional<Written>> EwsSession::found_by(const Call& call, std::string_view folder_,
-                                                    const Property& property, std::string_view value) {
+                                                    const Property& property, std::string_view value, Kind kind) {
   auto found =
       backend_.one(call, who_, "FindItem", [&](Version) { return find_by_property(folder_, property, value); });
   if (!found) return std::unexpected(found.error());
   const auto* item = item_in(*found);
   if (item == nullptr) return std::nullopt;
-  return written_of(*item);
+  return written_of(*item, kind);
 }
 
 Result<Written> EwsSession::create(const Call& call, View folder_, const NewItem& item, Source source,
                                    Attempt& attempt) {
-  if (item.kind != Kind::mail)
-    return unsupported(backend_.where(), "The ews plugin makes no events, contacts or tasks yet.");
+  if (item.kind != Kind::mail) return create_object(call, folder_, item, std::move(source), attempt);
   if (!attempt.note.empty()) {
     auto found = found_by(call, folder_id(folder_), token_mark, base64(attempt.token));
     if (!found) return std::unexpected(found.error());
@@ -71,7 +70,12 @@ Result<Written> EwsSession::create(const Call& call, View folder_, const NewItem
   return written_of(*there);
 }
 
-Result<Written> EwsSession::update(const Call&, View, View, Source) {
+Result<Written> EwsSession::update(const Call& call, View item, View if_content_rev, Source source) {
+  if (const auto what = named(item); what.kind != Kind::mail) {
+    auto octets = all_of(source, backend_.where());
+    if (!octets) return std::unexpected(std::move(octets.error()));
+    return update_object(call, what, if_content_rev, *octets);
+  }
   return unsupported(backend_.where(), "A mail on an Exchange server is not changed, it is made anew.");
 }
 
@@ -85,6 +89,8 @@ Result<xml::Element> EwsSession::properties(const Call& call, View item, const P
 }
 
 Result<Written> EwsSession::set_flags(const Call& call, View item, const FlagDelta& delta) {
+  if (named(item).kind != Kind::mail)
+    return unsupported(backend_.where(), "Events, tasks and contacts have no flags; they are updated.");
   const auto updates = updates_of(delta);
   if (!delta.keywords_add.empty() || !delta.keywords_clear.empty())
     return change_categories(call, item, delta, updates);
@@ -122,12 +128,13 @@ Result<Written> EwsSession::change_categories(const Call& call, View item, const
 }
 
 // An item that moves is another one afterwards (EWS-12); its search key stays.
-Result<Written> EwsSession::move(const Call& call, View item, View, View to, Attempt& attempt) {
+Result<Written> EwsSession::move(const Call& call, View whole_id, View, View to, Attempt& attempt) {
+  const auto [kind, item] = named(whole_id);
   auto there = properties(call, item, search_key);
   std::string key = attempt.note;
   if (!there) {
     if (there.error().kind != FaultKind::not_found || key.empty()) return std::unexpected(there.error());
-    auto found = found_by(call, folder_id(to), search_key, key);
+    auto found = found_by(call, folder_id(to), search_key, key, kind);
     if (!found) return std::unexpected(found.error());
     if (*found) return std::move(**found);
     return std::unexpected(there.error());
@@ -137,17 +144,21 @@ Result<Written> EwsSession::move(const Call& call, View item, View, View to, Att
     if (auto noted = attempt.before(key); !noted) return std::unexpected(noted.error());
   auto moved = backend_.one(call, who_, "MoveItem", [&](Version) { return move_item(item, folder_id(to)); });
   if (!moved) return std::unexpected(moved.error());
-  if (const auto* after = item_in(*moved); after != nullptr && !id_of(*after).empty()) return written_of(*after);
+  if (const auto* after = item_in(*moved); after != nullptr && !id_of(*after).empty()) return written_of(*after, kind);
   // Some servers, and moves to other mailboxes, give no id.
-  auto found = key.empty() ? Result<std::optional<Written>>{} : found_by(call, folder_id(to), search_key, key);
+  auto found = key.empty() ? Result<std::optional<Written>>{} : found_by(call, folder_id(to), search_key, key, kind);
   if (!found) return std::unexpected(found.error());
   if (*found) return std::move(**found);
   return fault(FaultKind::ambiguous, backend_.where(),
-               "The message was moved, but the Exchange server does not say where it is now.");
+               "The item was moved, but the Exchange server does not say where it is now.");
 }
 
-Result<void> EwsSession::remove(const Call& call, View item, View, View) {
-  auto done = backend_.one(call, who_, "DeleteItem", [&](Version version) { return delete_item(version, item, {}); });
+Result<void> EwsSession::remove(const Call& call, View item, View, View if_content_rev) {
+  const auto what = named(item);
+  if (what.kind != Kind::mail && !if_content_rev.empty())
+    if (auto same = unchanged(call, what, if_content_rev); !same) return same;
+  auto done =
+      backend_.one(call, who_, "DeleteItem", [&](Version version) { return delete_item(version, item_id(what.id)); });
   if (!done) return std::unexpected(done.error());
   return {};
 }
@@ -159,16 +170,17 @@ Result<Folder> EwsSession::folder(const Call& call, View id) {
   const auto* folders = find(*got, "Folders");
   if (folders != nullptr && !folders->children.empty())
     if (auto made = folder_of(folders->children.front(), roles_)) return std::move(*made);
-  return fault(FaultKind::not_found, backend_.where(), "The Exchange server gives no such mail folder.");
+  return fault(FaultKind::not_found, backend_.where(), "The Exchange server gives no such folder.");
 }
 
 Result<Folder> EwsSession::make_folder(const Call& call, const Folder& like, Attempt& attempt) {
-  if (like.kind != Kind::mail) return unsupported(backend_.where(), "The ews plugin makes folders for mail only.");
+  if (like.kind != Kind::mail && like.kind != Kind::contact && like.kind != Kind::task)
+    return unsupported(backend_.where(), "The ews plugin makes folders for mail, tasks and contacts.");
   const bool repeated = !attempt.note.empty();
   if (attempt.before)
     if (auto noted = attempt.before("made"); !noted) return std::unexpected(noted.error());
-  auto made =
-      backend_.one(call, who_, "CreateFolder", [&](Version) { return create_folder(parent(like.parent), like.name); });
+  auto made = backend_.one(call, who_, "CreateFolder",
+                           [&](Version) { return create_folder(parent(like.parent), like.name, like.kind); });
   if (!made && made.error().kind == FaultKind::exists && repeated)
     made = backend_.one(call, who_, "FindFolder",
                         [&](Version) { return find_folder_by_name(parent(like.parent), like.name); });

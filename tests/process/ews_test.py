@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import stage as st
+from ews.schema import T
 from ews.server import Server
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -53,7 +54,8 @@ class OnExchange(unittest.TestCase):
         for number in range(30):
             cls.alice.deliver(letter(f"old {number}"))
         stage.write_gateway_ini({"plugin": "ews", "url": server.url, "ca_file": stage.ca, "admin": "gateway@example.com", "proxy": "none",
-                                 "password_file": stage.write("ews.password", "all of it\n")}, gateway={"alive": "2s"})
+                                 "password_file": stage.write("ews.password", "all of it\n")},
+                                gateway={"alive": "2s"}, parts="mail contacts tasks")
         cls.device = stage.first_device()
 
     def setUp(self):
@@ -212,6 +214,75 @@ class OnExchange(unittest.TestCase):
         self.assertEqual(len(self.received("sent before the kill")), 1)
         # A draft that was sent leaves Drafts by a page of its own.
         self.wait("nothing twice on the device", lambda: all(len(copies) == 1 for copies in mails(self.device.maildir).values()))
+
+    def pim(self, kind, uid):
+        """(path, octets) of the one object of that UID on the device."""
+        found = []
+        for at, _, names in os.walk(os.path.join(self.device.state, "pim")):
+            for name in names:
+                if not name.endswith(kind) or name.startswith("."):
+                    continue
+                try:
+                    with open(os.path.join(at, name), "rb") as file:
+                        octets = file.read()
+                except FileNotFoundError:  # renamed meanwhile
+                    continue
+                if uid.encode() in octets:
+                    found.append((os.path.join(at, name), octets))
+        return found[0] if len(found) == 1 else None
+
+    def put(self, folder, name, octets):
+        """As khard and todoman do: a file beside, then renamed."""
+        path = os.path.join(self.device.state, "pim", folder, name)
+        with open(path + ".tmp", "wb") as out:
+            out.write(octets)
+        os.rename(path + ".tmp", path)
+
+    def made_here(self, folder, kind, **words):
+        with self.server.lock:
+            item = self.alice.new_item(kind)
+            for name, value in words.items():
+                item.set(value if not isinstance(value, str) else getattr(T, name)(value))
+            return self.alice.add(item, self.alice.by_name[folder])
+
+    def item_with(self, folder, name, value):
+        with self.server.lock:
+            found = [item for item in self.alice.by_name[folder].items.values() if item.word(name) == value]
+        return found[0] if len(found) == 1 else None
+
+    def test_h_contacts_go_both_ways_and_what_the_device_can_not_show_stays(self):
+        self.made_here("contacts", "Contact", DisplayName="Carol Other", GivenName="Carol", Surname="Other", Mileage="9",
+                       PhoneNumbers=T.PhoneNumbers(T.Entry("+1 2", Key="MobilePhone")))
+        path, octets = self.wait("the card", lambda: self.pim(".vcf", "Carol Other"))
+        self.assertIn(b"+1 2", octets)
+        edited = octets.replace(b"+1 2", b"+3 4").replace(b"END:VCARD", b"NICKNAME:Caz\nX-MINE:kept\nEND:VCARD")
+        self.put(os.path.dirname(os.path.relpath(path, os.path.join(self.device.state, "pim"))), os.path.basename(path), edited)
+        self.wait("the edit on the server", lambda: self.item_with("contacts", "Nickname", "Caz"))
+        item = self.item_with("contacts", "Nickname", "Caz")
+        self.assertEqual((item.word("Mileage"), item.values["PhoneNumbers"][0].text), ("9", "+3 4"))
+        with self.server.lock:
+            item.set(T.JobTitle("Chief"))
+            self.alice.changed(item)
+        self.wait("another client's change beside it", lambda: b"Chief" in (self.pim(".vcf", "Carol Other") or ("", b""))[1])
+        self.assertIn(b"X-MINE:kept", self.pim(".vcf", "Carol Other")[1])
+        os.remove(self.pim(".vcf", "Carol Other")[0])
+        self.wait("its end on the server", lambda: not self.item_with("contacts", "Nickname", "Caz"))
+
+    def test_i_tasks_go_both_ways(self):
+        self.made_here("tasks", "Task", Subject="Mow the lawn", Status="NotStarted", DueDate="2026-12-01T23:00:00Z")
+        path, octets = self.wait("the task", lambda: self.pim(".ics", "Mow the lawn"))
+        self.assertIn(b"DUE;VALUE=DATE:20261202", octets)
+        folder = os.path.dirname(os.path.relpath(path, os.path.join(self.device.state, "pim")))
+        self.put(folder, "made.ics", b"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VTODO\nUID:made-here\nDTSTAMP:20260101T000000Z\n"
+                 b"SUMMARY:Made here\nPRIORITY:1\nX-MINE:kept\nEND:VTODO\nEND:VCALENDAR\n")
+        self.wait("it on the server", lambda: self.item_with("tasks", "Subject", "Made here"))
+        item = self.item_with("tasks", "Subject", "Made here")
+        self.assertEqual(item.word("Importance"), "High")
+        with self.server.lock:
+            item.set(T.Status("Completed"))
+            self.alice.changed(item)
+        self.wait("it done on the device", lambda: b"STATUS:COMPLETED" in (self.pim(".ics", "made-here") or ("", b""))[1])
+        self.assertIn(b"X-MINE:kept", self.pim(".ics", "made-here")[1])
 
 
 if __name__ == "__main__":

@@ -58,6 +58,12 @@ class Conformance(unittest.TestCase):
                     "Law5.MoveTwiceIsOneMove", "Law6.MailReadsBackToTheOctet", "Law11.AnUnreadableItemStopsNothingElse",
                     "Law12.HostileMailIsAMailLikeAnyOther"], "--steps", "100")
 
+    def test_laws_of_contacts(self):
+        # Those that put mails into every folder, or flags on every item, are for mail.
+        self.holds(["Law1.EveryItemOnceThenNothing", "Law2.MovesAreSeenInBothFolders", "Law5.CreateTwiceWithOneTokenIsOneItem",
+                    "Law6.CardsKeepEveryProperty"], "--kind", "contact",
+                   laws_run="Law1.*:Law2.Moves*:Law3.*:Law5.*:Law6.Cards*:Law7.U*")
+
     def test_laws_hold_with_ntlm_and_pages_of_one(self):
         self.server.schemes = ("ntlm",)
         self.holds(["Law1."], laws_run="Law1.*:Law3.*", scheme="ntlm", batch="1")

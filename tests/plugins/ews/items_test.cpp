@@ -116,7 +116,7 @@ TEST(Items, FlagsAreDeltas) {
   EXPECT_EQ(updates_of({.add = seen}).find("0x"), std::string::npos);
 }
 
-TEST(Items, FoldersThatHoldMail) {
+TEST(Items, FoldersByWhatTheyHold) {
   const Roles roles{.root = "r", .roles = {{"i", Role::inbox}}};
   const auto inbox = folder_of(
       tree("<Folder><FolderId Id='i'/><ParentFolderId Id='r'/><FolderClass>IPF.Note</FolderClass><DisplayName>In"
@@ -127,20 +127,33 @@ TEST(Items, FoldersThatHoldMail) {
   EXPECT_EQ(inbox->parent, "");
   EXPECT_EQ(inbox->rights, std::uint32_t{may_read});
   for (const auto* other :
-       {"<CalendarFolder><FolderId Id='c'/></CalendarFolder>",
-        "<Folder><FolderId Id='n'/><FolderClass>IPF.StickyNote</FolderClass></Folder>", "<Folder/>"})
+       {"<Folder><FolderId Id='n'/><FolderClass>IPF.StickyNote</FolderClass></Folder>", "<Folder/>"})
     EXPECT_FALSE(folder_of(tree(other), roles)) << other;
+  const auto kind = [&](const std::string& element, const std::string& name) {
+    const auto made = folder_of(
+        tree("<" + element + "><FolderId Id='c'/><FolderClass>" + name + "</FolderClass></" + element + ">"), roles);
+    return made ? std::optional(made->kind) : std::nullopt;
+  };
+  EXPECT_EQ(kind("CalendarFolder", "IPF.Appointment"), std::nullopt);
+  EXPECT_EQ(kind("CalendarFolder", ""), std::nullopt);
+  EXPECT_EQ(kind("Folder", "IPF.Appointment.Birthday"), std::nullopt);
+  EXPECT_EQ(kind("ContactsFolder", "IPF.Contact"), Kind::contact);
+  EXPECT_EQ(kind("ContactsFolder", "IPF.Contact.RecipientCache"), std::nullopt) << "the server's own list";
+  EXPECT_EQ(kind("TasksFolder", "IPF.Task"), Kind::task);
+  EXPECT_EQ(kind("Folder", "IPF.Journal"), std::nullopt);
 }
 
 TEST(Items, Anchors) {
-  for (const auto& each : {Anchor{true, "state:1"}, Anchor{false, "s"}}) {
+  for (const auto& each : {Anchor{true, "state:1"}, Anchor{false, "s"}, Anchor{true, "e", Kind::event},
+                           Anchor{false, "x", Kind::contact}, Anchor{false, "L", Kind::task}}) {
     const auto back = parse_anchor(anchor(each));
     ASSERT_TRUE(back);
     EXPECT_EQ(back->listing, each.listing);
     EXPECT_EQ(back->state, each.state);
+    EXPECT_EQ(back->kind, each.kind);
   }
   EXPECT_TRUE(parse_anchor("")->listing);
-  for (const auto* wrong : {"D", "L", "X1", "1"}) EXPECT_FALSE(parse_anchor(wrong)) << wrong;
+  for (const auto* wrong : {"D", "L", "X1", "1", "d", "lc", "dzx"}) EXPECT_FALSE(parse_anchor(wrong)) << wrong;
 }
 
 TEST(Items, RecipientsOfAHeader) {

@@ -7,7 +7,8 @@ namespace tidegate::ews {
 namespace {
 
 TEST(EwsPitfalls, ews05WhoAskedForPeaceHasIt) {
-  OnScript with({soap_fault("SyncFolderItems", "ErrorServerBusy", value("BackOffMilliseconds", "60000"))});
+  OnScript with({said("GetFolder", folder("inbox")),
+                 soap_fault("SyncFolderItems", "ErrorServerBusy", value("BackOffMilliseconds", "60000"))});
   auto page_ = with.changes();
   ASSERT_FALSE(page_);
   EXPECT_EQ(page_.error().kind, FaultKind::throttled);
@@ -17,13 +18,15 @@ TEST(EwsPitfalls, ews05WhoAskedForPeaceHasIt) {
   EXPECT_EQ(page_.error().kind, FaultKind::throttled) << "and no request left";
   EXPECT_EQ(with.server.verdict(), "");
   with.host.skew = std::chrono::seconds(61);
-  with.server.more({said("SyncFolderItems", page(created("a"))), said("GetItem", item("a"))});
+  with.server.more(
+      {said("GetFolder", folder("inbox")), said("SyncFolderItems", page(created("a"))), said("GetItem", item("a"))});
   EXPECT_EQ(told(with.changes()), "+a .");
   EXPECT_EQ(with.server.verdict(), "");
 }
 
 TEST(EwsPitfalls, ews05OneBusyMailboxHindersNoOther) {
-  OnScript with({soap_fault("SyncFolderItems", "ErrorServerBusy", value("BackOffMilliseconds", "60000"))});
+  OnScript with({said("GetFolder", folder("inbox")),
+                 soap_fault("SyncFolderItems", "ErrorServerBusy", value("BackOffMilliseconds", "60000"))});
   ASSERT_FALSE(with.changes());
   with.server.more({folders()});
   EXPECT_TRUE(with.backend->open(within(), {"bob@x.org", "bob@x.org", "bob@x.org"}));
@@ -31,7 +34,8 @@ TEST(EwsPitfalls, ews05OneBusyMailboxHindersNoOther) {
 }
 
 TEST(EwsPitfalls, ews14AnItemThatIsNamedAndNotGivenStopsNothing) {
-  OnScript with({said("SyncFolderItems", page(created("a") + created("ghost") + created("b"))),
+  OnScript with({said("GetFolder", folder("inbox")),
+                 said("SyncFolderItems", page(created("a") + created("ghost") + created("b"))),
                  said("GetItem", item("a") + bad("GetItem", "ErrorItemNotFound") + item("b"), {"Id=\"ghost\""})});
   const auto page_ = with.changes();
   EXPECT_EQ(told(page_), "+a +b .");

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/ews/objects.hpp"
+
+#include <algorithm>
+
+#include "core/pim/canonical.hpp"
+#include "plugins/ews/base64.hpp"
+#include "plugins/ews/contacts.hpp"
+#include "plugins/ews/faults.hpp"
+#include "plugins/ews/items.hpp"
+#include "plugins/ews/requests.hpp"
+#include "plugins/ews/tasks.hpp"
+
+namespace tidegate::ews {
+namespace {
+
+constexpr std::pair<std::string_view, Kind> prefixes[] = {
+    {"e:", Kind::event}, {"c:", Kind::contact}, {"t:", Kind::task}};
+
+// Beyond that a property becomes a burden for the server and each synchronisation.
+constexpr std::size_t stored_most = 64U << 10;
+
+std::optional<Bytes> stored(const xml::Element& item) {
+  const auto held = property_of(item, stored_object);
+  Bytes octets;
+  if (!held || held->empty() || !from_base64(*held, octets)) return std::nullopt;
+  return octets;
+}
+
+}  // namespace
+
+Bytes name_of(const Named& what) {
+  for (const auto& [prefix, kind] : prefixes)
+    if (kind == what.kind) return Bytes(prefix) + what.id;
+  return what.id;
+}
+
+Named named(View text) {
+  for (const auto& [prefix, kind] : prefixes)
+    if (text.starts_with(prefix)) return {kind, Bytes(text.substr(prefix.size()))};
+  return {Kind::mail, Bytes(text)};
+}
+
+std::string_view element_of(Kind kind) {
+  switch (kind) {
+    case Kind::event:
+      return "CalendarItem";
+    case Kind::contact:
+      return "Contact";
+    case Kind::task:
+      return "Task";
+    default:
+      return {};
+  }
+}
+
+std::string object_shape(Kind kind) {
+  const auto common =
+      shape_of({"item:ItemClass", "item:DateTimeCreated"}) + uid_mark.path() + stored_object.path() + search_key.path();
+  return (kind == Kind::contact ? contact_shape() : task_shape()) + common;
+}
+
+// A search key stays when the item moves; of what a device made the UID stands in a property.
+std::string uid_of(Kind, const xml::Element& item) {
+  if (auto uid = property_of(item, uid_mark); uid && !uid->empty()) return *uid;
+  const auto key = property_of(item, search_key).value_or(id_of(item));
+  std::string made = "ews-";
+  for (const unsigned char c : key) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    made += hex[c >> 4];
+    made += hex[c & 15];
+  }
+  return made;
+}
+
+Result<Bytes> object_of(Kind kind, const xml::Element& item, std::span<const xml::Element>,
+                        const pim::ZoneSource& zones) {
+  const auto before = stored(item);
+  const auto uid = uid_of(kind, item);
+  if (kind == Kind::contact) {
+    const auto base = before ? pim::Card::parse(*before) : Result<pim::Card>(std::unexpected(Fault{}));
+    return card_of(contact_fields(item), uid, base ? &*base : nullptr).octets();
+  }
+  const auto base =
+      before ? pim::CalendarObject::parse(*before, zones) : Result<pim::CalendarObject>(std::unexpected(Fault{}));
+  return task_of(task_fields(item), uid, base ? &*base : nullptr);
+}
+
+Upsert object_upsert(Kind kind, const xml::Element& item, View folder, Result<Bytes> octets,
+                     std::uint32_t inline_up_to) {
+  Upsert made{};
+  made.id = name_of({kind, id_of(item)});
+  made.folders = {Bytes(folder)};
+  made.content_rev = change_key_of(item);
+  made.kind = kind;
+  made.received = date_time(words(item, "DateTimeCreated")).value_or(std::chrono::sys_seconds{});
+  made.fingerprint = pim::uid_fingerprint(uid_of(kind, item));
+  if (!octets) return made;  // who reads it hears why
+  made.size = octets->size();
+  if (octets->size() <= inline_up_to) made.content = std::move(*octets);
+  return made;
+}
+
+std::string stored_property(View octets) {
+  return octets.size() > stored_most ? std::string() : stored_object.with(base64(octets));
+}
+
+}  // namespace tidegate::ews

@@ -285,7 +285,7 @@ FolderName Shelf::folder_name() const {
 Result<UploadStep> Shelf::upload(UploadCursor cursor, std::size_t room) {
   if (!sound_) return UploadStep{};
   return guarded([&] {
-    Upload upload(files_, *index_, *journal_, [this](const ItemRow& row) {
+    Upload upload(files_, *index_, *journal_, holds_->items(), [this](const ItemRow& row) {
       auto found = row;
       return locate(found);
     });

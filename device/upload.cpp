@@ -19,16 +19,55 @@ UploadStep Upload::step(UploadCursor cursor, std::size_t room) {
   } else {
     begin_next(out, room);
   }
-  out.more = out.cursor.offset != 0 || journal_.next(out.cursor.number).has_value();
+  const auto due = [this](const auto& passed) { return !held_.contains(passed.second); };
+  out.more = out.cursor.offset != 0 || journal_.next(out.cursor.up_to) || std::ranges::any_of(out.cursor.passed, due);
   return out;
+}
+
+/// What was passed over and is held no more comes first: something of the same item may be behind it.
+std::optional<CommandRow> Upload::next(UploadCursor& cursor) {
+  for (auto passed = cursor.passed.begin(); passed != cursor.passed.end();) {
+    if (held_.contains(passed->second)) {
+      ++passed;
+      continue;
+    }
+    const auto number = passed->first;
+    passed = cursor.passed.erase(passed);
+    auto row = journal_.next(number - 1);
+    if (row && row->number == number) return row;
+  }
+  return journal_.next(cursor.up_to);
+}
+
+/// Nobody else's change waits for a file that may never come back, nor for the answer to a hold.
+bool Upload::passes(UploadCursor& cursor, const CommandRow& row) {
+  const Holds::Key key{row.command.view, row.command.gid};
+  if (!held_.contains(key)) return false;
+  const bool unsent = row.command.verb == e2e::Verb::create && row.path.empty();
+  const auto same = [&](const auto& passed) { return passed.second == key; };
+  if (!unsent && std::ranges::none_of(cursor.passed, same)) return false;
+  cursor.passed.emplace(row.number, key);
+  cursor.up_to = std::max(cursor.up_to, row.number);
+  return true;
+}
+
+void Upload::count(UploadStep& out, const CommandRow& row) {
+  out.cursor.number = row.number;
+  out.cursor.up_to = std::max(out.cursor.up_to, row.number);
+  out.begun.push_back(row.command.id);
 }
 
 void Upload::begin_next(UploadStep& out, std::size_t room) {
   std::vector<std::uint64_t> leaving;
   while (room > 0 && !out.blocked) {
-    const auto row = journal_.next(out.cursor.number);
+    const auto row = next(out.cursor);
     if (!row) break;
-    if (row->has_content() && !begin(out, *row)) continue;
+    if (passes(out.cursor, *row)) continue;
+    if (row->has_content() && !begin(out, *row)) {
+      if (out.blocked && row->number <= out.cursor.up_to)  // it was passed over before
+        out.cursor.passed.emplace(row->number, Holds::Key{row->command.view, row->command.gid});
+      continue;
+    }
     if (!row->has_content()) whole(out, *row);
     if (row->state == CommandRow::State::waiting) leaving.push_back(row->number);
     if (row->has_content()) break;
@@ -42,8 +81,7 @@ void Upload::begin_next(UploadStep& out, std::size_t room) {
 }
 
 void Upload::whole(UploadStep& out, const CommandRow& row) {
-  out.cursor.number = row.number;
-  out.begun.push_back(row.command.id);
+  count(out, row);
   out.messages.emplace_back(row.command);
 }
 
@@ -88,10 +126,9 @@ bool Upload::begin(UploadStep& out, const CommandRow& row) {
   }
   auto command = row.command;
   command.content = e2e::pack(*first, e2e::Compression::deflate);
-  out.cursor.number = row.number;
+  count(out, row);
   out.cursor.offset = all ? 0 : first->size();
   out.cursor.digest = all ? nullptr : std::move(digest);
-  out.begun.push_back(command.id);
   out.messages.emplace_back(std::move(command));
   return true;
 }

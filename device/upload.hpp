@@ -3,13 +3,16 @@
 // memory stays bounded (docs/wire.md §8.8). On the disk pool's thread; failures are Trouble.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/sim/files.hpp"
 #include "device/digest.hpp"
+#include "device/holds.hpp"
 #include "device/index.hpp"
 #include "device/journal.hpp"
 
@@ -20,8 +23,10 @@ inline constexpr std::size_t unanswered_limit = 32;
 
 /// How far a session has come. Begins empty.
 struct UploadCursor {
-  std::uint64_t number = 0;  ///< of the command that was sent last
-  std::uint64_t offset = 0;  ///< of its content; 0: it is complete
+  std::uint64_t number = 0;                    ///< of the command that was sent last
+  std::uint64_t offset = 0;                    ///< of its content; 0: it is complete
+  std::uint64_t up_to = 0;                     ///< all up to here were sent, or passed over
+  std::map<std::uint64_t, Holds::Key> passed;  ///< commands of items whose files are missing until a hold is decided
   std::shared_ptr<Digest> digest;
 };
 
@@ -37,10 +42,10 @@ struct UploadStep {
 
 class Upload {
  public:
-  /// `locate`: the present path of an item's file.
-  Upload(sim::Files& files, Index& index, Journal& journal,
+  /// `locate`: the present path of an item's file. `held`: whose files are missing until somebody says what that means.
+  Upload(sim::Files& files, Index& index, Journal& journal, std::set<Holds::Key> held,
          std::function<std::optional<std::string>(const ItemRow&)> locate)
-      : files_(files), index_(index), journal_(journal), locate_(std::move(locate)) {}
+      : files_(files), index_(index), journal_(journal), held_(std::move(held)), locate_(std::move(locate)) {}
 
   /// At most `room` new commands, and at most one part of content.
   UploadStep step(UploadCursor, std::size_t room);
@@ -55,11 +60,15 @@ class Upload {
   void go_on(UploadStep&, const CommandRow&);
   void drop(UploadStep&, const CommandRow&);
   void begin_next(UploadStep&, std::size_t room);
+  void count(UploadStep&, const CommandRow&);
+  std::optional<CommandRow> next(UploadCursor&);
+  bool passes(UploadCursor&, const CommandRow&);
   std::optional<Source> source(UploadStep&, const CommandRow&);
 
   sim::Files& files_;
   Index& index_;
   Journal& journal_;
+  const std::set<Holds::Key> held_;
   std::function<std::optional<std::string>(const ItemRow&)> locate_;
 };
 

@@ -207,6 +207,76 @@ TEST(Upward, TooMuchMissingAtOnceIsHeld) {
   EXPECT_EQ(std::ranges::count(disk.verbs(), e2e::Verb::remove), 20);
 }
 
+// What was made here, and had not gone up when it disappeared with many others, waits for what a person says; nothing
+// else does.
+TEST(Upward, WhatIsHeldKeepsNothingElseFromGoingUp) {
+  for (const bool meant : {true, false}) {
+    Upward disk(meant ? 31 : 32, 25);
+    disk.write("/mail/cur/made.1:2,", mail(101));
+    disk.settle();
+    const auto before = disk.mails("cur");
+    const auto made = std::ranges::find_if(
+        before, [&](const auto& path) { return disk.host.files().read(path).value_or("") == mail(101); });
+    ASSERT_NE(made, before.end());
+    disk.rename(*made, "/mail/away");
+    for (std::uint64_t number = 1; number <= 20; ++number) ASSERT_TRUE(disk.host.files().remove(disk.path(number)));
+    disk.settle();
+    std::vector<HoldRow> holds;
+    ASSERT_TRUE(disk.shelf->with_index([&](Index& index) { holds = Holds(index.database()).list(); }));
+    ASSERT_EQ(holds.size(), 1U);
+    disk.write("/mail/cur/made.2:2,", mail(102));
+    disk.settle();
+    EXPECT_TRUE(disk.send());
+    EXPECT_EQ(disk.verbs(), Verbs{e2e::Verb::create}) << "the second one";
+    if (meant)
+      ASSERT_TRUE(disk.shelf->with_index([&](Index& index) { Holds(index.database()).release(holds[0].number); }));
+    else
+      disk.rename("/mail/away", *made);
+    disk.settle();
+    EXPECT_TRUE(disk.send());
+    EXPECT_EQ(std::ranges::count(disk.verbs(), e2e::Verb::create), meant ? 1 : 2);
+    EXPECT_EQ(std::ranges::count(disk.verbs(), e2e::Verb::remove), meant ? 20 : 0);
+  }
+}
+
+// The same within one session: what comes back goes up behind what had overtaken it, with what was done to it since.
+TEST(Upward, WhatWasPassedOverGoesUpOnceItIsBack) {
+  Upward disk(33, 25);
+  disk.write("/mail/cur/made.1:2,", mail(101));
+  disk.settle();
+  const auto before = disk.mails("cur");
+  const auto made = std::ranges::find_if(
+      before, [&](const auto& path) { return disk.host.files().read(path).value_or("") == mail(101); });
+  ASSERT_NE(made, before.end());
+  disk.rename(*made, *made + "F");
+  disk.settle();  // its flag is a command of its own
+  disk.rename(*made + "F", "/mail/away");
+  for (std::uint64_t number = 1; number <= 20; ++number) ASSERT_TRUE(disk.host.files().remove(disk.path(number)));
+  disk.settle();
+  disk.write("/mail/cur/made.2:2,", mail(102));
+  disk.settle();
+  disk.store.begin_session();
+  UploadCursor cursor;
+  const auto pump = [&] {
+    for (int turn = 0; turn < 100; ++turn) {
+      auto step = disk.shelf->upload(cursor, unanswered_limit);
+      ASSERT_TRUE(step);
+      for (const auto& message : step->messages)
+        for (auto& answer : disk.store.hear(message)) disk.tell(std::move(answer));
+      ASSERT_FALSE(step->blocked || step->broken);
+      cursor = step->cursor;
+      if (!step->more) return;
+    }
+    FAIL() << "it does not end";
+  };
+  pump();
+  EXPECT_EQ(disk.verbs(), Verbs{e2e::Verb::create});
+  disk.rename("/mail/away", *made + "F");
+  disk.settle();
+  pump();
+  EXPECT_EQ(disk.verbs(), (Verbs{e2e::Verb::create, e2e::Verb::create, e2e::Verb::set_flags}));
+}
+
 TEST(Upward, AnUnmountedDiskRemovesNothing) {
   Upward disk(13, 3);
   ASSERT_TRUE(disk.host.files().rename("/mail", "/unplugged"));

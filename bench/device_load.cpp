@@ -52,6 +52,7 @@ class Sink final : public device::ConnectionEvents {
  private:
   void connected() override;
   void came(wire::Frame) override;
+  void heard_after(std::chrono::milliseconds) override {}
   void lost(Fault) override;
   void act(device::Actions);
   void heard(e2e::ToDevice&);

@@ -66,8 +66,8 @@ def measure(stage, load, devices, rate, seconds):
     return changes / (after[1] - before[1]), {who: (cpu_seconds(pid) - used[who]) * 1e6 / changes for who, pid in pids.items()}
 
 
-def through(devices, rates, seconds):
-    """The most that came through at any of the rates, and what a change cost then."""
+def at_rate(devices, rate, seconds):
+    """On a stage of its own: a mock in memory that comes again has lost what it had told, and that would be dealt with first."""
     with st.Stage() as stage:
         loopback.start_relay(stage, seats=devices)
         stage.write_gateway_ini(mock(devices, 0))
@@ -75,7 +75,12 @@ def through(devices, rates, seconds):
         stage.register()
         load = loopback.Load(stage, "device_load", stage.relay_url, stage.ca)
         pair(stage, load, devices)
-        return max((measure(stage, load, devices, rate, seconds) for rate in rates), key=lambda found: found[0])
+        return measure(stage, load, devices, rate, seconds)
+
+
+def through(devices, rates, seconds):
+    """The most that came through at any of the rates, and what a change cost then."""
+    return max((at_rate(devices, rate, seconds) for rate in rates), key=lambda found: found[0])
 
 
 def run(quick):

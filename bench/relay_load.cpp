@@ -53,6 +53,7 @@ class Device final : public device::ConnectionEvents {
  private:
   void connected() override {}
   void came(wire::Frame) override;
+  void heard_after(std::chrono::milliseconds) override {}
   void lost(Fault) override;
   void prove(const wire::Challenge&);
   void send(wire::FrameType, Bytes body);

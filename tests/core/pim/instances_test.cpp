@@ -247,8 +247,8 @@ TEST(Instances, OctetsAreWantedUnlessItIsCertainThatNothingHappens) {
   EXPECT_TRUE(wanted(event({"DTSTART:20251231T000000Z"}), INT64_MIN, february));
   EXPECT_TRUE(wanted(event({"DTSTART:19900101T000000Z", "RRULE:FREQ=DAILY"}))) << "a long way to go";
   EXPECT_FALSE(wanted(event({"DTSTART:19900101T000000Z", "RRULE:FREQ=DAILY;UNTIL=20251231T000000Z"})));
-  EXPECT_TRUE(wanted(event({"DTSTART:19000101T000000Z", "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30"})))
-      << "who knows";
+  EXPECT_TRUE(wanted(event({"DTSTART:19000101T000000Z", "RRULE:FREQ=HOURLY;COUNT=1000000"})))
+      << "it ends in 2014, but to count so far takes too long";
   EXPECT_TRUE(wanted(event({"DTSTART;TZID=Nowhere:20200101T000000"})));
   EXPECT_TRUE(wanted("nothing of the kind"));
 }

@@ -231,6 +231,28 @@ TEST(Instances, ADeviceIsGivenWhatIsInItsWindowAndWhatIsOpen) {
         << row.name;
 }
 
+TEST(Instances, OctetsAreWantedUnlessItIsCertainThatNothingHappens) {
+  const auto event = [](std::initializer_list<std::string_view> inside) {
+    return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:u\r\n" + lines(inside) +
+           "END:VEVENT\r\nEND:VCALENDAR\r\n";
+  };
+  constexpr std::int64_t january = 1'767'225'600, february = january + std::int64_t{31} * 86'400;  // of 2026
+  const auto wanted = [&](View octets, std::int64_t from = january, std::int64_t until = february) {
+    return wanted_between(octets, zones(), from, until);
+  };
+  EXPECT_TRUE(wanted(event({"DTSTART:20260115T000000Z"})));
+  EXPECT_FALSE(wanted(event({"DTSTART:20260201T000000Z"})));
+  EXPECT_TRUE(wanted(event({"DTSTART:20260201T000000Z"}), january, INT64_MAX));
+  EXPECT_FALSE(wanted(event({"DTSTART:20251231T000000Z"}), january, INT64_MAX));
+  EXPECT_TRUE(wanted(event({"DTSTART:20251231T000000Z"}), INT64_MIN, february));
+  EXPECT_TRUE(wanted(event({"DTSTART:19900101T000000Z", "RRULE:FREQ=DAILY"}))) << "a long way to go";
+  EXPECT_FALSE(wanted(event({"DTSTART:19900101T000000Z", "RRULE:FREQ=DAILY;UNTIL=20251231T000000Z"})));
+  EXPECT_TRUE(wanted(event({"DTSTART:19000101T000000Z", "RRULE:FREQ=HOURLY;COUNT=1000000"})))
+      << "it ends in 2014, but to count so far takes too long";
+  EXPECT_TRUE(wanted(event({"DTSTART;TZID=Nowhere:20200101T000000"})));
+  EXPECT_TRUE(wanted("nothing of the kind"));
+}
+
 TEST(Instances, AnInstanceIsFoundByItsIdWhereverItWasMoved) {
   const auto object = parsed(calendar(
       {"BEGIN:VEVENT", "UID:u", "SUMMARY:m", "DTSTART;TZID=Europe/Berlin:20260101T100000", "RRULE:FREQ=DAILY;COUNT=30",

@@ -7,6 +7,7 @@
 
 #include "core/pim/itip.hpp"
 #include "core/pim/zone_names.hpp"
+#include "plugins/ews/event_words.hpp"
 #include "plugins/ews/faults.hpp"
 #include "plugins/ews/items.hpp"
 #include "plugins/ews/recurrence.hpp"
@@ -17,37 +18,7 @@ namespace tidegate::ews {
 namespace {
 
 using pim::Component;
-using pim::Line;
 using pim::Moment;
-
-constexpr const char *start_path = "calendar:Start", *end_path = "calendar:End",
-                     *all_day_path = "calendar:IsAllDayEvent", *zone_path = "calendar:StartTimeZone",
-                     *rule_path = "calendar:Recurrence", *busy_path = "calendar:LegacyFreeBusyStatus",
-                     *reminder_path = "item:ReminderIsSet", *minutes_path = "item:ReminderMinutesBeforeStart",
-                     *organizer_path = "read:Organizer", *answers_path = "read:Answers",
-                     *cancelled_path = "read:IsCancelled";
-constexpr const char* busy_property = "X-MICROSOFT-CDO-BUSYSTATUS";
-
-struct People {
-  const char *path, *element, *parameter, *value;  ///< parameter=value of the ATTENDEE
-};
-constexpr People people[] = {{"calendar:RequiredAttendees", "RequiredAttendees", "", ""},
-                             {"calendar:OptionalAttendees", "OptionalAttendees", "ROLE", "OPT-PARTICIPANT"},
-                             {"calendar:Resources", "Resources", "CUTYPE", "RESOURCE"}};
-constexpr std::pair<std::string_view, std::string_view> answers[] = {
-    {"Accept", "ACCEPTED"}, {"Tentative", "TENTATIVE"}, {"Decline", "DECLINED"}};
-constexpr std::pair<std::string_view, std::string_view> busy_words[] = {
-    {"Tentative", "TENTATIVE"}, {"OOF", "OOF"}, {"WorkingElsewhere", "WORKINGELSEWHERE"}};
-
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> made;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    made.emplace_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return made;
-}
 
 std::shared_ptr<const pim::Zone> zone_named(const std::string& name, const pim::ZoneSource& zones) {
   if (name.empty() || name == "UTC") return pim::Zone::utc();
@@ -68,13 +39,6 @@ std::string day_text(std::string_view text, const pim::Zone& zone) {
 
 std::string moment_text(std::string_view text, bool all_day, const pim::Zone& zone) {
   return all_day ? day_text(text, zone) : instant_text(text);
-}
-
-std::optional<pim::Local> day_of(std::string_view text) {
-  if (text.size() != 10) return std::nullopt;
-  const auto when = date_time(std::string(text) + "T00:00:00Z");
-  if (!when) return std::nullopt;
-  return pim::Local(when->time_since_epoch());
 }
 
 std::string person(std::string_view address, std::string_view name) {
@@ -225,115 +189,6 @@ Result<Fields> fields_of(const Sight& sight, const Component& event, bool series
     set(made, organizer_path, person(pim::address_of(organizer->value()), organizer->first("CN")));
   if (pim::same_word(event.value("STATUS"), "CANCELLED")) made[cancelled_path] = "true";
   return made;
-}
-
-// --- to objects ---
-
-struct Clock_ {
-  std::string olson;  ///< empty: UTC
-  std::shared_ptr<const pim::Zone> zone;
-};
-
-Clock_ clock_of(const std::string& id, const pim::ZoneSource& zones) {
-  if (id.empty() || id == "UTC") return {{}, pim::Zone::utc()};
-  const auto found = pim::find_zone(id, zones);
-  if (!found) return {{}, pim::Zone::utc()};
-  return {found->olson, found->zone};
-}
-
-Moment moment_at(std::string_view text, const Clock_& clock, const std::string& tzid) {
-  if (const auto day = day_of(text)) return {Moment::Form::date, *day, {}};
-  const auto when = date_time(text).value_or(std::chrono::sys_seconds{});
-  if (tzid.empty()) return {Moment::Form::utc, pim::Local(when.time_since_epoch()), {}};
-  return {Moment::Form::zoned, clock.zone->local(when), tzid};
-}
-
-void set_people(Component& event, const Fields& fields) {
-  event.remove("ATTENDEE");
-  event.remove("ORGANIZER");
-  const auto line = [](const char* name, const std::string& who) {
-    const auto tab = who.find('\t');
-    Line made(name, "mailto:" + who.substr(0, tab));
-    if (tab != std::string::npos) made.set_parameter("CN", who.substr(tab + 1));
-    return made;
-  };
-  if (const auto who = text_at(fields, organizer_path); !who.empty()) event.add(line("ORGANIZER", std::string(who)));
-  for (const auto& each : people) {
-    for (const auto& who : lines_of(text_at(fields, each.path))) {
-      auto made = line("ATTENDEE", who);
-      if (*each.parameter != 0) made.set_parameter(each.parameter, each.value);
-      const auto address = who.substr(0, who.find('\t'));
-      for (const auto& answer : lines_of(text_at(fields, answers_path)))
-        if (answer.starts_with(address + '\t')) made.set_parameter("PARTSTAT", answer.substr(address.size() + 1));
-      event.add(std::move(made));
-    }
-  }
-}
-
-void set_alarm(Component& event, std::string_view minutes_) {
-  std::erase_if(event.parts, [](const auto& part) { return part.is("VALARM"); });
-  if (minutes_.empty()) return;
-  auto alarm = Component::named("VALARM");
-  alarm.add(Line("ACTION", "DISPLAY"));
-  alarm.add(Line("DESCRIPTION", "Reminder"));
-  alarm.add(Line("TRIGGER", fmt::format("-PT{}M", minutes_)));
-  event.add_part(std::move(alarm));
-}
-
-/// Changes the lines whose fields differ from `said`.
-void set_event(Component& event, const Fields& fields, const Fields& said, const Clock_& clock,
-               const std::string& tzid) {
-  const auto changed = [&](const char* path) { return text_at(fields, path) != text_at(said, path); };
-  set_common(event, fields, said);
-  if (changed(start_path) || changed(end_path) || changed(all_day_path) || changed(zone_path)) {
-    event.set(pim::moment_line("DTSTART", moment_at(text_at(fields, start_path), clock, tzid)));
-    event.remove("DURATION");
-    event.set(pim::moment_line("DTEND", moment_at(text_at(fields, end_path), clock, tzid)));
-  }
-  set_text(event, "LOCATION", text_at(fields, "calendar:Location"), text_at(said, "calendar:Location"));
-  if (changed(busy_path)) {
-    const auto wanted = text_at(fields, busy_path);
-    event.remove(busy_property);
-    event.set(Line("TRANSP", wanted == "Free" ? "TRANSPARENT" : "OPAQUE"));
-    for (const auto& [word_, text] : busy_words)
-      if (wanted == word_) event.set(Line(busy_property, std::string(text)));
-  }
-  if (changed(reminder_path) || changed(minutes_path)) set_alarm(event, text_at(fields, minutes_path));
-  if (changed(people[0].path) || changed(people[1].path) || changed(people[2].path) || changed(organizer_path) ||
-      changed(answers_path))
-    set_people(event, fields);
-  if (changed(cancelled_path)) {
-    if (fields.contains(cancelled_path))
-      event.set(Line("STATUS", "CANCELLED"));
-    else
-      event.remove("STATUS");
-  }
-}
-
-std::string until_text(const Recurrence& recurrence, const Fields& fields, const Clock_& clock) {
-  auto end = day_of(recurrence.end);
-  if (!end) return {};
-  const auto start = text_at(fields, start_path);
-  if (start.size() == 10) return pim::to_text({Moment::Form::date, *end, {}});
-  const auto local = clock.zone->local(date_time(start).value_or(std::chrono::sys_seconds{}));
-  return pim::stamp(clock.zone->utc(*end + (local - std::chrono::floor<std::chrono::days>(local))));
-}
-
-std::optional<Recurrence> recurrence_in(const Fields& fields) {
-  const auto text = text_at(fields, rule_path);
-  if (text.empty()) return std::nullopt;
-  const auto tree = xml::tree("<r xmlns:t='t'>" + std::string(text) + "</r>");
-  if (!tree) return std::nullopt;
-  auto read = recurrence_of(*tree);
-  return read ? std::optional(std::move(*read)) : std::nullopt;
-}
-
-std::string original_of(const pim::CalendarObject& object, const Component& part) {
-  const auto* line = part.find("RECURRENCE-ID");
-  if (line == nullptr) return {};
-  const auto moment = pim::moment_of(*line);
-  if (!moment) return {};
-  return moment->all_day() ? date_text(moment->local) : date_time(object.utc(*moment, *pim::Zone::utc()));
 }
 
 constexpr std::string_view order[] = {"Subject",
@@ -519,84 +374,6 @@ Fields occurrence_fields(const Fields& master, const std::string& original) {
     if (begin && end && own) made[end_path] = date_time(*own + length(*begin, *end));
   }
   return made;
-}
-
-Bytes event_object(const Event& event, const std::string& uid, const pim::CalendarObject* base,
-                   const pim::ZoneSource& zones) {
-  Event said;
-  if (base != nullptr) {
-    auto read = event_of(*base, event.zone, zones);
-    if (read)
-      said = std::move(*read);
-    else
-      base = nullptr;
-  }
-  const auto clock = clock_of(event.zone, zones);
-  auto calendar = base != nullptr ? base->calendar() : Component::named("VCALENDAR");
-  const bool all_day = text_at(event.master, all_day_path) == "true";
-  // The zone's name as the object has it, where it is the same zone.
-  std::string tzid = all_day ? std::string() : clock.olson;
-  if (base != nullptr && text_at(said.master, zone_path) == text_at(event.master, zone_path))
-    if (const auto start = pim::start_of(*base->master())) tzid = start->tzid;
-  if (base == nullptr) {
-    calendar.add(Line("VERSION", "2.0"));
-    calendar.add(Line("PRODID", "-//Tidegate//EWS//EN"));
-  }
-  const auto has_zone = std::ranges::any_of(
-      calendar.parts, [&](const auto& part) { return part.is("VTIMEZONE") && part.value("TZID") == tzid; });
-  const bool new_zone = !tzid.empty() && tzid == clock.olson && !has_zone &&
-                        (base == nullptr || pim::start_of(*base->master())->tzid != tzid);
-  if (new_zone) {
-    const auto year_ = std::atoi(std::string(text_at(event.master, start_path).substr(0, 4)).c_str());
-    calendar.add_part(zone_component(tzid, *clock.zone, year_));
-  }
-  if (base == nullptr) {
-    auto master = Component::named("VEVENT");
-    master.add(Line("UID", pim::escaped(uid)));
-    master.add(Line("DTSTAMP", "19700101T000000Z"));  // the same whenever it is made
-    calendar.add_part(std::move(master));
-    said.master = {
-        {"item:Importance", "Normal"}, {"item:Sensitivity", "Normal"}, {busy_path, "Busy"}, {reminder_path, "false"}};
-  }
-  const auto is_master = [](const auto& part) { return part.is("VEVENT") && part.find("RECURRENCE-ID") == nullptr; };
-  auto& master = *std::ranges::find_if(calendar.parts, is_master);
-  set_event(master, event.master, said.master, clock, tzid);
-  const auto moved = [&](const char* path) { return text_at(event.master, path) != text_at(said.master, path); };
-  if (moved(rule_path) || (event.series() && (moved(start_path) || moved(zone_path)))) {
-    master.remove("RRULE");
-    if (const auto recurrence = recurrence_in(event.master))
-      master.set(Line("RRULE", rule_of(*recurrence, until_text(*recurrence, event.master, clock))));
-  }
-  if (event.deleted != said.deleted || moved(zone_path) || moved(all_day_path)) {
-    master.remove("EXDATE");
-    for (const auto& each : event.deleted) master.add(pim::moment_line("EXDATE", moment_at(each, clock, tzid)));
-  }
-  // Overrides: those that are no more go, others are changed or made after the master.
-  auto like = master;
-  like.remove_if([](const Line& line) { return line.is("RRULE") || line.is("EXDATE") || line.is("RDATE"); });
-  const auto original = [&](const Component& part) {
-    return base != nullptr ? original_of(*base, part) : std::string();
-  };
-  std::erase_if(calendar.parts, [&](const auto& part) {
-    return part.is("VEVENT") && part.find("RECURRENCE-ID") != nullptr && !event.changed.contains(original(part));
-  });
-  for (const auto& [at, fields] : event.changed) {
-    const auto there = std::ranges::find_if(
-        calendar.parts, [&](const auto& part) { return part.is("VEVENT") && original(part) == at; });
-    if (there != calendar.parts.end() && said.changed.contains(at)) {
-      set_event(*there, fields, said.changed.at(at), clock, tzid);
-      continue;
-    }
-    auto part = like;
-    part.set(pim::moment_line("RECURRENCE-ID", moment_at(at, clock, tzid)));
-    set_event(part, fields, event.master, clock, tzid);
-    // Start and end are its own even where they equal the master's.
-    part.set(pim::moment_line("DTSTART", moment_at(text_at(fields, start_path), clock, tzid)));
-    part.remove("DURATION");
-    part.set(pim::moment_line("DTEND", moment_at(text_at(fields, end_path), clock, tzid)));
-    calendar.add_part(std::move(part));
-  }
-  return calendar.octets();
 }
 
 std::string event_updates(const Fields& before, const Fields& after, const std::string& zone_,

@@ -40,6 +40,8 @@ options::options_description described() {
       "zone", word(), "agenda: seen from there, Europe/Berlin (default: this machine's zone)")(
       "kind", word(), "search: mail, event, task, contact or note")(
       "most", options::value<std::size_t>()->default_value(100), "search: so many, the newest")(
+      "events-back", word(), "policy: of calendars, what happens up to N days ago, or all")(
+      "events-ahead", word(), "policy: the same, up to N days ahead, or all")(
       "largest", word(), "policy: larger messages come without their attachments; 200K, 5M, none")(
       "on-demand", word(), "policy: yes: attachments only when fetched; no");
   all.add_options()("all", "respond: also invitations that are answered, cancelled or over")(

@@ -218,6 +218,8 @@ int policy(const Command& command) {
                             .without = command.texts("without"),
                             .days = command.text("days"),
                             .folder = command.text("folder"),
+                            .events_back = command.text("events-back"),
+                            .events_ahead = command.text("events-ahead"),
                             .largest = command.text("largest"),
                             .on_demand = command.text("on-demand")};
   return decide(settings_of(command).state, [&](sim::World&, Index& index) -> Result<void> {

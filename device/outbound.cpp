@@ -77,7 +77,8 @@ void Device::Core::scanned(Result<Scanned> result, std::chrono::nanoseconds took
   fetches_ = result->fetches;
   no_scan_before_ = world_.reactor().now() + std::chrono::duration_cast<sim::Instant::duration>(took) * scan_share;
   blocked_ = false;
-  more_up_ |= result->commands > 0;
+  // Other processes journal, too (respond, queue --again): what has no answer and was not begun in this session.
+  more_up_ |= result->commands > 0 || result->waiting > unanswered_.size();
   if (!order_.deleted.empty() || !order_.touched.empty() || order_.whole) scan_in(hint_pause);
   if (result->again) scan_in(Scan::settling + hint_pause);
   scan_in(std::max<sim::Instant::duration>(whole_scan_at_ - world_.reactor().now(), hint_pause));

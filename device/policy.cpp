@@ -90,6 +90,28 @@ Result<void> change_days(e2e::Settings& settings, const PolicyChange& change, co
   return {};
 }
 
+Result<void> change_events(e2e::Settings& settings, const PolicyChange& change) {
+  const auto set = [](const std::string& said, const char* option, std::uint32_t& days) -> Result<void> {
+    if (said.empty()) return {};
+    const auto number = said == "all" ? std::optional(0U) : number_of<std::uint32_t>(said);
+    if (!number || *number > days_most || (*number == 0 && said != "all"))
+      return wrong(fmt::format("{} takes a number from 1 to 36500, or all.", option));
+    days = *number;
+    return {};
+  };
+  if (auto done = set(change.events_back, "--events-back", settings.events_back); !done) return done;
+  return set(change.events_ahead, "--events-ahead", settings.days_ahead);
+}
+
+std::string events_text(const e2e::Settings& settings) {
+  const auto days = [](std::uint32_t count) {
+    return count == 0 ? std::string("all") : count == 1 ? std::string("one day") : fmt::format("{} days", count);
+  };
+  if (settings.events_back == 0 && settings.days_ahead == 0) return "all of them";
+  return fmt::format("those with an instance within {} back and {} ahead", days(settings.events_back),
+                     days(settings.days_ahead));
+}
+
 Result<void> change_bodies(e2e::Settings& settings, const PolicyChange& change) {
   if (!change.largest.empty()) {
     const auto octets = octets_of(change.largest);
@@ -150,7 +172,7 @@ Result<FolderRow> find_folder(const std::vector<NamedFolder>& folders, const std
 
 bool PolicyChange::empty() const {
   return !all_folders && only.empty() && with.empty() && without.empty() && days.empty() && folder.empty() &&
-         largest.empty() && on_demand.empty();
+         events_back.empty() && events_ahead.empty() && largest.empty() && on_demand.empty();
 }
 
 e2e::Settings read_policy(Index& index) {
@@ -172,6 +194,7 @@ Result<void> change_policy(Index& index, const PolicyChange& change) {
   const auto folders = named_folders(index);
   if (auto done = change_folders(settings, change, folders); !done) return done;
   if (auto done = change_days(settings, change, folders); !done) return done;
+  if (auto done = change_events(settings, change); !done) return done;
   if (auto done = change_bodies(settings, change); !done) return done;
   // Choices that say nothing, and those of folders that are gone.
   std::erase_if(settings.folders, [&](const e2e::FolderChoice& each) {
@@ -190,6 +213,7 @@ std::string policy_text(Index& index) {
   auto out =
       fmt::format("folders     {}\ndays back   {}\n", settings.all_folders ? "all, also new ones" : "only those named",
                   days_text(settings.days_back));
+  out += fmt::format("events      {}\n", events_text(settings));
   out += settings.largest_inline == 0 ? "largest     no limit\n"
                                       : fmt::format("largest     {}; larger messages come without what makes them so\n",
                                                     size_text(settings.largest_inline));
@@ -210,10 +234,12 @@ std::string policy_json(Index& index) {
     folders += fmt::format(R"({}{{"path":{},"wanted":{},"days_back":{}}})", folders.empty() ? "" : ",", json_text(path),
                            wanted, days);
   }
-  return fmt::format(R"({{"all_folders":{},"days_back":{},"largest":{},"on_demand":{},"folders":[{}]}})"
-                     "\n",
-                     settings.all_folders, settings.days_back, settings.largest_inline, settings.attachments_on_demand,
-                     folders);
+  return fmt::format(
+      R"({{"all_folders":{},"days_back":{},"events_back":{},"events_ahead":{},"largest":{},"on_demand":{},)"
+      R"("folders":[{}]}})"
+      "\n",
+      settings.all_folders, settings.days_back, settings.events_back, settings.days_ahead, settings.largest_inline,
+      settings.attachments_on_demand, folders);
 }
 
 }  // namespace tidegate::device

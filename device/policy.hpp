@@ -30,6 +30,8 @@ struct PolicyChange {
   std::vector<std::string> without;  ///< all but these
   std::string days;                  ///< a number, or "all"
   std::string folder;                ///< `days` is for this one alone; then also "usual": as for the others
+  std::string events_back;           ///< of calendars: a number of days, or "all"
+  std::string events_ahead;          ///< the same
   std::string largest;               ///< octets, with K, M or G; or "none"
   std::string on_demand;             ///< "yes" or "no"
   bool empty() const;
@@ -38,8 +40,8 @@ struct PolicyChange {
 Result<void> change_policy(Index&, const PolicyChange&);
 
 std::string policy_text(Index&);
-/// {"all_folders":…,"days_back":n,"largest":n,"on_demand":…,"folders":[{"path":…,"wanted":…,"days_back":n}]}; 0: all,
-/// no limit. Every folder is named, with what counts for it.
+/// {"all_folders":…,"days_back":n,"events_back":n,"events_ahead":n,"largest":n,"on_demand":…,"folders":[{"path":…,"wanted":…,"days_back":n}]};
+/// 0: all, no limit. Every folder is named, with what counts for it.
 std::string policy_json(Index&);
 
 }  // namespace tidegate::device

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "core/pim/system_zones.hpp"
 #include "core/sim/world.hpp"
 #include "device/compare.hpp"
 #include "device/digest.hpp"
@@ -163,6 +164,7 @@ class Shelf {
   void load_windows();
   void keep_within(std::uint64_t view, const std::vector<e2e::Window>&);
   void leave_if_outside(std::uint64_t view, const Gid&);
+  bool nothing_happens(const ItemRow&);
   // keep.cpp: files that are here already, and what was done to them meanwhile
   bool keep_or_adopt(const e2e::Item&, const std::optional<ItemRow>& row, const Bytes& hash);
   bool adopt_stray(const e2e::Item&, const Bytes& hash);
@@ -224,6 +226,7 @@ class Shelf {
   std::map<Key, std::vector<std::string>> strays_;   ///< files named by a gid that no row has: paths
   std::map<std::string, Index::Arriving> arriving_;  ///< of an earlier life, in a vdir: no row is known to be theirs
   std::map<std::uint64_t, Compare> compares_;
+  pim::SystemZones zones_;
   std::map<std::uint64_t, std::vector<e2e::Window>> windows_;  ///< of each view's position on disk
   std::vector<std::string> left_;  ///< gone for good; their `leaving` rows go with the next transaction
   Applied applied_;

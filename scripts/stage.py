@@ -267,14 +267,17 @@ class Stage:
                       self.licence_password, "--config", self.relay_ini)
 
     # --- gateway
-    def write_gateway_ini(self, backend, users="*@example.com", gateway=None, parts="mail", link=None):
-        """backend: the lines of [backend:store] as a dict."""
+    def write_gateway_ini(self, backend, users="*@example.com", gateway=None, parts="mail", link=None, more=None):
+        """backend: the lines of [backend:store] as a dict; more: of other back-ends by name, which serve the parts that are
+        written PART=NAME."""
         general = {"relay": self.relay_url, "state": self.path("gateway"), "plugins": os.path.join(BUILD, "plugins"),
                    "control": self.control, "pairing": "admin", "name": "stage", **(gateway or {})}
         lines = ["[gateway]"] + [f"{k} = {v}" for k, v in general.items()]
         lines += ["[link]", f"ca_file = {self.ca}"] + [f"{k} = {v}" for k, v in (link or {}).items()]
-        lines += ["[backend:store]"] + [f"{k} = {v}" for k, v in backend.items()]
-        lines += ["[site:demo]", f"users = {users}"] + [f"{part} = store" for part in parts.split()]
+        for name, settings in {"store": backend, **(more or {})}.items():
+            lines += [f"[backend:{name}]"] + [f"{k} = {v}" for k, v in settings.items()]
+        lines += ["[site:demo]", f"users = {users}"]
+        lines += [f"{part} = {name or 'store'}" for part, _, name in (each.partition("=") for each in parts.split())]
         self.gateway_ini = self.write("tidegated.ini", "\n".join(lines) + "\n")
 
     def start_gateway(self, env=None):

@@ -25,12 +25,17 @@ struct Job {
   Gid below_gid{};                          ///< among equal `received`, ordered descending
   std::int64_t until = INT64_MIN;           ///< items received before this are not wanted
   bool done = false;
+  /// Of events and tasks: those with an instance in [had_from, had_until) are there already; both 0: none is known to.
+  std::int64_t had_from = 0, had_until = 0;
   bool operator==(const Job&) const = default;
 };
 /// How far back a position reaches in a folder.
 struct Window {
   Gid folder{};                    ///< all zero: every folder that is not named
   std::int64_t since = INT64_MIN;  ///< mail received before this is not there; `nowhere`: nothing of the folder is
+  /// In the one that names no folder: events, and tasks that are done, are there only if an instance is within
+  /// [events_from, events_until); both 0: all are.
+  std::int64_t events_from = 0, events_until = 0;
   bool operator==(const Window&) const = default;
 };
 inline constexpr std::int64_t nowhere = INT64_MAX;
@@ -257,9 +262,10 @@ struct Settings {
   bool all_folders = true;            ///< also those that are not named
   std::vector<FolderChoice> folders;  ///< of all views
   std::uint32_t days_back = 0;        ///< of mail, whole days before today (UTC); 0: all
-  std::uint32_t days_ahead = 0;       ///< of calendars; 0: all
+  std::uint32_t days_ahead = 0;       ///< of calendars, whole days behind today (UTC); 0: all
   std::uint64_t largest_inline = 0;   ///< larger mails come as stubs; 0: no limit
   bool attachments_on_demand = false;
+  std::uint32_t events_back = 0;  ///< of calendars, whole days before today (UTC); 0: all
   bool operator==(const Settings&) const = default;
 };
 struct Hello {  ///< first sealed message of a device on a session

@@ -26,10 +26,14 @@ void fields(auto& f, Is<Job> auto& m) {
   f.octets(5, m.below_gid);
   f.scalar(6, m.until);
   f.scalar(7, m.done);
+  f.scalar(8, m.had_from);
+  f.scalar(9, m.had_until);
 }
 void fields(auto& f, Is<Window> auto& m) {
   f.octets(1, m.folder);
   f.scalar(2, m.since);
+  f.scalar(3, m.events_from);
+  f.scalar(4, m.events_until);
 }
 void fields(auto& f, Is<Position> auto& m) {
   f.scalar(1, m.view);
@@ -213,6 +217,7 @@ void fields(auto& f, Is<Settings> auto& m) {
   f.scalar(4, m.days_ahead);
   f.scalar(5, m.largest_inline);
   f.scalar(6, m.attachments_on_demand);
+  f.scalar(7, m.events_back);
 }
 void fields(auto& f, Is<Hello> auto& m) {
   f.scalar(1, m.version);

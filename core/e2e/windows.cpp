@@ -21,4 +21,10 @@ bool covered(const std::vector<Window>& windows, const std::vector<Gid>& folders
   return folders.empty() ? reaches(Gid{}) : std::ranges::any_of(folders, reaches);
 }
 
+Instances instances(const std::vector<Window>& windows, Kind kind) {
+  if (kind != Kind::event && kind != Kind::task) return {};
+  const auto found = std::ranges::find(windows, Gid{}, &Window::folder);
+  return found == windows.end() ? Instances{} : Instances{found->events_from, found->events_until};
+}
+
 }  // namespace tidegate::e2e

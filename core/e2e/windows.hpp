@@ -14,4 +14,12 @@ std::int64_t since(const std::vector<Window>&, const Gid& folder, Kind);
 /// Whether an item is there: in one of its folders at least.
 bool covered(const std::vector<Window>&, const std::vector<Gid>& folders, Kind, std::int64_t received);
 
+/// Which instances events and tasks must have to be there; where all are, and of other kinds, none is asked for.
+struct Instances {
+  std::int64_t from = 0, until = 0;  ///< Unix seconds; both 0: all are there
+  bool all() const { return from == 0 && until == 0; }
+  bool operator==(const Instances&) const = default;
+};
+Instances instances(const std::vector<Window>&, Kind);
+
 }  // namespace tidegate::e2e

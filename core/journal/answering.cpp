@@ -202,7 +202,7 @@ void Commands::submit(const std::shared_ptr<Run>& run) {
   for (const auto& row : answer.folders)
     if (row.role == Role::sent && !row.gone && row.backend == order->backend) {
       order->folder.id = row.id;
-      run->order->scopes.push_back(row.scope);
+      order->scopes = {row.scope};
     }
   order->content = mail_of(answer);
   if (const auto& note = run->order->note; note.starts_with(step_send) || note.starts_with(step_file))
@@ -221,7 +221,10 @@ void Commands::submit(const std::shared_ptr<Run>& run) {
     return started;
   };
   wiring_.accounts.act(run->key.user, order->backend, verb_of(order, std::make_shared<Outcome>(), std::move(start)),
-                       if_alive([this, run](Result<void> sent) { submitted(run, std::move(sent)); }));
+                       if_alive([this, run, order](Result<void> sent) {
+                         wiring_.accounts.hint(run->key.user, order->backend, order->scopes);
+                         submitted(run, std::move(sent));
+                       }));
 }
 
 void Commands::submitted(const std::shared_ptr<Run>& run, Result<void> sent) {

@@ -56,7 +56,8 @@ class Starts {
 
 class Walk {
  public:
-  Walk(const CalendarObject& object, Window window) : object_(object), window_(std::move(window)) {
+  Walk(const CalendarObject& object, Window window, std::uint64_t effort = Effort{}.left)
+      : object_(object), window_(std::move(window)), effort_{effort} {
     window_.from = std::clamp(window_.from, first_day, last_day);
     window_.to = std::clamp(window_.to, first_day, last_day);
   }
@@ -287,9 +288,11 @@ Result<std::vector<Instance>> instances(const CalendarObject& object, const Wind
   return found;
 }
 
-Result<bool> any_inside(const CalendarObject& object, const Window& window) {
+namespace {
+
+Result<bool> any_with(const CalendarObject& object, const Window& window, std::uint64_t effort) {
   bool found = false;
-  auto walked = Walk(object, window).all([&](const Instance&) {
+  auto walked = Walk(object, window, effort).all([&](const Instance&) {
     found = true;
     return false;
   });
@@ -298,7 +301,13 @@ Result<bool> any_inside(const CalendarObject& object, const Window& window) {
   return false;
 }
 
-bool wanted(const CalendarObject& object, const Window& window) {
+}  // namespace
+
+Result<bool> any_inside(const CalendarObject& object, const Window& window) {
+  return any_with(object, window, Effort{}.left);
+}
+
+bool wanted(const CalendarObject& object, const Window& window, std::uint64_t effort) {
   const auto timed = [&](const Component& each) { return start_of(each).has_value(); };
   const auto open = [&](const Component& each) {
     const auto status = each.value("STATUS");
@@ -310,7 +319,17 @@ bool wanted(const CalendarObject& object, const Window& window) {
     if (!timed(*each)) return true;
     if (object.kind() == Kind::task && open(*each)) return true;
   }
-  return any_inside(object, window).value_or(true);
+  return any_with(object, window, effort).value_or(true);
+}
+
+bool wanted_between(View octets, const ZoneSource& zones, std::int64_t from, std::int64_t until) {
+  constexpr std::uint64_t effort = 50'000;
+  const auto object = CalendarObject::parse(octets, zones);
+  if (!object) return true;
+  const auto at = [](std::int64_t unix) {
+    return std::clamp(Utc(std::chrono::seconds(unix)), Utc(first_day), Utc(last_day));
+  };
+  return wanted(*object, {at(from), at(until)}, effort);
 }
 
 Result<Instance> instance_named(const CalendarObject& object, const Moment& id, const Zone& floating) {

@@ -36,7 +36,11 @@ Result<bool> any_inside(const CalendarObject&, const Window&);
 
 /// Whether a device with that window is to have it: any instance is inside; a task that is not completed, and what has
 /// no time, always; and whatever cannot be reckoned with, since nothing may get lost.
-bool wanted(const CalendarObject&, const Window&);
+bool wanted(const CalendarObject&, const Window&, std::uint64_t effort = Effort{}.left);
+
+/// The same of an object's octets and of Unix seconds, dates and floating times seen from UTC; what cannot be read is
+/// wanted. With less effort: for whoever asks this of all that a calendar has. Both ends ask this very function.
+bool wanted_between(View octets, const ZoneSource&, std::int64_t from, std::int64_t until);
 
 /// The instance of that id, wherever it has been moved to. Fault not_found.
 Result<Instance> instance_named(const CalendarObject&, const Moment& id, const Zone& floating);

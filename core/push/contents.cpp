@@ -2,6 +2,8 @@
 // Feed's reading side: contents asked for before their turn, and what becomes of those that cannot be read.
 #include <algorithm>
 
+#include "core/e2e/windows.hpp"
+#include "core/pim/instances.hpp"
 #include "core/push/feed.hpp"
 #include "core/push/quarantine.hpp"
 
@@ -123,8 +125,25 @@ void Feed::got(std::uint64_t serial, Result<account::Accounts::Piece> piece) {
     entry->total = piece->total;
     entry->ready = true;
     entry->tries = 0;
+    if (entry->chosen && entry->offset == 0 && entry->length == entry->total) leave_if_outside(*entry);
   }
   sink_.progress();
+}
+
+/// An event of which nothing happens while its device wants to know does not go; one that is larger than a piece goes
+/// whatever it holds. What the device may have of it by an earlier revision it drops.
+void Feed::leave_if_outside(Entry& entry) {
+  const auto object = tidegate::View(*entry.octets).substr(entry.from, entry.length);
+  const auto inside = [&](std::int64_t from, std::int64_t until) {
+    return pim::wanted_between(object, wiring_.zones->source(), from, until);
+  };
+  const auto wanted = e2e::instances(position_.windows, entry.row.kind);
+  const auto* of = job(entry.job);
+  const bool had = of != nullptr && (of->had_from != 0 || of->had_until != 0) && inside(of->had_from, of->had_until);
+  if (!had && (wanted.all() || inside(wanted.from, wanted.until))) return;
+  entry.what = entry.job == 0 && !comparing_ ? What::drop : What::nothing;
+  entry.octets.reset();
+  wiring_.quarantine.readable(view_.id, entry.row.gid);
 }
 
 /// The next piece of what may be the device's own. Stores add headers and rewrite calendars: only the octets tell. Each

@@ -203,7 +203,9 @@ Feed::What Feed::due(const store::ItemRow& row, bool filling) const {
   const bool fresh = row.seq_added > position_.base || row.seq_body > position_.base;
   // Only its last move is known. If it came in by one before that, the device misses it, and asks for a compare.
   const bool came_in = moved && !e2e::covered(windows, row.moved_from, row.kind, row.received);
-  return fresh || came_in || filling || lacked(row.gid) ? What::content : What::meta;
+  // Whether the device has it depends on what is in it: it is read, and goes whole or is dropped there.
+  const bool chosen = !e2e::instances(windows, row.kind).all();
+  return fresh || came_in || filling || chosen || lacked(row.gid) ? What::content : What::meta;
 }
 
 /// The position gets the windows that are wanted now. What is queued was chosen by those before.
@@ -280,6 +282,7 @@ void Feed::enqueue(store::ItemRow row, std::uint64_t of_job, What what) {
     entry.digest = std::make_shared<e2e::Digest>();
   else if (what == What::content)
     entry.look = may_be_stub(entry.row);
+  entry.chosen = what == What::content && !e2e::instances(position_.windows, entry.row.kind).all();
   entry.serial = next_serial_++;
   if (what == What::content && wiring_.quarantine.holds(view_.id, entry.row)) pass_over(entry);
   queue_.push_back(std::move(entry));

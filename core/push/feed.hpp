@@ -74,6 +74,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
     std::uint64_t digested = 0;
     Bytes sha256;
     std::uint64_t whole = 0;  ///< octets of the mail whose stub `octets` is; 0: they are its own
+    bool chosen = false;      ///< goes only if an instance of it is wanted (docs/wire.md §8.3.1)
     bool asked = false, ready = false, begun = false, skip = false;
     bool stale = false;    ///< a read failed: the log may know another id by now
     bool resized = false;  ///< its size was corrected once
@@ -104,6 +105,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void looked(Entry&, const account::Accounts::Piece&);
   std::shared_ptr<Stub> may_be_stub(const store::ItemRow&) const;
   bool may_be_made(const store::ItemRow&, std::uint64_t job) const;
+  void leave_if_outside(Entry&);
   void recognise(Entry&, const account::Accounts::Piece&);
   void begin_again(Entry&, std::uint64_t size);
   void failed(Entry&, const Fault&);

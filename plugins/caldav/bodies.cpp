@@ -43,6 +43,10 @@ std::string propfind_members() {
 
 std::string propfind_etag() { return propfind("<D:getetag/><C:schedule-tag/>"); }
 
+std::string propfind_owner() { return propfind("<D:owner/><D:current-user-principal/>"); }
+
+std::string propfind_addresses() { return propfind("<C:calendar-user-address-set/>"); }
+
 std::string sync_collection(std::string_view token) {
   return document("D:sync-collection",
                   fmt::format("<D:sync-token>{}</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/>"

@@ -13,7 +13,10 @@ std::string propfind_principal();    ///< who am I, and where (RFC 5397, RFC 479
 std::string propfind_collections();  ///< what a home set holds, and how each of it stands
 std::string propfind_state();        ///< how one collection stands
 std::string propfind_members();      ///< ETags, dates, lengths
-std::string propfind_etag();         ///< of one resource
+std::string propfind_etag();
+/// Who a home's owner is, and by which addresses he is invited (RFC 6638 §2.4.1).
+std::string propfind_owner();
+std::string propfind_addresses();  ///< of one resource
 /// RFC 6578 §3.2; an empty token: everything (§3.4).
 std::string sync_collection(std::string_view token);
 /// Contents and ETags of these (RFC 4791 §7.9, RFC 6352 §8.7).

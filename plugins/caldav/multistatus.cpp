@@ -100,6 +100,8 @@ void property(const xml::Element& each, Resource& resource) {
       resource.modified = http_date(each.trimmed());
     else if (each.local == "current-user-principal")
       resource.principal = href_in(each);
+    else if (each.local == "owner")
+      resource.owner = href_in(each);
     else if (each.local == "current-user-privilege-set")
       resource.rights = rights_of(each);
     else if (each.local == "supported-report-set")
@@ -110,6 +112,8 @@ void property(const xml::Element& each, Resource& resource) {
     hrefs_in(each, resource.calendar_homes);
   } else if (each.is({card, "addressbook-home-set"})) {
     hrefs_in(each, resource.addressbook_homes);
+  } else if (each.is({cal, "calendar-user-address-set"})) {
+    hrefs_in(each, resource.addresses);
   } else if (each.is({cal, "schedule-tag"})) {
     resource.schedule_tag = text();
   } else if (each.is({server, "getctag"})) {

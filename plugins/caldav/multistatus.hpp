@@ -32,7 +32,9 @@ struct Resource {
   std::optional<std::vector<std::string>> components;  ///< "VEVENT" …
   std::optional<std::uint32_t> rights;                 ///< Right bits
   std::string principal;                               ///< current-user-principal
+  std::string owner;                                   ///< its principal (RFC 3744 §5.1)
   std::vector<std::string> calendar_homes, addressbook_homes;
+  std::vector<std::string> addresses;  ///< calendar-user-address-set
 };
 
 /// Reads an answer as it comes in. A resource is handed over when it is whole.

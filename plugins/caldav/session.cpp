@@ -18,7 +18,8 @@ CaldavSession::CaldavSession(CaldavBackend& backend, Mailbox box, std::shared_pt
 
 Capabilities CaldavSession::capabilities() const {
   Capabilities can;
-  can.verbs = can_create | can_update | can_move | can_remove | can_make_folder | can_change_folder | can_remove_folder;
+  can.verbs = can_create | can_update | can_move | can_remove | can_make_folder | can_change_folder |
+              can_remove_folder | can_respond;
   can.token_kept = true;  // a new resource is called by its UID, which is looked for
   can.delta = true;
   can.removals = true;
@@ -137,7 +138,6 @@ Result<std::uint64_t> CaldavSession::read(const Call& call, View item, Range ran
 
 Result<Written> CaldavSession::set_flags(const Call&, View, const FlagDelta&) { return never("A flag"); }
 Result<Sent> CaldavSession::send(const Call&, const Envelope&, Source, View, Attempt&) { return never("Sending"); }
-Result<Written> CaldavSession::respond(const Call&, View, const Reply&, Attempt&) { return never("An answer"); }
 Result<Hits> CaldavSession::search(const Call&, View, std::string_view, View) { return never("Searching"); }
 Result<std::vector<Person>> CaldavSession::resolve(const Call&, std::string_view, std::uint32_t) {
   return never("A directory");

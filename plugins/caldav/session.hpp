@@ -125,6 +125,10 @@ class CaldavSession final : public Session {
   Result<std::string> matching(const Call&, View item, const Revision&);
   web::Url child(View folder, std::string_view name) const;
 
+  // session_respond.cpp
+  Result<bool> schedules(const Call&);
+  Result<std::vector<std::string>> addresses(const Call&);
+
   CaldavBackend& backend_;
   const Mailbox box_;
   const std::shared_ptr<const Homes> homes_;
@@ -133,6 +137,7 @@ class CaldavSession final : public Session {
   Clock::time_point polled_at_{};
   std::uint64_t polled_writes_ = 0;
   bool multigets_ = true;
+  std::optional<bool> schedules_;  ///< RFC 6638; not asked yet
   std::unique_ptr<Pending> pending_;
 };
 

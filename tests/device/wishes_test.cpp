@@ -4,6 +4,7 @@
 
 #include "core/e2e/windows.hpp"
 #include "device/policy.hpp"
+#include "tests/device/objects_fixture.hpp"
 #include "tests/device/upward_fixture.hpp"
 
 namespace tidegate::device {
@@ -39,12 +40,13 @@ struct PolicyTest : testing::Test {
 
 TEST_F(PolicyTest, NothingChosenIsEverything) {
   EXPECT_EQ(now(), e2e::Settings{});
-  EXPECT_EQ(shown(true),
-            R"({"all_folders":true,"days_back":0,"largest":0,"on_demand":false,"folders":[)"
-            R"({"path":"INBOX","wanted":true,"days_back":0},{"path":"Home","wanted":true,"days_back":0},)"
-            R"({"path":"People","wanted":true,"days_back":0},{"path":"Team","wanted":true,"days_back":0},)"
-            R"({"path":"Work","wanted":true,"days_back":0},{"path":"Work/v1.2","wanted":true,"days_back":0}]})"
-            "\n");
+  EXPECT_EQ(
+      shown(true),
+      R"({"all_folders":true,"days_back":0,"events_back":0,"events_ahead":0,"largest":0,"on_demand":false,"folders":[)"
+      R"({"path":"INBOX","wanted":true,"days_back":0},{"path":"Home","wanted":true,"days_back":0},)"
+      R"({"path":"People","wanted":true,"days_back":0},{"path":"Team","wanted":true,"days_back":0},)"
+      R"({"path":"Work","wanted":true,"days_back":0},{"path":"Work/v1.2","wanted":true,"days_back":0}]})"
+      "\n");
 }
 
 TEST_F(PolicyTest, FoldersAreChosenByPath) {
@@ -81,6 +83,14 @@ TEST_F(PolicyTest, DaysOfAllAndOfOne) {
 }
 
 TEST_F(PolicyTest, SizesAndDemand) {
+  ASSERT_TRUE(change({.events_back = "30", .events_ahead = "365"}));
+  EXPECT_EQ(now().events_back, 30U);
+  EXPECT_EQ(now().days_ahead, 365U);
+  EXPECT_NE(shown().find("events      those with an instance within 30 days back and 365 days ahead\n"),
+            std::string::npos);
+  EXPECT_NE(shown(true).find(R"("events_back":30,"events_ahead":365)"), std::string::npos);
+  ASSERT_TRUE(change({.events_back = "all", .events_ahead = "all"}));
+  EXPECT_NE(shown().find("events      all of them\n"), std::string::npos);
   ASSERT_TRUE(change({.largest = "200K", .on_demand = "yes"}));
   EXPECT_EQ(now().largest_inline, 200U * 1024);
   EXPECT_TRUE(now().attachments_on_demand);
@@ -102,6 +112,9 @@ TEST_F(PolicyTest, WhatMakesNoSenseIsSaidAndChangesNothing) {
       {.folder = "INBOX"},
       {.days = "3", .folder = "Nowhere"},
       {.only = {"INBOX", "Nowhere"}},
+      {.events_back = "0"},
+      {.events_ahead = "36501"},
+      {.events_ahead = "soon"},
       {.largest = "K"},
       {.largest = "10"},
       {.largest = "99999999999999G"},
@@ -185,6 +198,42 @@ TEST(Wishes, ARemovalByAPersonIsStillSent) {
   EXPECT_EQ(disk.verbs(), Verbs{e2e::Verb::remove});
   EXPECT_NE(disk.log.entries.at(2).seq_gone, 0U);
   EXPECT_EQ(disk.log.entries.at(1).seq_gone, 0U);
+}
+
+/// Events whose window moves on: what it leaves goes, but not what somebody is at work on.
+TEST(Wishes, WhatHappensNoMoreInTheWindowGoes) {
+  Objects disk(3, 0);
+  const auto at = [](const std::string& uid, const std::string& lines) {
+    return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:" + uid + "\r\n" + lines +
+           "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+  };
+  const std::map<std::uint64_t, std::string> all{{1, at("past", "DTSTART:20260101T100000Z")},
+                                                 {2, at("series", "DTSTART:20260101T100000Z\r\nRRULE:FREQ=WEEKLY")},
+                                                 {3, at("edited", "DTSTART:20260101T100000Z")},
+                                                 {4, at("inside", "DTSTART:20260310T100000Z")},
+                                                 {5, at("odd", "DTSTART;TZID=Nowhere:20260101T100000")}};
+  for (const auto& [number, octets] : all) disk.log.add(number, octets, 0, Objects::home, Kind::event);
+  disk.catch_up(disk.log);
+  disk.look();
+  const auto path = [&](const std::string& uid) { return Objects::directory(Objects::home) + "/" + uid + ".ics"; };
+  disk.save(path("edited"), at("edited", "DTSTART:20260101T100000Z\r\nSUMMARY:mine"));
+  constexpr std::int64_t march = 1'772'323'200, day = 86400;
+  disk.log.windows = {{.folder = {}, .events_from = march, .events_until = march + 31 * day}};
+  disk.catch_up(disk.log);
+  EXPECT_EQ(disk.read(path("past")), "nothing");
+  EXPECT_EQ(disk.read(path("edited")), "nothing");
+  for (const auto* uid : {"series", "inside", "odd"}) EXPECT_NE(disk.read(path(uid)), "nothing") << uid;
+  EXPECT_EQ(disk.aside().size(), 1U) << "what was not sent yet is kept";
+  EXPECT_EQ(disk.settle(), 0U) << "and is no removal";
+  EXPECT_EQ(disk.waiting(), 0U);
+  // Made here, for another year: it goes up, and then from here.
+  disk.save(path("far"), at("far", "DTSTART:20270310T100000Z"));
+  disk.save(path("near"), at("near", "DTSTART:20260311T100000Z"));
+  disk.settle();
+  ASSERT_TRUE(disk.send());
+  EXPECT_NE(disk.in_store("far"), nullptr);
+  EXPECT_EQ(disk.read(path("far")), "nothing");
+  EXPECT_NE(disk.read(path("near")), "nothing");
 }
 
 TEST(Wishes, WhatIsWantedAgainComesAgain) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real khal, khard and todoman work on a device's vdir: they show what is in the store, what they change goes up, also
 what was changed offline and through kill -9 of device and gateway, and conflicts are kept."""
+import datetime
 import glob
 import json
 import os
@@ -158,6 +159,31 @@ class Pim(unittest.TestCase):
         self.assertIn(f"not shown: {path}: Line 7: the time zone \"Nowhere/Atlantis\" is not known", shown)
         self.assertIn("First event", shown)
         self.assertNotIn("Somewhere", shown)
+
+    def test_only_what_happens_in_the_window_is_here(self):
+        def on(uid, days, more=""):
+            begins = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+            octets = event(uid, uid).replace(b"DTSTART:20260301T100000Z", f"DTSTART:{begins:%Y%m%d}T100000Z{more}".encode())
+            return octets.replace(b"DTEND:20260301T110000Z\r\n", b"")
+        for uid, days, more in (("near", 10, ""), ("far", 200, ""), ("past", -100, ""), ("weekly", -400, "\r\nRRULE:FREQ=WEEKLY")):
+            write(on(uid, days, more), self.store, f"calendars/default/{uid}.ics")
+        self.settle()
+        self.stage.run_tool("tidegate-device", "policy", "--state", self.device.state, "--events-back", "30", "--events-ahead", "30")
+
+        def here():
+            return sorted(name for name in texts(self.pim, "calendars/default"))
+        st.wait_for("what is outside to go", lambda: here() == ["near.ics", "weekly.ics"])
+        self.assertEqual(len(texts(self.store, "calendars/default")), 6, "from here, and not from the store")
+        write(on("near", 300), self.store, "calendars/default/near.ics")  # put off
+        write(on("weekly", 300), self.store, "calendars/default/weekly.ics")
+        write(on("far", 3), self.store, "calendars/default/far.ics")  # and brought forward
+        st.wait_for("the changes", lambda: here() == ["far.ics"])
+        self.device.process.kill()
+        self.device.start()
+        self.stage.run_tool("tidegate-device", "policy", "--state", self.device.state, "--events-back", "200", "--events-ahead", "all")
+        st.wait_for("what is wanted anew", lambda: here() == ["far.ics", "near.ics", "past.ics", "weekly.ics"])
+        self.assertEqual(len(texts(self.store, "calendars/default")), 6)
+        self.assertFalse(os.path.exists(os.path.join(self.pim, "Conflicts")))
 
     def test_offline_conflicts_and_kills(self):
         self.stage.relay.end()

@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `tidegate-device send` sends goes through a real Exim (AUTH, STARTTLS) to a real Dovecot: once, as it was, with one
 copy in Sent. A refusal is said, and a kill of the gateway in the middle never makes two of one."""
-import email
-import imaplib
-import json
 import os
 import re
-import ssl
-import subprocess
 import sys
 import unittest
 
 import exim
-import stage as st
-
-ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+import exim_case
+from exim_case import ALICE, BOB, CAROL
 
 
 def letter(mark, more=b""):
@@ -22,89 +16,7 @@ def letter(mark, more=b""):
             f"Message-ID: <{mark}.{os.getpid()}@example.com>\r\n").encode() + more + b"\r\n"
 
 
-class ThroughExim(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.stage = stage = st.Stage()
-        cls.addClassCleanup(stage.close)
-        stage.write_relay_ini(argon2_memory="1 MiB", argon2_passes=1)
-        stage.add_licence()
-        stage.start_relay()
-        cls.backend = stage.start_dovecot(ALICE, BOB, CAROL)
-        cls.exim = exim.Exim(stage.dovecot["lmtp"], (ALICE, BOB, CAROL), "gateway", "pw-gateway", stage.dovecot_folder)
-        cls.addClassCleanup(cls.exim.close)
-        cls.exim.start()
-        cls.write_ini()
-        cls.device = stage.first_device()
-
-    @classmethod
-    def write_ini(cls, **smtp):
-        cls.stage.write_gateway_ini({**cls.backend, "smtp_host": "localhost", "smtp_port": cls.exim.starttls, "smtp_tls": "starttls",
-                                     **smtp})
-
-    def restart(self, **smtp):
-        self.write_ini(**smtp)
-        self.stage.gateway.end()
-        self.stage.start_gateway()
-        self.stage.wait_open()
-
-    def send(self, octets, *words):
-        """As a mail program does: lines end with LF."""
-        done = subprocess.run([self.stage.program("tidegate-device"), "send", "--state", self.device.state, "-i", *words],
-                              input=octets.replace(b"\r\n", b"\n"), capture_output=True, timeout=st.DEADLINE, env=st.environment())
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-
-    def queue(self):
-        return json.loads(self.stage.run_tool("tidegate-device", "queue", "--json", "--state", self.device.state).stdout)
-
-    def with_state(self, mark, state):
-        """The one entry of the queue that came to be so."""
-        def found():
-            return [row for row in self.queue() if row["state"] == state]
-        try:
-            return st.wait_for(f"{mark} to be '{state}'", found)[0]
-        except st.StageError as error:
-            self.told(error)
-
-    def told(self, error):
-        self.fail(f"{error}\n--- queue {self.queue()}\n--- exim\n{self.exim.tail()}\n--- gateway\n{self.stage.gateway.tail(30)}")
-
-    def octets(self, user, mark, folder="INBOX"):
-        """Every message of that Subject in a folder."""
-        context = ssl.create_default_context(cafile=os.path.join(self.stage.dovecot_folder, "ca.pem"))
-        with imaplib.IMAP4_SSL("localhost", int(self.stage.dovecot["imaps"]), ssl_context=context) as imap:
-            imap.login(user, "pw-" + user)
-            imap.select(folder, readonly=True)
-            uids = imap.uid("search", "ALL")[1][0].split()
-            parts = imap.uid("fetch", b",".join(uids), "(BODY.PEEK[])")[1] if uids else []
-        return [part[1] for part in parts if isinstance(part, tuple) and email.message_from_bytes(part[1])["Subject"] == mark]
-
-    def waiting(self):
-        """What the gateway has said so far about changes that wait."""
-        return re.findall(r": a change of a device waits: (.*)", self.stage.gateway.tail(10_000))
-
-    def waits_since(self, before):
-        return st.wait_for("the gateway to say why it waits", lambda: self.waiting()[len(before):])[0]
-
-    def settled(self):
-        """Nothing waits on the device, in Exim or on its way to Dovecot: what has not come by now never comes."""
-        def empty():
-            return not any(row["state"].startswith(("waiting", "sent,")) for row in self.queue()) and self.exim.idle()
-        try:
-            st.wait_for("all to be sent", empty)
-        except st.StageError as error:
-            self.told(error)
-
-    def arrives(self, mark, user=BOB):
-        try:
-            return st.wait_for(f"{mark} to arrive", lambda: self.octets(user, mark))
-        except st.StageError as error:
-            self.told(error)
-
-    def forget(self, row):
-        self.stage.run_tool("tidegate-device", "queue", "--drop", str(row["id"]), "--state", self.device.state)
-        self.assertEqual(self.queue(), [])
-
+class Smtp(exim_case.ThroughExim):
     def test_octets_arrive_once_and_are_filed_once(self):
         lines = [b".", b"..", b".dot at the start", b"...", b"From here", b"gr\xfc\xdfe in Latin-1", "grüße in UTF-8".encode(),
                  bytes(range(0x80, 0x100)), b"x" * 998, b"." * 998, b"blanks at the end  ", b"\ttab", b"", b"", b".", b""]

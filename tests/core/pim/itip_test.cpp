@@ -156,6 +156,73 @@ TEST(Itip, TheAnswerIsNotedAndNothingElse) {
   EXPECT_FALSE(note_answer(object, {"eve@example.com", Answer::accepted, "", {}}, true));
 }
 
+/// What a calendar has, with SEQUENCE, summary, alarms and PARTSTAT of hers.
+std::string own(int sequence, const std::string& summary, const std::string& more = "", const std::string& id = "",
+                const std::string& partstat = "NEEDS-ACTION") {
+  return "BEGIN:VEVENT\r\nUID:u\r\n" + (id.empty() ? "" : "RECURRENCE-ID:" + id + "\r\n") +
+         "SEQUENCE:" + std::to_string(sequence) + "\r\nDTSTART:" + (id.empty() ? "20260101T100000Z" : id) +
+         "\r\nSUMMARY:" + summary + "\r\nORGANIZER:mailto:b@x\r\nATTENDEE;PARTSTAT=" + partstat + ":mailto:a@x\r\n" +
+         more + "END:VEVENT\r\n";
+}
+std::string whole(const std::string& items, const std::string& method = "") {
+  return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + method + items + "END:VCALENDAR\r\n";
+}
+
+TEST(Itip, AnAnsweredRequestIsBroughtIntoWhatTheCalendarHas) {
+  const std::string alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\n";
+  const std::string second = "20260102T100000Z", third = "20260103T100000Z";
+  const auto agent = [](std::string items) {
+    for (auto at = items.find("ORGANIZER:"); at != std::string::npos; at = items.find("ORGANIZER:", at + 1))
+      items.replace(at, 10, "ORGANIZER;SCHEDULE-AGENT=CLIENT:");
+    return items;
+  };
+  struct Row {
+    const char* name;
+    std::string there, request, expected;
+  };
+  const Row table[] = {
+      {"the same revision: the answer alone", own(1, "mine", alarm), own(1, "theirs"),
+       agent(own(1, "mine", alarm, "", "ACCEPTED"))},
+      {"a newer one there: the answer alone", own(3, "newer"), own(2, "older"),
+       agent(own(3, "newer", "", "", "ACCEPTED"))},
+      {"an older one there: replaced, but for its alarms", own(1, "old", alarm), own(2, "new"),
+       agent(own(2, "new", alarm, "", "ACCEPTED"))},
+      {"one with alarms of its own", own(1, "old", alarm), own(2, "new", alarm),
+       agent(own(2, "new", alarm, "", "ACCEPTED"))},
+      {"one instance: no other is answered", own(1, "series", "RRULE:FREQ=DAILY\r\n", "", "TENTATIVE"),
+       own(1, "moved", "", second),
+       own(1, "series", "RRULE:FREQ=DAILY\r\n", "", "TENTATIVE") + agent(own(1, "moved", "", second, "ACCEPTED"))},
+      {"one instance that is there already",
+       own(1, "series", "RRULE:FREQ=DAILY\r\n") + own(1, "moved", "", second) + own(1, "other", "", third),
+       own(2, "moved again", "", second),
+       own(1, "series", "RRULE:FREQ=DAILY\r\n") + agent(own(2, "moved again", "", second, "ACCEPTED")) +
+           own(1, "other", "", third)},
+      {"the whole anew: older instances go, newer stay",
+       own(1, "series", "RRULE:FREQ=DAILY\r\n") + own(1, "moved", "", second) + own(5, "later", "", third),
+       own(2, "anew", "RRULE:FREQ=DAILY\r\n"),
+       agent(own(2, "anew", "RRULE:FREQ=DAILY\r\n", "", "ACCEPTED")) + own(5, "later", "", third)},
+  };
+  for (const auto& row : table) {
+    auto object = parsed(whole(row.there));
+    ASSERT_TRUE(take_answered(object, parsed(whole(row.request, "METHOD:REQUEST\r\n")),
+                              {"a@x", Answer::accepted, "", {}}, true))
+        << row.name;
+    EXPECT_EQ(object.octets(), whole(row.expected)) << row.name;
+  }
+}
+
+TEST(Itip, ARequestBringsItsZones) {
+  auto object = parsed(whole(own(1, "old")));
+  auto there = request;
+  for (auto at = there.find("u@x"); at != std::string::npos; at = there.find("u@x")) there.replace(at, 3, "u");
+  ASSERT_TRUE(take_answered(object, parsed(there), {"ann@example.com", Answer::declined, "", {}}, false));
+  EXPECT_TRUE(object.octets().contains("TZID:Own\r\n"));
+  EXPECT_TRUE(object.octets().contains("DTSTART;TZID=Own:20260201T100000"));
+  EXPECT_FALSE(object.octets().contains("SUMMARY:old"));
+  EXPECT_EQ(take_answered(object, parsed(there), {"eve@x", Answer::declined, "", {}}, false).error().kind,
+            FaultKind::denied);
+}
+
 TEST(Itip, KeysTellWhatIsAnsweredAndNotHow) {
   const auto key = scheduling_key(parsed(request));
   EXPECT_EQ(key.recipient, "boss@example.com");

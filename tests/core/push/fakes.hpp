@@ -51,6 +51,12 @@ class Log final : public store::Log {
     row.flags = flags;
     row.seq_meta = ++now.head;
   }
+  void body(unsigned number, std::uint64_t size) {
+    auto& row = rows.at(gid(number));
+    row.content_rev += "+";
+    row.size = size;
+    row.seq_body = ++now.head;
+  }
   void remove(unsigned number) { rows.at(gid(number)).seq_gone = ++now.head; }
   void move(unsigned number, Gid folder) {
     auto& row = rows.at(gid(number));

@@ -202,11 +202,11 @@ std::optional<Kind> kind_of_folder(const xml::Element& element) {
   const auto is = [&](std::string_view name) {
     return said == name || (said.starts_with(name) && said.substr(name.size(), 1) == ".");
   };
-  if (element.local == "CalendarFolder") return std::nullopt;  // EVENTS
+  if (element.local == "CalendarFolder") return Kind::event;
   if (element.local == "ContactsFolder" && (said.empty() || said == "IPF.Contact")) return Kind::contact;
   if (element.local == "TasksFolder") return Kind::task;
   if (element.local != "Folder") return std::nullopt;
-  if (is("IPF.Appointment")) return std::nullopt;   // EVENTS
+  if (is("IPF.Appointment")) return Kind::event;
   if (said == "IPF.Contact") return Kind::contact;  // below it are lists that the server makes
   if (is("IPF.Task")) return Kind::task;
   if (said.empty() || said == "IPF" || is("IPF.Note") || said == "IPF.Imap") return Kind::mail;

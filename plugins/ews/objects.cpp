@@ -6,6 +6,7 @@
 #include "core/pim/canonical.hpp"
 #include "plugins/ews/base64.hpp"
 #include "plugins/ews/contacts.hpp"
+#include "plugins/ews/events.hpp"
 #include "plugins/ews/faults.hpp"
 #include "plugins/ews/items.hpp"
 #include "plugins/ews/requests.hpp"
@@ -57,11 +58,12 @@ std::string_view element_of(Kind kind) {
 std::string object_shape(Kind kind) {
   const auto common =
       shape_of({"item:ItemClass", "item:DateTimeCreated"}) + uid_mark.path() + stored_object.path() + search_key.path();
-  return (kind == Kind::contact ? contact_shape() : task_shape()) + common;
+  return (kind == Kind::contact ? contact_shape() : kind == Kind::event ? event_shape() : task_shape()) + common;
 }
 
 // A search key stays when the item moves; of what a device made the UID stands in a property.
-std::string uid_of(Kind, const xml::Element& item) {
+std::string uid_of(Kind kind, const xml::Element& item) {
+  if (const auto own = words(item, "UID"); kind == Kind::event && !own.empty()) return std::string(own);
   if (auto uid = property_of(item, uid_mark); uid && !uid->empty()) return *uid;
   const auto key = property_of(item, search_key).value_or(id_of(item));
   std::string made = "ews-";
@@ -73,7 +75,7 @@ std::string uid_of(Kind, const xml::Element& item) {
   return made;
 }
 
-Result<Bytes> object_of(Kind kind, const xml::Element& item, std::span<const xml::Element>,
+Result<Bytes> object_of(Kind kind, const xml::Element& item, std::span<const xml::Element> exceptions,
                         const pim::ZoneSource& zones) {
   const auto before = stored(item);
   const auto uid = uid_of(kind, item);
@@ -83,7 +85,11 @@ Result<Bytes> object_of(Kind kind, const xml::Element& item, std::span<const xml
   }
   const auto base =
       before ? pim::CalendarObject::parse(*before, zones) : Result<pim::CalendarObject>(std::unexpected(Fault{}));
-  return task_of(task_fields(item), uid, base ? &*base : nullptr);
+  const auto* there = base ? &*base : nullptr;
+  if (kind == Kind::task) return task_of(task_fields(item), uid, there);
+  const auto event = event_of(item, exceptions, zones);
+  if (!event) return std::unexpected(event.error());
+  return event_object(*event, uid, there, zones);
 }
 
 Upsert object_upsert(Kind kind, const xml::Element& item, View folder, Result<Bytes> octets,

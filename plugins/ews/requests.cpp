@@ -106,6 +106,10 @@ std::string item_id(View id, View change_key) {
   return fmt::format("<t:ItemId Id=\"{}\" ChangeKey=\"{}\"/>", escaped(id), escaped(change_key));
 }
 
+std::string occurrence_id(View series, int index) {
+  return fmt::format("<t:OccurrenceItemId RecurringMasterId=\"{}\" InstanceIndex=\"{}\"/>", escaped(series), index);
+}
+
 std::string distinguished(std::string_view name, std::string_view of) {
   if (of.empty()) return fmt::format("<t:DistinguishedFolderId Id=\"{}\"/>", name);
   return fmt::format(
@@ -248,11 +252,27 @@ std::string create_object(std::string_view folder, std::string_view element, con
 
 std::string update_object(std::string_view id, const std::string& updates, std::string_view invitations) {
   return fmt::format(
-      "<m:UpdateItem ConflictResolution=\"NeverOverwrite\" MessageDisposition=\"SaveOnly\""
+      "<m:UpdateItem ConflictResolution=\"{}\" MessageDisposition=\"SaveOnly\""
       " SendMeetingInvitationsOrCancellations=\"{}\"><m:ItemChanges><t:ItemChange>{}<t:Updates>{}</t:Updates></"
       "t:ItemChange>"
       "</m:ItemChanges></m:UpdateItem>",
-      invitations, id, updates);
+      id.contains(" ChangeKey=") ? "NeverOverwrite" : "AlwaysOverwrite", invitations, id, updates);
+}
+
+std::string answer_meeting(std::string_view answer, View id, View change_key, std::string_view comment) {
+  const auto reference = change_key.empty()
+                             ? fmt::format("Id=\"{}\"", escaped(id))
+                             : fmt::format("Id=\"{}\" ChangeKey=\"{}\"", escaped(id), escaped(change_key));
+  return fmt::format(
+      "<m:CreateItem MessageDisposition=\"SendAndSaveCopy\"><m:Items><t:{0}>{1}<t:ReferenceItemId "
+      "{2}/></t:{0}></m:Items></m:CreateItem>",
+      answer, comment.empty() ? std::string() : fmt::format("<t:Body BodyType=\"Text\">{}</t:Body>", escaped(comment)),
+      reference);
+}
+
+std::string get_answer(View id) {
+  const Bytes one[] = {Bytes(id)};
+  return get_objects(one, field("calendar:MyResponseType"));
 }
 
 std::string send_item(View id, View change_key, std::string_view save_in) {

@@ -46,6 +46,7 @@ inline constexpr Property deleted_mark{"", "deleted", "Boolean"};
 
 std::string folder_id(View id);
 std::string item_id(View id, View change_key = {});
+std::string occurrence_id(View series, int index);  ///< from 1
 /// "inbox"…; `of`: in whose mailbox, empty: one's own.
 std::string distinguished(std::string_view name, std::string_view of);
 
@@ -79,6 +80,9 @@ std::string create_mail(std::string_view folder, const NewMail&);
 /// An item that is no mail; `children` in the schema's order. `invitations`: SendMeetingInvitations of an event.
 std::string create_object(std::string_view folder, std::string_view element, const std::string& children,
                           std::string_view invitations = {});
+/// "AcceptItem" …: an answer to an invitation, sent to the organizer.
+std::string answer_meeting(std::string_view answer, View id, View change_key, std::string_view comment);
+std::string get_answer(View id);  ///< MyResponseType
 std::string send_item(View id, View change_key, std::string_view save_in);
 /// Each update ready (set_field, clear_field). `change_key` empty: whatever it is, it is overwritten.
 std::string update_mail(Version, View id, View change_key, const std::string& updates);

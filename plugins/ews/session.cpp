@@ -83,9 +83,10 @@ Written written_of(const xml::Element& item, Kind kind) {
 
 Capabilities EwsSession::capabilities() const {
   return {.verbs = can_create | can_update | can_set_flags | can_move | can_remove | can_make_folder |
-                   can_change_folder | can_remove_folder | can_send | can_search | can_resolve,
+                   can_change_folder | can_remove_folder | can_send | can_search | can_resolve | can_respond,
           .token_kept = true,
           .sends_and_files = true,
+          .schedules = true,
           .delta = true,
           .removals = true,
           .sessions_per_user = 4};

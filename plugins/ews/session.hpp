@@ -6,6 +6,7 @@
 
 #include "core/sdk/store.hpp"
 #include "plugins/ews/backend.hpp"
+#include "plugins/ews/events.hpp"
 #include "plugins/ews/items.hpp"
 #include "plugins/ews/objects.hpp"
 
@@ -53,6 +54,11 @@ class EwsSession final : public Session {
   Result<Written> create_object(const Call&, View folder, const NewItem&, Source, Attempt&);
   Result<Written> update_object(const Call&, const Named&, View if_content_rev, const Bytes& octets);
   Result<void> unchanged(const Call&, const Named&, View if_content_rev);
+  /// The changed occurrences of the series among these.
+  Result<std::vector<xml::Element>> exceptions(const Call&, std::span<const xml::Element>);
+  /// Brings the occurrences of a series from `before` to `after`; its master is as `after` has it.
+  Result<void> change_occurrences(const Call&, View series, const Event& before, const Event& after);
+  Result<Written> update_event(const Call&, const Named&, View if_content_rev, const Object& now, const Bytes& octets);
   /// Contents that may come along, by id.
   Result<void> bring_along(const Call&, std::vector<Upsert>&, std::uint32_t inline_up_to);
   Result<xml::Element> properties(const Call&, View item, const Property&);

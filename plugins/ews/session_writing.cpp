@@ -174,8 +174,8 @@ Result<Folder> EwsSession::folder(const Call& call, View id) {
 }
 
 Result<Folder> EwsSession::make_folder(const Call& call, const Folder& like, Attempt& attempt) {
-  if (like.kind != Kind::mail && like.kind != Kind::contact && like.kind != Kind::task)
-    return unsupported(backend_.where(), "The ews plugin makes folders for mail, tasks and contacts.");
+  if (like.kind == Kind::note || like.kind == Kind::file)
+    return unsupported(backend_.where(), "The ews plugin makes folders for mail, events, tasks and contacts.");
   const bool repeated = !attempt.note.empty();
   if (attempt.before)
     if (auto noted = attempt.before("made"); !noted) return std::unexpected(noted.error());
@@ -279,10 +279,6 @@ Result<Written> EwsSession::send_draft(const Call& call, const Written& draft_, 
   auto filed = found_by(call, sent, token_mark, base64(attempt.token));
   if (filed && *filed) return std::move(**filed);
   return fault(FaultKind::ambiguous, backend_.where(), "The message was sent; its copy in Sent is not to be seen yet.");
-}
-
-Result<Written> EwsSession::respond(const Call&, View, const Reply&, Attempt&) {
-  return unsupported(backend_.where(), "The ews plugin answers no invitations yet.");
 }
 
 }  // namespace tidegate::ews

@@ -44,6 +44,10 @@ constexpr std::array after{
             "no_proxy "
             "say"},
     Setting{"connect_timeout", "30s", "longest time for connection and TLS"},
+    Setting{
+        "time_zone", "UTC",
+        "where the users are: the zone of all-day events and of times without a zone, as Europe/Berlin or as Windows "
+        "calls it"},
     Setting{"requests_at_once", "10",
             "requests that may be under way at the same time (EWSMaxConcurrency of the account)"},
     Setting{"batch", "50", "items asked for in one request, at most; fewer where the server is slow"},
@@ -79,6 +83,7 @@ bool assign(Settings& s, const std::string& key, const std::string& value, Parts
   if (const auto done = parts.token.assign(key, value)) return *done;
   if (key == "url") return (parts.url = value, true);
   if (key == "autodiscover") return (parts.autodiscover = value, true);
+  if (key == "time_zone") return (s.time_zone = value, true);
   if (key == "hosts") return (s.hosts = web::host_list(value), true);
   if (key == "proxy") return (parts.proxy = value, token::is_proxy(value));
   if (key == "ca_file") return (s.ca_file = value, true);

@@ -33,6 +33,7 @@ struct Settings {
   bool local_part_login = false;
   sim::Route route;
   std::chrono::milliseconds connect_timeout{30'000};
+  std::string time_zone = "UTC";
   unsigned requests_at_once = 10;
   unsigned batch = 50;
   Version version = Version::exchange2013_sp1;

@@ -175,7 +175,7 @@ class House(unittest.TestCase):
             if re.search(r"\bopen\b", held) and not known:
                 wrong.append(f"{ids}: open")
         wanted = {f"IMAP-{number:02}" for number in range(1, 33)} | {f"DEV-{number:02}" for number in range(1, 15)} | {
-            f"DAV-{number:02}" for number in range(1, 22)}
+            f"DAV-{number:02}" for number in range(1, 22)} | {f"EWS-{number:02}" for number in range(1, 24)}
         self.none(sorted(wanted - rows), "rows of the list that nothing is said of")
         self.none(wrong, "docs/pitfalls.md")
 

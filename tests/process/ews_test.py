@@ -55,7 +55,7 @@ class OnExchange(unittest.TestCase):
             cls.alice.deliver(letter(f"old {number}"))
         stage.write_gateway_ini({"plugin": "ews", "url": server.url, "ca_file": stage.ca, "admin": "gateway@example.com", "proxy": "none",
                                  "password_file": stage.write("ews.password", "all of it\n")},
-                                gateway={"alive": "2s"}, parts="mail contacts tasks")
+                                gateway={"alive": "2s"}, parts="mail contacts tasks calendar")
         cls.device = stage.first_device()
 
     def setUp(self):
@@ -283,6 +283,37 @@ class OnExchange(unittest.TestCase):
             self.alice.changed(item)
         self.wait("it done on the device", lambda: b"STATUS:COMPLETED" in (self.pim(".ics", "made-here") or ("", b""))[1])
         self.assertIn(b"X-MINE:kept", self.pim(".ics", "made-here")[1])
+
+    def test_j_events_go_both_ways_with_their_exceptions(self):
+        weekly = T.Recurrence(T.WeeklyRecurrence(T.Interval("1"), T.DaysOfWeek("Monday")),
+                              T.NumberedRecurrence(T.StartDate("2026-11-30"), T.NumberOfOccurrences("9")))
+        self.made_here("calendar", "CalendarItem", Subject="Weekly round", Start="2026-11-30T08:00:00Z", End="2026-11-30T09:00:00Z",
+                       UID="round-1", StartTimeZone=T.StartTimeZone(Id="W. Europe Standard Time"), Recurrence=weekly)
+        path, octets = self.wait("the series", lambda: self.pim(".ics", "round-1"))
+        for line in (b"DTSTART;TZID=Europe/Berlin:20261130T090000", b"RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=9", b"BEGIN:VTIMEZONE"):
+            self.assertIn(line, octets)
+        # The device takes one out, changes one, and adds what Exchange has no field for.
+        end = octets.replace(b"\r\n", b"\n").rindex(b"END:VCALENDAR")
+        octets = octets.replace(b"\r\n", b"\n")
+        octets = octets[:end] + (b"BEGIN:VEVENT\nUID:round-1\nDTSTAMP:20260101T000000Z\nRECURRENCE-ID;TZID=Europe/Berlin:20261214T090000\n"
+                                 b"DTSTART;TZID=Europe/Berlin:20261214T110000\nDTEND;TZID=Europe/Berlin:20261214T120000\nSUMMARY:Later round\n"
+                                 b"END:VEVENT\n") + octets[end:]
+        octets = octets.replace(b"SUMMARY:W", b"X-MINE:kept\nEXDATE;TZID=Europe/Berlin:20261207T090000\nSUMMARY:W", 1)
+        self.put(os.path.dirname(os.path.relpath(path, os.path.join(self.device.state, "pim"))), os.path.basename(path), octets)
+        master = lambda: self.item_with("calendar", "UID", "round-1")
+        self.wait("both on the server", lambda: master() and master().removed and master().exceptions)
+        with self.server.lock:
+            self.assertEqual(master().removed, {"2026-12-07T08:00:00Z"})
+            (original, changed), = master().exceptions.items()
+            self.assertEqual((original, changed.word("Start"), changed.word("Subject")),
+                             ("2026-12-14T08:00:00Z", "2026-12-14T10:00:00Z", "Later round"))
+            changed_by_another = master()
+            changed_by_another.set(T.Location("Harbour"))
+            self.alice.changed(changed_by_another)
+        self.wait("another client's change", lambda: b"LOCATION:Harbour" in (self.pim(".ics", "round-1") or ("", b""))[1])
+        octets = self.pim(".ics", "round-1")[1]
+        for line in (b"X-MINE:kept", b"EXDATE;TZID=Europe/Berlin:20261207T090000", b"SUMMARY:Later round"):
+            self.assertIn(line, octets)
 
 
 if __name__ == "__main__":

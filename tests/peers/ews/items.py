@@ -4,7 +4,7 @@ import base64
 import binascii
 import copy
 
-from . import meetings, mime, search, soap
+from . import meetings, mime, occurrences, search, soap
 from .mailbox import FLAG_STATUS
 from .schema import EwsError, M, T, check_item, child, extended_key, invalid, local, property_of, text, truth
 from .shape import Shape, need, only_id, render
@@ -18,8 +18,8 @@ def get_item(call, request):
         raise soap.Fault("ErrorTimeoutExpired", "The request timed out.")
 
     def one(ident):
-        if local(ident) != "ItemId":
-            raise EwsError("ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange", "This server expands no occurrences.")
+        if local(ident) == "OccurrenceItemId":
+            return [M.Items(render(occurrences.occurrence(*occurrences.named(call, ident)), shape))]
         item = call.item(ident)
         if item.id in call.server.phantoms:
             raise EwsError("ErrorItemNotFound", "The specified object was not found in the store.")
@@ -217,8 +217,17 @@ def update_item(call, request):
     how = request.get("ConflictResolution")
 
     def one(change):
-        item = call.item(change[0], "Modify")
         updates = child(change, "Updates")
+        if local(change[0]) == "OccurrenceItemId":
+            master, original = occurrences.named(call, change[0], "Modify")
+            item = occurrences.occurrence(master, original)
+            for each in updates:
+                apply(item, each)
+            item.key = item.box.step()
+            occurrences.changed(master, original, item)
+            master.box.changed(master)
+            return [M.Items(only_id(item)), M.ConflictResults(T.Count("0"))]
+        item = call.item(change[0], "Modify")
         if item.kind == "CalendarItem" and "SendMeetingInvitationsOrCancellations" not in request.attrib:
             raise EwsError("ErrorSendMeetingInvitationsOrCancellationsRequired", "SendMeetingInvitationsOrCancellations is required.")
         if item.kind == "Message" and "MessageDisposition" not in request.attrib:
@@ -231,6 +240,8 @@ def update_item(call, request):
             raise EwsError("ErrorIrresolvableConflict", "The send or update operation could not be performed because the change key "
                            "passed in the request does not match the current change key for the item.")
         changed = {apply(item, update) for update in updates}
+        if "Recurrence" in changed and item.kind == "CalendarItem":
+            occurrences.reset(item)
         item.box.changed(item, only_read=changed <= {"IsRead"})
         if request.get("MessageDisposition") in ("SendOnly", "SendAndSaveCopy") and item.kind == "Message":
             send(call, item)
@@ -248,6 +259,11 @@ def update_item(call, request):
 
 def delete_item(call, request):
     def one(ident):
+        if local(ident) == "OccurrenceItemId":
+            master, original = occurrences.named(call, ident, "Delete")
+            occurrences.deleted(master, original)
+            master.box.changed(master)
+            return []
         item = call.item(ident, "Delete")
         if ident.get("ChangeKey") and ident.get("ChangeKey") != item.change_key() and call.server.delete_checks_keys:
             raise EwsError("ErrorStaleObject", "The change key does not match.")

@@ -62,6 +62,7 @@ class Item:
         self.values, self.extended, self.attachments = {}, {}, []  # name → element; key → ExtendedProperty
         self.mime, self.is_read, self.draft, self.submitted = None, True, False, False
         self.key = self.created = self.changed = 0
+        self.exceptions, self.removed = {}, set()  # of a series, by original start
         self.only_read = False  # nothing but the read flag since `changed`
         self.received = self.modified = now()
         # Stays when the item moves, and its id does not.
@@ -199,6 +200,7 @@ class Mailbox:
     def copy(self, item, folder):
         made = copy.copy(item)
         made.values, made.extended, made.attachments = dict(item.values), dict(item.extended), list(item.attachments)
+        made.exceptions, made.removed = dict(item.exceptions), set(item.removed)
         made.box, made.id = folder.box, folder.box.identify("i")
         return folder.box.add(made, folder, "CopiedEvent", (item.id, item.change_key(), item.folder))
 

@@ -64,6 +64,11 @@ class Conformance(unittest.TestCase):
                     "Law6.CardsKeepEveryProperty"], "--kind", "contact",
                    laws_run="Law1.*:Law2.Moves*:Law3.*:Law5.*:Law6.Cards*:Law7.U*")
 
+    def test_laws_of_events(self):
+        self.holds(["Law1.EveryItemOnceThenNothing", "Law2.MovesAreSeenInBothFolders", "Law4.AStaleUpdateIsAConflictAndChangesNothing",
+                    "Law5.CreateTwiceWithOneTokenIsOneItem", "Law6.CalendarObjectsKeepEveryProperty"], "--kind", "event",
+                   laws_run="Law1.*:Law2.Moves*:Law3.*:Law4.AStale*:Law5.*:Law6.Cal*:Law7.U*")
+
     def test_laws_hold_with_ntlm_and_pages_of_one(self):
         self.server.schemes = ("ntlm",)
         self.holds(["Law1."], laws_run="Law1.*:Law3.*", scheme="ntlm", batch="1")

@@ -134,9 +134,9 @@ TEST(Items, FoldersByWhatTheyHold) {
         tree("<" + element + "><FolderId Id='c'/><FolderClass>" + name + "</FolderClass></" + element + ">"), roles);
     return made ? std::optional(made->kind) : std::nullopt;
   };
-  EXPECT_EQ(kind("CalendarFolder", "IPF.Appointment"), std::nullopt);
-  EXPECT_EQ(kind("CalendarFolder", ""), std::nullopt);
-  EXPECT_EQ(kind("Folder", "IPF.Appointment.Birthday"), std::nullopt);
+  EXPECT_EQ(kind("CalendarFolder", "IPF.Appointment"), Kind::event);
+  EXPECT_EQ(kind("CalendarFolder", ""), Kind::event);
+  EXPECT_EQ(kind("Folder", "IPF.Appointment.Birthday"), Kind::event);
   EXPECT_EQ(kind("ContactsFolder", "IPF.Contact"), Kind::contact);
   EXPECT_EQ(kind("ContactsFolder", "IPF.Contact.RecipientCache"), std::nullopt) << "the server's own list";
   EXPECT_EQ(kind("TasksFolder", "IPF.Task"), Kind::task);

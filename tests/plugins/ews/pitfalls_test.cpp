@@ -48,6 +48,41 @@ TEST(EwsPitfalls, ews15PatienceIsLongerThanAStreamLives) {
   for (int minutes = 1; minutes <= 30; ++minutes) EXPECT_GT(patience(minutes), std::chrono::minutes(minutes));
 }
 
+TEST(EwsPitfalls, ews20AnAnswerInTheWrongMailboxIsSaid) {
+  OnScript with({said("GetItem", item("m", "CalendarItem", "<t:MyResponseType>Organizer</t:MyResponseType>")),
+                 said("CreateItem", bad("CreateItem", "ErrorCalendarIsOrganizerForAccept"),
+                      {"<t:AcceptItem><t:ReferenceItemId Id=\"m\" ChangeKey=\"k-m\"/>"})});
+  Attempt attempt{"token", {}, {}};
+  const auto answered = with.session->respond(within(), "e:m", {.answer = Reply::accept}, attempt);
+  ASSERT_FALSE(answered);
+  EXPECT_EQ(answered.error().kind, FaultKind::denied);
+  EXPECT_EQ(with.server.verdict(), "");
+}
+
+TEST(Respond, AnAnswerIsSentWithItsComment) {
+  const auto answered =
+      good("CreateItem", "<m:Items><t:CalendarItem><t:ItemId Id='m' ChangeKey='2'/></t:CalendarItem></m:Items>");
+  OnScript with({said("GetItem", item("m", "CalendarItem", "<t:MyResponseType>NoResponseReceived</t:MyResponseType>")),
+                 said("CreateItem", answered,
+                      {"MessageDisposition=\"SendAndSaveCopy\"",
+                       "<t:DeclineItem><t:Body BodyType=\"Text\">no &amp; no</t:Body>"})});
+  Bytes noted;
+  Attempt attempt{"token", {}, [&](View note) -> Result<void> { return (noted = note, Result<void>{}); }};
+  const auto done = with.session->respond(within(), "e:m", {Reply::decline, "no & no"}, attempt);
+  ASSERT_TRUE(done) << done.error().text;
+  EXPECT_EQ(done->id, "e:m");
+  EXPECT_EQ(done->content_rev, "2");
+  EXPECT_NE(noted, "");
+  EXPECT_EQ(with.server.verdict(), "");
+}
+
+TEST(Respond, AnAnswerThatWasGivenIsNotGivenAgain) {
+  OnScript with({said("GetItem", item("m", "CalendarItem", "<t:MyResponseType>Tentative</t:MyResponseType>"))});
+  Attempt attempt{"token", "answering", {}};
+  EXPECT_TRUE(with.session->respond(within(), "e:m", {.answer = Reply::tentative}, attempt));
+  EXPECT_EQ(with.server.verdict(), "") << "and no CreateItem was sent";
+}
+
 TEST(EwsPitfalls, ews17ASearchIsAskedInPages) {
   const auto hits = [](const std::string& ids, bool last) {
     std::string made;

@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "scripts")]
 sys.dont_write_bytecode = True
 
-NAMES = ["push-latency", "idle-users", "relay-density", "e2e", "log", "mock-throughput", "backfill"]
+NAMES = ["push-latency", "idle-users", "relay-density", "e2e", "log", "mock-throughput", "backfill", "ews-parse"]
 
 
 def module(name):

@@ -157,8 +157,11 @@ Result<void> EwsSession::remove(const Call& call, View item, View, View if_conte
   const auto what = named(item);
   if (what.kind != Kind::mail && !if_content_rev.empty())
     if (auto same = unchanged(call, what, if_content_rev); !same) return same;
-  auto done =
-      backend_.one(call, who_, "DeleteItem", [&](Version version) { return delete_item(version, item_id(what.id)); });
+  // An organizer's guests hear of it; who is a guest, or has none, tells nobody.
+  const std::string_view cancellations = what.kind == Kind::event ? "SendToAllAndSaveCopy" : "SendToNone";
+  auto done = backend_.one(call, who_, "DeleteItem", [&](Version version) {
+    return delete_item(version, item_id(what.id), cancellations);
+  });
   if (!done) return std::unexpected(done.error());
   return {};
 }

@@ -28,8 +28,8 @@ namespace tidegate::plugin {
 /// What the core itself reads from a [backend:NAME] section; the rest of its keys are the plugin's.
 struct BackendSettings {
   std::string plugin;
-  std::uint32_t workers = 16;                  ///< threads of its pool
-  std::chrono::milliseconds sweep{900'000};    ///< how often everything is looked at although no hint came
+  std::uint32_t workers = 16;                ///< threads of its pool
+  std::chrono::milliseconds sweep{900'000};  ///< how often everything is looked at although no hint came
   std::chrono::milliseconds poll_soon{15'000}, poll_quiet{180'000};
   std::chrono::milliseconds deadline{60'000};  ///< of one verb
   std::uint32_t connects_per_second = 100;

@@ -58,8 +58,7 @@ class CaldavSession final : public Session {
     std::string octets, etag, schedule_tag;
     std::int64_t modified = 0;
   };
-  struct Pending {  ///< what is to be told of a collection, so that its pages need no new listing
-    Bytes scope;
+  struct Pending {              ///< what is to be told of a collection, so that its pages need no new listing
     std::uint64_t expects = 0;  ///< digest of the anchor it goes on from
     Listing all;
     std::size_t at = 0;
@@ -137,8 +136,8 @@ class CaldavSession final : public Session {
   Clock::time_point polled_at_{};
   std::uint64_t polled_writes_ = 0;
   bool multigets_ = true;
-  std::optional<bool> schedules_;  ///< RFC 6638; not asked yet
-  std::unique_ptr<Pending> pending_;
+  std::optional<bool> schedules_;                         ///< RFC 6638; not asked yet
+  std::map<std::string, Pending, std::less<>> pendings_;  ///< by scope
 };
 
 /// A page that brings contents along ends near this.

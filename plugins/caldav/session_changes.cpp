@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::seconds poll_good_for{15};
 constexpr std::chrono::seconds refresh_after{2};
 constexpr std::size_t members_most = 500'000;
+constexpr std::size_t pendings_most = 8;
 constexpr std::size_t regress_least = 10;  // fewer may all be removed by their user
 
 std::int64_t unix_now() {
@@ -53,6 +54,7 @@ struct CaldavSession::Turn {
   Collection collection;
   Anchor anchor;
   Page page;
+  Pending* pending = nullptr;
   std::uint32_t told = 0;
   std::uint64_t octets = 0;  ///< of what comes along
 
@@ -158,7 +160,7 @@ Result<CaldavSession::Listing> CaldavSession::sync(const Call& call, const Colle
 
 /// Everything there is, and the token from which to go on.
 Result<void> CaldavSession::collect_all(Turn& turn) {
-  auto& pending = *pending_;
+  auto& pending = *turn.pending;
   pending.full = true;
   // A token from before the listing: what happens meanwhile is told twice rather than never.
   std::string token = turn.anchor.listing && !turn.anchor.token.empty() ? turn.anchor.token : turn.collection.token;
@@ -193,11 +195,15 @@ Result<void> CaldavSession::collect_all(Turn& turn) {
 
 Result<void> CaldavSession::collect(Turn& turn) {
   auto& anchor = turn.anchor;
-  pending_ = std::make_unique<Pending>();
-  pending_->scope = turn.collection.id;
-  pending_->ctag = turn.collection.ctag;
-  pending_->asked = backend_.host().now();
-  pending_->writes = backend_.writes();
+  // Of several collections: they are listed by turns, page by page.
+  if (pendings_.size() >= pendings_most && !pendings_.contains(turn.collection.id))
+    pendings_.erase(std::ranges::min_element(pendings_, {}, [](const auto& each) { return each.second.asked; }));
+  auto& pending = pendings_[turn.collection.id];
+  pending = {};
+  pending.ctag = turn.collection.ctag;
+  pending.asked = backend_.host().now();
+  pending.writes = backend_.writes();
+  turn.pending = &pending;
   const bool due =
       unix_now() - anchor.compared > std::chrono::floor<std::chrono::seconds>(backend_.settings().compare).count();
   const bool compares = (due || anchor.compare) && !anchor.too_many;
@@ -207,7 +213,7 @@ Result<void> CaldavSession::collect(Turn& turn) {
     // An empty token must not be kept (DAV-02); one that does not move while there is more leads nowhere (DAV-03).
     const bool usable = changed && !changed->token.empty() && !(changed->truncated && changed->token == anchor.token);
     if (usable) {
-      pending_->all = std::move(*changed);
+      pending.all = std::move(*changed);
       return {};
     }
     if (!changed && !lost) return std::unexpected(std::move(changed.error()));
@@ -221,7 +227,7 @@ Result<void> CaldavSession::collect(Turn& turn) {
 
 /// While a long listing goes on, what changes meanwhile comes first.
 Result<void> CaldavSession::refresh(Turn& turn) {
-  auto& pending = *pending_;
+  auto& pending = *turn.pending;
   const auto now = backend_.host().now();
   if (!pending.full || pending.all.token.empty()) return {};
   if (pending.writes == backend_.writes() && now - pending.asked < refresh_after) return {};
@@ -282,7 +288,7 @@ void CaldavSession::tell(Turn& turn, const Member& member, Read&& read) {
 }
 
 Result<void> CaldavSession::give(Turn& turn) {
-  auto& pending = *pending_;
+  auto& pending = *turn.pending;
   for (const auto& name : std::exchange(pending.all.gone, {})) {
     if (turn.anchor.find(name) == nullptr && !turn.anchor.too_many) continue;
     turn.anchor.forget(name);
@@ -338,7 +344,7 @@ Result<void> CaldavSession::give(Turn& turn) {
 }
 
 void CaldavSession::finish(Turn& turn) {
-  auto& pending = *pending_;
+  auto& pending = *turn.pending;
   auto& anchor = turn.anchor;
   if (pending.at < pending.all.members.size()) {
     turn.page.more = true;
@@ -365,7 +371,7 @@ void CaldavSession::finish(Turn& turn) {
     anchor.listing = false;
     turn.page.changes.emplace_back(Listed{turn.collection.id});
   }
-  pending_.reset();
+  pendings_.erase(turn.collection.id);
   turn.page.anchor = encode(anchor);
 }
 
@@ -376,11 +382,13 @@ Result<Page> CaldavSession::of_collection(const Call& call, View scope, View anc
   else
     from = decode_anchor(anchor);
   if (!from) return fault(FaultKind::anchor_expired, homes_->server.place(), "This anchor is none of this server's.");
-  const bool goes_on = pending_ && pending_->scope == scope && !anchor.empty() && pending_->expects == digest(anchor);
+  const auto under_way = pendings_.find(scope);
+  const bool goes_on = under_way != pendings_.end() && !anchor.empty() && under_way->second.expects == digest(anchor);
   auto state =
       goes_on && known_.contains(scope) ? Result<Collection>(known_.find(scope)->second) : state_of(call, scope);
   if (!state) return std::unexpected(std::move(state.error()));
   Turn turn{call, want, std::move(*state), std::move(*from), {}};
+  if (goes_on) turn.pending = &under_way->second;
   auto& had = turn.anchor;
   const bool due =
       unix_now() - had.compared > std::chrono::floor<std::chrono::seconds>(backend_.settings().compare).count();
@@ -390,7 +398,7 @@ Result<Page> CaldavSession::of_collection(const Call& call, View scope, View anc
   auto step = goes_on ? refresh(turn) : collect(turn);
   if (step) step = give(turn);
   if (!step) {
-    pending_.reset();
+    pendings_.erase(turn.collection.id);
     return std::unexpected(std::move(step.error()));
   }
   finish(turn);

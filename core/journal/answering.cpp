@@ -7,6 +7,7 @@
 
 #include "core/journal/run.hpp"
 #include "core/journal/settling.hpp"
+#include "core/journal/verbs.hpp"
 #include "core/pim/canonical.hpp"
 
 namespace tidegate::journal {
@@ -31,15 +32,6 @@ std::optional<Fault> read_all(const Call& call, Session& session, View item, Byt
     return Fault{
         FaultKind::too_large, "invitation", "The message is too large to look for an invitation in it.", {}, {}};
   return std::nullopt;
-}
-
-Source source_of(View content) {
-  return [content, at = std::size_t{0}](std::span<std::byte> into) mutable {
-    const auto count = std::min(into.size(), content.size() - at);
-    std::copy_n(std::as_bytes(std::span(content)).subspan(at, count).begin(), count, into.begin());
-    at += count;
-    return count;
-  };
 }
 
 Fault may_be_sent(const std::string& message_id) {

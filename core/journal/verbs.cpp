@@ -14,15 +14,6 @@ using Start = std::function<Result<void>(View)>;
 // Sending is two steps, each with the note of its own attempt behind this letter; the first may be done twice.
 constexpr char step_send = 'S', step_send_again = 'T', step_file = 'F';
 
-Source source_of(View content) {
-  return [content, at = std::size_t{0}](std::span<std::byte> into) mutable {
-    const auto count = std::min(into.size(), content.size() - at);
-    std::copy_n(std::as_bytes(std::span(content)).subspan(at, count).begin(), count, into.begin());
-    at += count;
-    return count;
-  };
-}
-
 Attempt attempt_of(const Bytes& token, Bytes note, Start start) {
   return {token, std::move(note), [start = std::move(start)](View noted) { return start(noted); }};
 }
@@ -135,6 +126,15 @@ std::optional<Fault> carry_out(const Call& call, Session& session, const Order& 
 }
 
 }  // namespace
+
+Source source_of(View content) {
+  return [content, at = std::size_t{0}](std::span<std::byte> into) mutable {
+    const auto count = std::min(into.size(), content.size() - at);
+    std::copy_n(std::as_bytes(std::span(content)).subspan(at, count).begin(), count, into.begin());
+    at += count;
+    return count;
+  };
+}
 
 Bytes last_sending() { return Bytes(1, step_send_again); }
 bool is_last_sending(View note) { return note.starts_with(step_send_again); }

@@ -29,6 +29,8 @@ struct Outcome {
   std::vector<Folder> tree;        ///< change_folder: all folders, if its id is another one
 };
 
+/// Gives `content`, which must outlive it, in order.
+Source source_of(View content);
 /// The note of a mail that is to be sent for the second time, which is the last one.
 Bytes last_sending();
 bool is_last_sending(View note);

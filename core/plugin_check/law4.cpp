@@ -10,7 +10,9 @@ namespace {
 
 std::string event(const std::string& summary) {
   return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//tidegate//check//EN\r\nBEGIN:VEVENT\r\n"
-         "UID:four@check.tidegate.example\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260201T090000Z\r\nSUMMARY:" +
+         "UID:four@check.tidegate.example\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260201T090000Z\r\nDTEND:"
+         "20260201T100000Z\r\n"
+         "SUMMARY:" +
          summary + "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 }
 

@@ -241,7 +241,8 @@ std::string Law::item(unsigned number) const {
     case Kind::event:
       return fmt::format(
           "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Tidegate//check//EN\r\nBEGIN:VEVENT\r\nUID:{}\r\n"
-          "DTSTAMP:20260101T000000Z\r\nDTSTART:20260601T100000Z\r\nSUMMARY:Number {}\r\nEND:VEVENT\r\n"
+          "DTSTAMP:20260101T000000Z\r\nDTSTART:20260601T100000Z\r\n"
+          "DTEND:20260601T110000Z\r\nSUMMARY:Number {}\r\nEND:VEVENT\r\n"
           "END:VCALENDAR\r\n",
           uid, number);
     default:

@@ -17,6 +17,7 @@ struct Meaning {
 
 constexpr std::string_view try_later = "The mail server cannot serve this now; it is tried again.";
 constexpr std::string_view slow_down = "The mail server asks for fewer requests; it is tried again later.";
+constexpr std::string_view malformed = "The mail server does not take a message that is written like this one.";
 constexpr std::string_view no_such = "The mail server no longer has this folder or message.";
 
 // RFC 5530 §3, RFC 7889, RFC 4315; code words in upper case.
@@ -62,6 +63,10 @@ constexpr std::array words = {
     Meaning{"unknown mailbox", not_found, no_such},
     Meaning{"nonexistent", not_found, no_such},
     Meaning{"already exists", exists, "A folder of this name is there already: choose another name."},
+    // Cyrus: "Message contains NUL characters", "... bare newlines", "... invalid header"; "Zero-length message
+    // literal".
+    Meaning{"message contains", invalid, malformed},
+    Meaning{"zero-length message", invalid, malformed},
     Meaning{"permission denied", denied, "The mail server denies this: the account lacks the right for it."},
     Meaning{"too large", too_large, "The mail server takes no message of this size."},
     Meaning{"too big", too_large, "The mail server takes no message of this size."},

@@ -78,7 +78,17 @@ Result<Page> ImapSession::folders(const Call& call, View anchor) {
   if (listed->empty() && !root_.name.empty())
     return fault(FaultKind::not_found, settings_.host, "This mailbox is not there, or shows this user no folder.");
   const std::vector<Folder> tree = folder_tree(*listed, root_);
-  if (!tree.empty() && tree.front().role == Role::inbox) inbox_ = tree.front().id;
+  const bool inbox = !tree.empty() && tree.front().role == Role::inbox;
+  if (inbox) inbox_ = tree.front().id;
+  // Cyrus lets an administrator act for names that nobody bears: an empty list then says nothing of removals.
+  if (!inbox && root_.name.empty()) {
+    const auto state = command(call, "STATUS INBOX (MESSAGES)", Doing::listing, "INBOX");
+    if (!state && state.error().kind == FaultKind::not_found)
+      return fault(FaultKind::auth, settings_.host,
+                   "The mail server has no mailbox for this user: correct the user's name, or have it made.",
+                   state.error().cause);
+    if (!state && state.error().kind != FaultKind::denied) return std::unexpected(state.error());
+  }
   learn_tree(tree);
   Page page;
   page.anchor = tree_digest(tree);

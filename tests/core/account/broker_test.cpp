@@ -144,6 +144,26 @@ TEST(Broker, ARefusedPasswordIsASignOfLife) {
   EXPECT_EQ(line.within(1ms).size(), 4U);
 }
 
+TEST(Broker, PausesAreShortAgainOnceTheServerIsBack) {
+  Line line({.per_second = 0, .retry_first = 1s, .retry_ceiling = 600s});
+  const auto goes_away = [&] {
+    for (const auto* user : {"ann", "bob", "cat"}) line.broker.failed(user, away, line.now, 1);
+  };
+  goes_away();
+  line.wait(1);
+  for (int fails = 0; fails < 6; ++fails) {
+    ASSERT_EQ(line.within(10min).size(), 1U);
+    line.broker.failed("dan", away, line.now, 1);
+    line.wait(1);
+  }
+  ASSERT_EQ(line.within(10min).size(), 1U);
+  line.broker.let_in();
+  line.within(1ms);
+  goes_away();
+  line.wait(1);
+  EXPECT_EQ(line.within(3s).size(), 1U);
+}
+
 TEST(Broker, AProbeThatIsGivenUpLeavesItsTurn) {
   Line line({.per_second = 0, .retry_first = 1s});
   for (const auto* user : {"ann", "bob", "cat"}) line.broker.failed(user, away, line.now, 1);

@@ -149,6 +149,15 @@ TEST(Backup, WhatChangesWhileOneGoesUpIsInTheNext) {
   EXPECT_EQ((*second)->version, 2U) << "the one under way had begun before the question";
 }
 
+TEST(Backup, WhatMustNotBeLostWhileOneGoesUpIsNotLeftToTheNextDay) {
+  BackupBed bed;
+  bool done = false;
+  bed.backup->now([&](const Result<Backup::Kept>&) { done = true; });
+  bed.backup->soon();
+  ASSERT_TRUE(bed.world.run_until([&] { return done; }, 60s));
+  EXPECT_TRUE(bed.kept(2, 2min));
+}
+
 TEST(Backup, GoesOnWhereTheRelayStandsAfterABreak) {
   BackupBed bed;
   bed.relay.break_at = 4;

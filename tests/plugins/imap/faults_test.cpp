@@ -45,6 +45,13 @@ TEST(Faults, theRestDependsOnWhatWasDone) {
   EXPECT_EQ(of("", "Mailbox doesn't exist: Foo", Doing::select).kind, FaultKind::not_found);
 }
 
+// As Cyrus 3.6 says it, without a code: another try would be refused as well.
+TEST(Faults, aMessageThatIsRefusedForItsFormIsNotTriedForEver) {
+  for (const char* said : {"Message contains NUL characters", "Message contains bare newlines",
+                           "Message contains invalid header", "Zero-length message literal"})
+    EXPECT_EQ(of("", said, Doing::writing).kind, FaultKind::invalid) << said;
+}
+
 TEST(Faults, theServersWordsStayPrivate) {
   const Fault fault = of("", "Mailbox doesn't exist: Secret plans", Doing::select);
   EXPECT_EQ(fault.text.find("Secret"), std::string::npos);

@@ -68,6 +68,20 @@ TEST_F(Folders, aListThatCannotBeReadRemovesNothing) {
   EXPECT_EQ(session->changes(within(), "", "", {}).error().kind, FaultKind::invalid);
 }
 
+// Cyrus lets an administrator act for names that nobody bears, and shows them nothing.
+TEST_F(Folders, whoHasNoMailboxIsToldSo) {
+  start(logged_in("", {{"LIST", "$T OK done\r\n"}, {"STATUS INBOX (MESSAGES)", "$T NO Mailbox does not exist\r\n"}}));
+  EXPECT_EQ(session->changes(within(), "", "", {}).error().kind, FaultKind::auth);
+  finish();
+}
+
+TEST_F(Folders, anInboxThatIsNotListedIsNoMissingMailbox) {
+  start(logged_in("", {{"LIST", "* LIST () \"/\" Sent\r\n$T OK done\r\n"},
+                       {"STATUS INBOX (MESSAGES)", "* STATUS INBOX (MESSAGES 3)\r\n$T OK done\r\n"}}));
+  EXPECT_EQ(session->changes(within(), "", "", {})->changes.size(), 2U);
+  finish();
+}
+
 const std::string spaces =
     "* NAMESPACE ((\"INBOX.\" \".\")) ((\"user.\" \".\")) ((\"#public.\" \".\"))\r\n$T OK done\r\n";
 const std::string listed =

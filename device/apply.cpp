@@ -109,10 +109,10 @@ void Shelf::take(e2e::Item& item) {
     transfers_.erase(old);
   }
   if (const auto compare = compares_.find(item.view); compare != compares_.end()) compare->second.came(item.gid);
-  const auto row = index_->item(item.view, item.gid);
+  const Known known{index_->item(item.view, item.gid), journal_->pending(item.view, item.gid)};
+  const auto& [row, pending] = known;
   if (row && item.seq <= row->seq) return;  // we have that or newer
   // Removed here, and the store does not know it yet. Another revision: the edit wins over the removal.
-  const auto pending = journal_->pending(item.view, item.gid);
   if (!row && pending.removed() && (*pending.removed() == item.content_rev || !item.sha256.empty())) {
     group_->ignored.emplace_back(Key{item.view, item.gid}, item.seq);  // it may be back since: the result tells
     return;
@@ -133,7 +133,7 @@ void Shelf::take(e2e::Item& item) {
   if (item.stub) item.size = content.size();  // of the file that it is here
   if (content.size() > item.size) broken("content longer than its size");
   if (content.size() == item.size) {
-    whole_item(item, content, {}, sha256(content));
+    whole_item(item, known, content, {}, sha256(content));
     return;
   }
   const auto& folder = tree_->home(item.view, item.folders, item.kind);
@@ -141,8 +141,7 @@ void Shelf::take(e2e::Item& item) {
   Transfer transfer{item, tree_->drafts(folder) + "/" + mail_base(item.gid, item.size), {}, content.size(), {}};
   transfer.digest.add(content);
   transfer.head = content.substr(0, header_limit);
-  if (need(files_.info(transfer.draft))) need(files_.remove(transfer.draft));
-  need(files_.create(transfer.draft, content));
+  make_draft(transfer.draft, content);
   transfers_.insert_or_assign(Key{item.view, item.gid}, std::move(transfer));
 }
 
@@ -166,21 +165,20 @@ void Shelf::take(const e2e::ItemPart& part) {
   auto whole = std::move(transfer);
   transfers_.erase(found);
   touch(part.view, part.gid);
-  whole_item(whole.item, whole.head, whole.draft, whole.digest.finish());
+  const Known known{index_->item(part.view, part.gid), journal_->pending(part.view, part.gid)};
+  if (known.row && whole.item.seq <= known.row->seq) return need(files_.remove(whole.draft));
+  whole_item(whole.item, known, whole.head, whole.draft, whole.digest.finish());
 }
 
 /// `content`: all of it, or its beginning if the whole is in the file `written`.
-void Shelf::whole_item(const e2e::Item& item, View content, const std::string& written, Bytes hash) {
-  const auto row = index_->item(item.view, item.gid);
-  if (row && item.seq <= row->seq) {
-    if (!written.empty()) need(files_.remove(written));
-    return;
-  }
+void Shelf::whole_item(const e2e::Item& item, const Known& known, View content, const std::string& written,
+                       Bytes hash) {
+  const auto& row = known.row;
   if (keep_or_adopt(item, row, hash)) {
     if (!written.empty()) need(files_.remove(written));
     return;
   }
-  if (row && journal_->pending(item.view, item.gid).updating()) {  // the result tells what became of both
+  if (row && known.pending.updating()) {  // the result tells what became of both
     group_->ignored.emplace_back(Key{item.view, item.gid}, item.seq);
     if (!written.empty()) need(files_.remove(written));
     return;
@@ -192,19 +190,14 @@ void Shelf::whole_item(const e2e::Item& item, View content, const std::string& w
   put.row.sha256 = std::move(hash);
   put.live = item.job == 0 && !compares_.contains(item.view);
   put.draft = written;
-  place(put, row, content);
-  // One live mail is wanted at once; its fsync and the transaction follow, then the acknowledgement.
+  place(put, known, content);
   group_->puts.push_back(std::move(put));
-  auto& last = group_->puts.back();
-  if (!last.live || item.kind != Kind::mail) return;
-  announce_mails({&last, 1});
-  rename_put(last);
 }
 
 /// Writes the draft (unless it is there) and settles where it will go.
-void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) {
+void Shelf::place(Put& put, const Known& known, View content) {
   auto& row = put.row;
-  const auto pending = journal_->pending(row.view, row.gid);
+  const auto& [before, pending] = known;
   auto old = before;
   const auto old_path = old ? locate(*old) : std::nullopt;
   // A copy: making "Unfiled" may move the tree's rows.
@@ -248,8 +241,17 @@ void Shelf::place(Put& put, const std::optional<ItemRow>& before, View content) 
   drop_unrecorded(row.view, row.gid, put.target);
   if (!put.draft.empty()) return;
   put.draft = tree_->drafts(folder) + "/" + mail_base(row.gid, row.size);
-  if (need(files_.info(put.draft))) need(files_.remove(put.draft));
-  need(files_.create(put.draft, content));
+  make_draft(put.draft, content);
+}
+
+/// Over what an earlier life left.
+void Shelf::make_draft(const std::string& path, View content) {
+  auto made = files_.create(path, content);
+  if (!made && made.error().kind == FaultKind::exists) {
+    need(files_.remove(path));
+    made = files_.create(path, content);
+  }
+  need(std::move(made));
 }
 
 /// A vdir's file is known by what is recorded of it. Its stamp is the draft's: what is written over it the moment after
@@ -386,10 +388,20 @@ void Shelf::sync_files() {
   for (const auto& path : group.syncs) need(files_.sync(path));
 }
 
+/// Live mail is wanted at once; its fsync and the transaction follow, then the acknowledgement. One transaction for all
+/// that came together: a first listing is live to a device that is there, thousands of mails long.
+void Shelf::show_live() {
+  const auto due = [](const Put& put) { return put.live && put.row.kind == Kind::mail; };
+  announce_mails(due);
+  for (auto& put : group_->puts)
+    if (due(put)) rename_put(put);
+}
+
 void Shelf::flush() {
   auto& group = *group_;
+  show_live();
   sync_files();
-  announce_mails(group.puts);
+  announce_mails([](const Put& put) { return put.row.kind == Kind::mail; });
   announce_objects();
   for (auto& put : group.puts)
     if (!put.renamed) rename_put(put);
@@ -398,11 +410,11 @@ void Shelf::flush() {
     Transaction change(index_->database());
     for (const auto& path : left_) index_->left(path);
     for (auto& put : group.puts) {
-      if (put.row.kind == Kind::mail)
-        describe(put.row);
-      else
+      if (put.row.kind != Kind::mail)
         index_->arrived(put.target);
-      index_->put(put.row);
+      else if (!put.recorded)  // else it is as it was announced, whatever a mail program did meanwhile
+        describe(put.row);
+      if (put.recorded != put.row) index_->put(put.row);
     }
     if (!group.puts.empty()) index_->delivered();
     for (const auto& key : group.erased) {

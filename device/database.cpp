@@ -16,6 +16,8 @@ Database::Database(const std::string& path, const char* vfs, bool shared, bool r
     if (!read_only) {
       execute("PRAGMA journal_mode=WAL");
       execute("PRAGMA synchronous=FULL");  // a row means "was durably there"
+      execute("PRAGMA wal_autocheckpoint=4000");
+      execute("PRAGMA cache_size=-8192");  // KiB; a large mailbox's index pages, while it is filled
     }
   } catch (...) {
     ::sqlite3_close_v2(handle_);

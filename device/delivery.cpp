@@ -14,8 +14,9 @@
 namespace tidegate::device {
 
 /// Those whose file is the first of their item; of others there is a row already.
-void Shelf::announce_mails(std::span<Put> puts) {
-  const auto due = [](const Put& put) { return put.first && !put.renamed && put.row.kind == Kind::mail; };
+void Shelf::announce_mails(bool (*which)(const Put&)) {
+  auto& puts = group_->puts;
+  const auto due = [&](const Put& put) { return put.first && !put.renamed && which(put); };
   if (std::ranges::none_of(puts, due)) return;
   const auto boot = world_.boot_id();
   Transaction change(index_->database(), Outlives::kill);
@@ -25,6 +26,7 @@ void Shelf::announce_mails(std::span<Put> puts) {
       put.row.inode = info->inode, put.row.mtime_ns = info->mtime_ns;
     index_->put(put.row);
     index_->deliver(put.row.view, put.row.gid, boot);
+    put.recorded = put.row;
   }
   change.commit();
 }

@@ -15,8 +15,9 @@ namespace tidegate::device {
 /// One file on its way from tmp/ to its folder.
 struct Shelf::Put {
   ItemRow row;
-  std::string draft;   ///< path in tmp/
-  std::string target;  ///< path in its folder
+  std::optional<ItemRow> recorded{};  ///< as it was announced
+  std::string draft;                  ///< path in tmp/
+  std::string target;                 ///< path in its folder
   bool renamed = false;
   bool first = true;  ///< the item had no row before
   bool live = true;
@@ -39,6 +40,12 @@ struct Shelf::Stored {
   std::uint32_t flags = 0;
   std::vector<std::string> keywords;
   Stored with(const Pending& pending) const { return {folders, pending.flags(flags), pending.keywords(keywords)}; }
+};
+
+/// What was here of an item before the message at hand, looked up once.
+struct Shelf::Known {
+  std::optional<ItemRow> row;
+  Pending pending;  ///< what of it is still to go up
 };
 
 /// A command that has its result.

@@ -45,6 +45,7 @@ struct ItemRow {
   Bytes canonical;  ///< the same: VdirObject::canonical; empty: not known
 
   void take(const e2e::Item&);  ///< all that the gateway says of it: not sha256, and not where the file lies
+  bool operator==(const ItemRow&) const = default;
 };
 
 /// As much of a row as comparing a folder with its directory needs.

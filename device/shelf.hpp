@@ -19,7 +19,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -114,6 +113,7 @@ class Shelf {
   struct Transfer;
   struct Group;
   struct Ended;
+  struct Known;
   using Key = std::pair<std::uint64_t, Gid>;
 
   // shelf.cpp: opening and sweeping
@@ -148,16 +148,18 @@ class Shelf {
   void forget_fetch(const FetchRow&);
   bool settle_fetched(ItemRow, const std::string& path);
   void erase_parts();
-  void whole_item(const e2e::Item&, View content, const std::string& written, Bytes hash);
-  void place(Put&, const std::optional<ItemRow>& before, View content);
+  void whole_item(const e2e::Item&, const Known&, View content, const std::string& written, Bytes hash);
+  void place(Put&, const Known& before, View content);
+  void make_draft(const std::string& path, View content);
   void rename_put(Put&);
   void sync_put(Put&);
   void announce_objects();
   void sync_files();
   void touch(std::uint64_t view, const Gid&);
+  void show_live();
   void flush();
   // delivery.cpp: rows before files
-  void announce_mails(std::span<Put>);
+  void announce_mails(bool (*which)(const Put&));
   void settle_delivering();
   bool settle_delivered(const ItemRow&, const std::string& path);
   // windows.cpp: what this device wants no longer

@@ -16,6 +16,7 @@ namespace tidegate::mock {
 namespace {
 
 constexpr std::uint64_t longest = 64 << 10;
+constexpr std::size_t most = 26;
 
 char letter(std::size_t index) { return static_cast<char>('a' + index); }
 bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
@@ -30,8 +31,9 @@ Result<void> Letters::refresh() {
   }
   if (about.st_ino == inode_ && static_cast<std::uint64_t>(about.st_size) == size_ && mtime_ns(about) == mtime_ns_)
     return {};
-  std::array<std::string, 26> found;
+  std::vector<std::string> found;
   if (about.st_ino != 0) {
+    found.resize(most);
     auto content = open_content(path());
     if (!content) return std::unexpected(content.error());
     const auto text = head(**content, longest);
@@ -52,9 +54,10 @@ Result<void> Letters::refresh() {
 
 std::vector<std::string> Letters::words(std::string_view letters) const {
   std::vector<std::string> out;
-  for (const char c : letters)
-    if (is_letter(c) && !words_[static_cast<std::size_t>(c - 'a')].empty())
-      out.push_back(words_[static_cast<std::size_t>(c - 'a')]);
+  for (const char c : letters) {
+    const auto at = static_cast<std::size_t>(c - 'a');
+    if (is_letter(c) && at < words_.size() && !words_[at].empty()) out.push_back(words_[at]);
+  }
   std::ranges::sort(out);
   return out;
 }
@@ -70,6 +73,7 @@ Result<std::string> Letters::give(const std::vector<std::string>& words, std::st
   const auto before = words_;
   for (const auto& word : words) {
     if (word.empty() || std::ranges::find(words_, word) != words_.end()) continue;
+    words_.resize(most);
     std::size_t free = 0;
     while (free < words_.size() && (!words_[free].empty() || borne.contains(letter(free)))) ++free;
     if (free == words_.size() || word.find_first_of(std::string_view("\n\0", 2)) != std::string::npos) {

@@ -2,7 +2,6 @@
 // The file dovecot-keywords of a Maildir's folder: which of the letters a to z in its files' names means which keyword.
 // As long as the folder's mutex is held.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,7 +27,7 @@ class Letters {
   std::string path() const { return directory_ + "/dovecot-keywords"; }
 
   std::string directory_;
-  std::array<std::string, 26> words_;
+  std::vector<std::string> words_;  ///< 26, or none: most folders have no keywords, and there is one a user
   std::uint64_t inode_ = 0, size_ = 0;
   std::int64_t mtime_ns_ = 0;
 };

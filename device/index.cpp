@@ -9,7 +9,7 @@
 namespace tidegate::device {
 namespace {
 
-constexpr int schema_version = 6;
+constexpr int schema_version = 7;
 constexpr const char* schema_1 = R"(
 CREATE TABLE IF NOT EXISTS notes(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS views(
@@ -73,7 +73,10 @@ CREATE TABLE arriving(
   path TEXT PRIMARY KEY, view INTEGER NOT NULL, gid BLOB NOT NULL, sha256 BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE delivering(
   view INTEGER NOT NULL, gid BLOB NOT NULL, boot BLOB NOT NULL, PRIMARY KEY(view, gid)) WITHOUT ROWID;
-PRAGMA user_version = 6;
+)";
+constexpr const char* schema_7 = R"(
+ALTER TABLE folders ADD COLUMN color TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 7;
 )";
 
 View view_of(const Gid& gid) { return {reinterpret_cast<const char*>(gid.data()), gid.size()}; }
@@ -162,7 +165,8 @@ Index::Index(const std::string& path, const char* vfs, bool read_only)
   if (version < 3) database_.execute(schema_3);
   if (version < 4) database_.execute(schema_4);
   if (version < 5) database_.execute(schema_5);
-  database_.execute(schema_6);
+  if (version < 6) database_.execute(schema_6);
+  database_.execute(schema_7);
   change.commit();
   version_ = schema_version;
 }
@@ -306,7 +310,7 @@ bool Index::named(std::uint64_t view, const Gid& folder, const std::string& name
 std::vector<FolderRow> Index::folders(std::uint64_t view) {
   std::vector<FolderRow> out;
   auto query = database_.query(
-      "SELECT gid, parent, name, kind, role, rights, seq, items, directory FROM folders WHERE view = ?");
+      "SELECT gid, parent, name, kind, role, rights, seq, items, directory, color FROM folders WHERE view = ?");
   query.bind(view);
   while (query.next()) {
     FolderRow row;
@@ -320,6 +324,7 @@ std::vector<FolderRow> Index::folders(std::uint64_t view) {
     row.info.seq = query.number(6);
     row.info.items = query.number(7);
     row.directory = query.bytes(8);
+    row.info.color = query.bytes(9);
     out.push_back(std::move(row));
   }
   return out;
@@ -327,11 +332,11 @@ std::vector<FolderRow> Index::folders(std::uint64_t view) {
 
 void Index::put(const FolderRow& row) {
   auto query = database_.query(
-      "INSERT OR REPLACE INTO folders(view, gid, parent, name, kind, role, rights, seq, items, directory) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "INSERT OR REPLACE INTO folders(view, gid, parent, name, kind, role, rights, seq, items, directory, color) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   query.bind(row.view).bind(view_of(row.info.gid)).bind(view_of(row.info.parent)).text(row.info.name);
   query.bind(static_cast<int>(row.info.kind)).bind(static_cast<int>(row.info.role)).bind(row.info.rights);
-  query.bind(row.info.seq).bind(row.info.items).text(row.directory).run();
+  query.bind(row.info.seq).bind(row.info.items).text(row.directory).text(row.info.color).run();
 }
 
 void Index::erase_folder(std::uint64_t view, const Gid& gid) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/sdk/values.hpp"
 #include "device/keywords.hpp"
 #include "device/names.hpp"
 #include "device/trouble.hpp"
@@ -246,6 +247,13 @@ void Tree::place(std::uint64_t view, const std::map<Key, FolderRow>& before) {
     carry_out(moves);
   }
   for (const auto* row : waiting) ensure(*row);
+  for (const auto& [key, row] : folders_) {
+    const auto old = before.find(key);
+    if (key.first != view || old == before.end() || row.info.kind == Kind::mail) continue;
+    if (row.info.name == old->second.info.name && row.info.color == old->second.info.color) continue;
+    // Before it is recorded: after a kill the same difference is found again.
+    ensure(row, old->second.info.color);
+  }
   record(view);
 }
 
@@ -287,17 +295,12 @@ void Tree::record(std::uint64_t view) {
   change.commit();
 }
 
-void Tree::ensure(const FolderRow& row) {
+void Tree::ensure(const FolderRow& row, const std::string& shown_color) {
   const auto directory = path(row);
   if (row.info.kind != Kind::mail) {
     need(files_.make_directories(directory));
     need(files_.make_directories(drafts(row)));
-    // vdir storage format: the human name is the content of the file "displayname".
-    const auto label = drafts(row) + "/displayname-" + gid_text(row.info.gid);
-    if (exists(label)) need(files_.remove(label));
-    need(files_.create(label, shown(row)));
-    need(files_.sync(label));
-    need(files_.rename(label, directory + "/displayname"));
+    label(row, shown_color);
     need(files_.sync_directory(directory));
     need(files_.sync_directory(places_.vdir + "/" + std::string(vdir_collection(row.info.kind))));
     need(files_.sync_directory(places_.vdir));
@@ -311,6 +314,26 @@ void Tree::ensure(const FolderRow& row) {
   need(files_.sync_directory(places_.maildir));
 }
 
+/// vdir storage format: what people call it is the content of the file "displayname", its colour that of "color". A
+/// colour that somebody chose here stays until the store tells another one.
+void Tree::label(const FolderRow& row, const std::string& shown_color) {
+  const auto directory = path(row);
+  const auto write = [&](const std::string& name, View text) {
+    const auto draft = drafts(row) + "/" + name + "-" + gid_text(row.info.gid);
+    if (exists(draft)) need(files_.remove(draft));
+    need(files_.create(draft, text));
+    need(files_.sync(draft));
+    need(files_.rename(draft, directory + "/" + name));
+  };
+  write("displayname", shown(row));
+  if (row.info.color == shown_color) return;
+  if (values::is_color(row.info.color)) {
+    write("color", row.info.color);
+  } else if (const auto there = files_.read(directory + "/color", 64); there && *there == shown_color) {
+    need(files_.remove(directory + "/color"));
+  }
+}
+
 void Tree::remove_directory(const FolderRow& row) {
   const auto directory = path(row);
   // What is not empty stays: a user may keep files of his own there.
@@ -321,7 +344,7 @@ void Tree::remove_directory(const FolderRow& row) {
     (void)files_.remove(directory + "/maildirfolder");
     (void)files_.remove(directory + "/" + Keywords::file_name);
   } else {
-    (void)files_.remove(directory + "/displayname");
+    for (const char* name : {"/displayname", "/color"}) (void)files_.remove(directory + name);
   }
   (void)files_.remove(directory);
 }

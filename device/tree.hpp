@@ -25,8 +25,10 @@ class Tree {
   using Key = std::pair<std::uint64_t, Gid>;
 
   Tree(sim::Files& files, Index& index, Places places);
-  void load();                    ///< from the index; finishes moves of directories that were cut short
-  void ensure(const FolderRow&);  ///< its directories are there (somebody may have removed them)
+  void load();  ///< from the index; finishes moves of directories that were cut short
+  /// Its directories are there (somebody may have removed them), with its name, and its colour if that is another than
+  /// was told before.
+  void ensure(const FolderRow&, const std::string& shown_color = {});
 
   /// Makes, renames and removes directories as the store's tree says, then records them. Repeating it after a crash at
   /// any step ends in the same. A folder that is gone but still has files of ours stays until they are gone too. One
@@ -74,6 +76,7 @@ class Tree {
   void place(std::uint64_t view, const std::map<Key, FolderRow>& before);
   bool taken(const FolderRow& to, const FolderRow& from, const std::map<Key, FolderRow>& before) const;
   void carry_out(const std::vector<Move>&);
+  void label(const FolderRow&, const std::string& shown_color);
   void record(std::uint64_t view);
   const PendingFolders::Made* made_here(const FolderRow&) const;
   bool exists(const std::string& path) const;

@@ -75,6 +75,23 @@ class Server:
         self.must("MKCOL", path, body, Content_Type="application/xml")
 
 
+    def set(self, path, property, uri, value):
+        body = (f"<?xml version='1.0'?><D:propertyupdate xmlns:D='DAV:'><D:set><D:prop><P:{property} xmlns:P='{uri}'>{value}"
+                f"</P:{property}></D:prop></D:set></D:propertyupdate>")
+        said = self.must("PROPPATCH", path, body, Content_Type="application/xml")[1]
+        if b"200 OK" not in said:
+            raise st.StageError(f"{self.kind}: {property} of {path}: {said[:500]!r}")
+
+    def name(self, path, name):
+        self.set(path, "displayname", "DAV:", name)
+
+    def color(self, path, color, cards=False):
+        if cards:
+            self.set(path, "addressbook-color", "http://inf-it.com/ns/ab/", color)
+        else:
+            self.set(path, "calendar-color", "http://apple.com/ns/ical/", color)
+
+
 class Radicale(Server):
     """TLS, and each user's own password."""
     kind, tls = "radicale", True

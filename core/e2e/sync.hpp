@@ -108,6 +108,7 @@ struct FolderInfo {
   std::uint64_t seq = 0;
   std::uint64_t items = 0;  ///< about how many, for a progress bar
   bool gone = false;
+  std::string color;  ///< "#RRGGBB"; empty: none
   bool operator==(const FolderInfo&) const = default;
 };
 struct Folders {

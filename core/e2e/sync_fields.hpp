@@ -11,6 +11,7 @@ using wire::Is;
 inline constexpr std::size_t id_size = 16;
 inline constexpr std::size_t hash_size = 32;
 inline constexpr std::size_t name_limit = 1024;
+inline constexpr std::size_t color_limit = 16;
 inline constexpr std::size_t text_limit = 1024;
 inline constexpr std::size_t revision_limit =
     4096;                                          // a back-end's own octets: ETags and change keys are long in places
@@ -89,6 +90,7 @@ void fields(auto& f, Is<FolderInfo> auto& m) {
   f.scalar(7, m.seq);
   f.scalar(8, m.items);
   f.scalar(9, m.gone);
+  f.text(10, m.color, color_limit);
 }
 void fields(auto& f, Is<Folders> auto& m) {
   f.scalar(1, m.view);

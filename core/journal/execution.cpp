@@ -23,6 +23,7 @@ Folder folder_of(const store::FolderRow& row) {
   made.kind = row.kind;
   made.role = row.role;
   made.rights = row.rights;
+  made.color = row.color;
   return made;
 }
 

@@ -27,7 +27,8 @@ e2e::Folders folders_message(store::ViewId view, const std::vector<store::Folder
                                .rights = row.rights,
                                .seq = row.seq,
                                .items = row.items,
-                               .gone = row.gone});
+                               .gone = row.gone,
+                               .color = row.color});
   return message;
 }
 

@@ -15,7 +15,7 @@ namespace tidegate {
 
 inline constexpr std::uint32_t abi_magic = 0x54474154;  ///< "TGAT"
 /// Raised with every change of store.hpp or fault.hpp that an older plugin would misread.
-inline constexpr std::uint32_t sdk_abi = 3;
+inline constexpr std::uint32_t sdk_abi = 4;
 
 /// The stamp of whoever compiles this.
 constexpr AbiStamp abi_stamp() noexcept {

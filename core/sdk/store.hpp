@@ -67,6 +67,7 @@ struct Folder {
   Kind kind;         ///< of what it mostly holds
   Role role;         ///< at most one folder a role
   std::uint32_t rights;
+  std::string color = {};  ///< "#RRGGBB", as people see it in their calendars; empty: none. The core drops other words
 };
 
 // --- changes ---------------------------------------------------------------------------------------------------------

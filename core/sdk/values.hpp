@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the values of settings mean, for plugins' tables: durations, choices, numbers. std only; a plugin may use it or
-// not. Each gives false where the text is no such value, and then changes nothing.
+// not. Each gives false where the text is no such value, and then changes nothing. And what a colour is.
 #pragma once
 #include <array>
 #include <charconv>
@@ -55,6 +55,11 @@ bool choose(Choice& out, std::string_view text, std::initializer_list<std::pair<
 
 inline bool yes_or_no(bool& out, std::string_view text) {
   return choose(out, text, {{"no", false}, {"yes", true}, {"false", false}, {"true", true}});
+}
+
+/// Whether it is a Folder's: "#RRGGBB".
+constexpr bool is_color(std::string_view text) {
+  return text.size() == 7 && text.front() == '#' && text.find_first_not_of("0123456789ABCDEFabcdef", 1) == text.npos;
 }
 
 /// Tables of settings, one behind the other.

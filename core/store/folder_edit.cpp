@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/sdk/values.hpp"
+
 namespace tidegate::store {
 
 namespace {
@@ -79,18 +81,19 @@ std::int64_t tree_listing(ViewEdit& edit, std::int64_t backend) {
 
 std::optional<Gid> put_folder(ViewEdit& edit, const ServedBy& by, const Folder& f, std::int64_t listing) {
   auto& database = edit.database();
+  const std::string_view color = values::is_color(f.color) ? std::string_view(f.color) : std::string_view();
   bool known = false, same = false;
   Gid gid{};
   {
     Query query(database,
-                "SELECT gid, scope, parent, name, kind, role, rights, gone FROM folders "
+                "SELECT gid, scope, parent, name, kind, role, rights, gone, color FROM folders "
                 "WHERE view = ? AND backend = ? AND id = ?",
                 edit.view(), by.no, blob(f.id));
     known = query.row();
     if (known) gid = query.array<16>(0);
     same = known && query.octets(1) == f.scope && query.octets(2) == f.parent && query.octets(3) == f.name &&
            query.integer(4) == static_cast<int>(f.kind) && query.integer(5) == static_cast<int>(f.role) &&
-           query.integer(6) == f.rights && query.integer(7) == 0;
+           query.integer(6) == f.rights && query.integer(7) == 0 && query.octets(8) == color;
   }
   if (same) {
     database.run("UPDATE folders SET listing = ? WHERE view = ? AND gid = ?", listing, edit.view(), blob(gid));
@@ -99,17 +102,17 @@ std::optional<Gid> put_folder(ViewEdit& edit, const ServedBy& by, const Folder& 
   const auto seq = edit.next_seq();
   if (known) {
     database.run(
-        "UPDATE folders SET scope = ?, parent = ?, name = ?, kind = ?, role = ?, rights = ?, seq = ?, listing = ?, "
-        "gone = 0 WHERE view = ? AND gid = ?",
-        blob(f.scope), blob(f.parent), f.name, f.kind, f.role, f.rights, seq, listing, edit.view(), blob(gid));
+        "UPDATE folders SET scope = ?, parent = ?, name = ?, kind = ?, role = ?, rights = ?, color = ?, seq = ?, "
+        "listing = ?, gone = 0 WHERE view = ? AND gid = ?",
+        blob(f.scope), blob(f.parent), f.name, f.kind, f.role, f.rights, color, seq, listing, edit.view(), blob(gid));
     return gid;
   }
   gid = fresh_gid(edit, by, f.id);
   database.run(
-      "INSERT INTO folders(view, gid, backend, id, scope, parent, name, kind, role, rights, seq, listing) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      edit.view(), blob(gid), by.no, blob(f.id), blob(f.scope), blob(f.parent), f.name, f.kind, f.role, f.rights, seq,
-      listing);
+      "INSERT INTO folders(view, gid, backend, id, scope, parent, name, kind, role, rights, color, seq, "
+      "listing) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      edit.view(), blob(gid), by.no, blob(f.id), blob(f.scope), blob(f.parent), f.name, f.kind, f.role, f.rights, color,
+      seq, listing);
   return gid;
 }
 

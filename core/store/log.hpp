@@ -41,6 +41,7 @@ struct FolderRow {
   Kind kind = Kind::mail;
   Role role = Role::none;
   std::uint32_t rights = 0;
+  std::string color;  ///< "#RRGGBB" or empty
   std::uint64_t seq = 0;
   std::uint64_t items = 0;
   bool gone = false;

@@ -115,12 +115,13 @@ Bytes find_anchor(Database& database, ViewId view, const std::string& backend, V
 
 std::vector<FolderRow> find_folders(Database& database, ViewId view) {
   std::vector<FolderRow> rows;
-  Query query(database,
-              "SELECT f.gid, p.gid, b.name, f.id, f.scope, f.name, f.kind, f.role, f.rights, f.seq, f.items, f.gone "
-              "FROM folders f JOIN backends b ON b.no = f.backend "
-              "LEFT JOIN folders p ON p.view = f.view AND p.backend = f.backend AND p.id = f.parent "
-              "WHERE f.view = ? ORDER BY f.no",
-              view);
+  Query query(
+      database,
+      "SELECT f.gid, p.gid, b.name, f.id, f.scope, f.name, f.kind, f.role, f.rights, f.seq, f.items, f.gone, f.color "
+      "FROM folders f JOIN backends b ON b.no = f.backend "
+      "LEFT JOIN folders p ON p.view = f.view AND p.backend = f.backend AND p.id = f.parent "
+      "WHERE f.view = ? ORDER BY f.no",
+      view);
   while (query.row()) {
     FolderRow row;
     row.gid = query.array<16>(0);
@@ -135,6 +136,7 @@ std::vector<FolderRow> find_folders(Database& database, ViewId view) {
     row.seq = static_cast<std::uint64_t>(query.integer(9));
     row.items = static_cast<std::uint64_t>(query.integer(10));
     row.gone = query.integer(11) != 0;
+    row.color = query.bytes(12);
     rows.push_back(std::move(row));
   }
   return rows;

@@ -170,7 +170,9 @@ CREATE TABLE scheduling_ledger(
 ) WITHOUT ROWID;
 )sql";
 
-constexpr std::array versions{version_1, version_2, version_3, version_4};
+constexpr const char* version_5 = "ALTER TABLE folders ADD COLUMN color TEXT NOT NULL DEFAULT ''";
+
+constexpr std::array versions{version_1, version_2, version_3, version_4, version_5};
 static_assert(versions.size() == schema_version);
 
 std::int64_t pragma(Database& database, const char* literal) {

@@ -6,7 +6,7 @@
 
 namespace tidegate::store {
 
-inline constexpr int schema_version = 4;
+inline constexpr int schema_version = 5;
 inline constexpr int application_id = 0x54494445;  ///< "TIDE", in the file's header
 
 /// Makes or migrates the tables; refuses what is not ours or is newer. Blocking, at start only.

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::string_view names =
     "xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\" xmlns:A=\"urn:ietf:params:xml:ns:carddav\" "
-    "xmlns:S=\"http://calendarserver.org/ns/\" xmlns:I=\"http://apple.com/ns/ical/\"";
+    "xmlns:S=\"http://calendarserver.org/ns/\" xmlns:I=\"http://apple.com/ns/ical/\" "
+    "xmlns:B=\"http://inf-it.com/ns/ab/\"";
 
 std::string document(std::string_view root, std::string_view inside) {
   return fmt::format("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<{0} {1}>{2}</{0}>", root, names, inside);
@@ -29,7 +30,7 @@ std::string propfind_principal() {
 std::string propfind_collections() {
   return propfind(
       "<D:resourcetype/><D:displayname/><D:current-user-privilege-set/><D:supported-report-set/><D:sync-token/>"
-      "<S:getctag/><C:supported-calendar-component-set/><I:calendar-color/>");
+      "<S:getctag/><C:supported-calendar-component-set/><I:calendar-color/><B:addressbook-color/>");
 }
 
 std::string propfind_state() {

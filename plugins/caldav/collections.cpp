@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/sdk/values.hpp"
 #include "core/web/url.hpp"
 #include "plugins/caldav/objects.hpp"
 
@@ -48,6 +49,7 @@ std::optional<Collection> collection_of(const Resource& resource, std::string id
   made.syncs = resource.syncs || (resource.sync_token && !resource.sync_token->empty());
   made.name = resource.name.value_or("");
   if (made.name.empty()) made.name = web::decoded(last_segment(made.id));
+  made.color = color_of(resource.color.value_or(""));
   made.token = resource.sync_token.value_or("");
   made.ctag = resource.ctag.value_or("");
   return made;
@@ -60,7 +62,7 @@ std::vector<Folder> folders_of(std::vector<Collection> collections) {
   std::vector<Folder> made;
   std::set<Role> given{Role::none};
   for (const auto& each : collections) {
-    Folder folder{each.id, {}, each.id, each.name, each.kind, Role::none, each.rights};
+    Folder folder{each.id, {}, each.id, each.name, each.kind, Role::none, each.rights, each.color};
     if (const auto role = role_of(each.kind); (each.rights & may_insert) != 0 && given.insert(role).second)
       folder.role = role;
     made.push_back(std::move(folder));
@@ -68,11 +70,22 @@ std::vector<Folder> folders_of(std::vector<Collection> collections) {
   return made;
 }
 
+// CSS Color 4 §5.2: #RGB, #RGBA, #RRGGBB, #RRGGBBAA.
+std::string color_of(std::string_view word) {
+  std::string made(word);
+  if (word.size() == 4 || word.size() == 5) {
+    made = "#";
+    for (const char digit : word.substr(1)) made.append(2, digit);
+  }
+  if (made.size() == 9) made.resize(7);
+  return values::is_color(made) ? made : std::string();
+}
+
 Bytes tree_anchor(const std::vector<Folder>& folders) {
   std::string all;
   for (const auto& each : folders)
-    all += fmt::format("{}\n{}\n{} {} {}\n", each.id, each.name, static_cast<int>(each.kind),
-                       static_cast<int>(each.role), each.rights);
+    all += fmt::format("{}\n{}\n{} {} {} {}\n", each.id, each.name, static_cast<int>(each.kind),
+                       static_cast<int>(each.role), each.rights, each.color);
   return fmt::format("{}{:012x}", tree_magic, digest(all));
 }
 

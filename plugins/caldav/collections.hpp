@@ -15,7 +15,7 @@ struct Collection {
   Kind kind = Kind::event;
   std::uint32_t rights = all_rights;
   bool syncs = false;  ///< sync-collection is offered
-  std::string name, token, ctag;
+  std::string name, color, token, ctag;
 
   bool cards() const { return kind == Kind::contact; }
 };
@@ -25,6 +25,9 @@ std::optional<Collection> collection_of(const Resource&, std::string id);
 
 /// As folders, roles given to the first of a kind that may be written; sorted by id.
 std::vector<Folder> folders_of(std::vector<Collection>);
+
+/// "#RRGGBB" of what servers write: with an alpha channel behind it, or a digit a channel. Empty: of nothing else.
+std::string color_of(std::string_view);
 
 /// Moves with anything of them.
 Bytes tree_anchor(const std::vector<Folder>&);

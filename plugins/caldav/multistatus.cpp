@@ -118,7 +118,7 @@ void property(const xml::Element& each, Resource& resource) {
     resource.schedule_tag = text();
   } else if (each.is({server, "getctag"})) {
     resource.ctag = text();
-  } else if (each.is({apple, "calendar-color"})) {
+  } else if (each.is({apple, "calendar-color"}) || each.is({infit, "addressbook-color"})) {
     resource.color = text();
   } else if (each.is({cal, "supported-calendar-component-set"})) {
     resource.components.emplace();

@@ -17,7 +17,7 @@ namespace tidegate::caldav {
 
 inline constexpr std::string_view dav = "DAV:", cal = "urn:ietf:params:xml:ns:caldav",
                                   card = "urn:ietf:params:xml:ns:carddav", server = "http://calendarserver.org/ns/",
-                                  apple = "http://apple.com/ns/ical/";
+                                  apple = "http://apple.com/ns/ical/", infit = "http://inf-it.com/ns/ab/";
 
 /// One response of a multistatus; of the properties only those that were found (propstat with 2xx).
 struct Resource {

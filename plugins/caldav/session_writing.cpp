@@ -342,7 +342,7 @@ Result<Folder> CaldavSession::make_folder(const Call& call, const Folder& like, 
   const auto there = [&]() -> Result<Folder> {
     auto made = look(call, id);
     if (!made) return std::unexpected(std::move(made.error()));
-    return Folder{id, {}, id, made->name, made->kind, Role::none, made->rights};
+    return Folder{id, {}, id, made->name, made->kind, Role::none, made->rights, made->color};
   };
   if (attempt.before)
     if (auto noted = attempt.before(id); !noted) return std::unexpected(std::move(noted.error()));
@@ -384,7 +384,7 @@ Result<Folder> CaldavSession::change_folder(const Call& call, const Folder& fold
   if (!after) return std::unexpected(std::move(after.error()));
   if (status >= 300 || after->name != folder.name)
     return fault(FaultKind::denied, homes_->server.place(), "The server does not let this folder be renamed.");
-  return Folder{after->id, {}, after->id, after->name, after->kind, folder.role, after->rights};
+  return Folder{after->id, {}, after->id, after->name, after->kind, folder.role, after->rights, after->color};
 }
 
 Result<void> CaldavSession::remove_folder(const Call& call, View folder) {

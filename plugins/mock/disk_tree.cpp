@@ -10,6 +10,8 @@
 
 #include <sys/stat.h>
 
+#include "core/sdk/values.hpp"
+#include "plugins/mock/content.hpp"
 #include "plugins/mock/posix.hpp"
 
 namespace tidegate::mock {
@@ -43,6 +45,15 @@ std::vector<std::string> directories(const std::string& path) {
   }
   std::ranges::sort(names);
   return names;
+}
+
+/// As vdir trees have it: the file "color" beside the objects.
+std::string color_in(const std::string& directory) {
+  auto file = open_content(directory + "/color");
+  auto text = file ? head(**file, 64) : std::string();
+  if (!text) return {};
+  text->erase(text->find_last_not_of(" \r\n") + 1);
+  return values::is_color(*text) ? *text : std::string();
 }
 
 }  // namespace
@@ -93,7 +104,10 @@ Result<std::vector<Folder>> DiskTree::folders() {
       all.push_back(describe(name));
   for (const std::string part : {"calendars", "contacts"})
     for (const auto& name : directories(root_ + "/" + part))
-      if (name.front() != '.') all.push_back(describe(part + "/" + name));
+      if (name.front() != '.') {
+        all.push_back(describe(part + "/" + name));
+        all.back().color = color_in(root_ + "/" + all.back().id);
+      }
   // A parent that is no folder itself (Maildir++ allows .A.B without .A) is left out.
   for (auto& folder : all)
     if (!folder.parent.empty() && std::ranges::find(all, folder.parent, &Folder::id) == all.end())

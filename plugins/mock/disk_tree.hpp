@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A user's directory: a Maildir with Maildir++ sub-folders (.Name, .Name.Below), and below calendars/ and contacts/ one
-// directory a folder. Ids: "INBOX", ".Name", "calendars/name", "contacts/name".
+// directory a folder, with its colour in the file "color". Ids: "INBOX", ".Name", "calendars/name", "contacts/name".
 #pragma once
 #include <functional>
 #include <map>

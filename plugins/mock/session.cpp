@@ -70,7 +70,8 @@ Result<Page> MockSession::tree_page(View anchor) {
   auto folders = box_->tree->folders();
   if (!folders) return std::unexpected(folders.error());
   std::string all;
-  for (const auto& folder : *folders) all += folder.id + '\0' + folder.parent + '\0' + folder.name + '\n';
+  for (const auto& folder : *folders)
+    all += folder.id + '\0' + folder.parent + '\0' + folder.name + '\0' + folder.color + '\n';
   Page page;
   page.anchor = "T " + hex(digest(all));
   if (page.anchor == anchor) return page;

@@ -108,13 +108,13 @@ void DiskWatch::readable() {
       if (event.mask & IN_Q_OVERFLOW)
         store_->ear().hint_all();
       else
-        happened(event.wd, event.mask);
+        happened(event.wd, event.mask, event.len > 0 ? buffer + at - event.len : "");
     }
   }
   arm();
 }
 
-void DiskWatch::happened(int descriptor, std::uint32_t mask) {
+void DiskWatch::happened(int descriptor, std::uint32_t mask, std::string_view name) {
   const auto at = places_.find(descriptor);
   if (at == places_.end()) return;
   const auto place = at->second;
@@ -123,7 +123,7 @@ void DiskWatch::happened(int descriptor, std::uint32_t mask) {
     return;
   }
   if (!place.tree) {
-    store_->ear().hint(place.box, Hint{{place.scope}, false});
+    store_->ear().hint(place.box, Hint{{name == "color" ? Bytes() : place.scope}, false});
   } else if (mask & IN_ISDIR) {
     watch_box(place.box);
     // What came into a new directory before it was watched was told by nobody.

@@ -29,7 +29,7 @@ class DiskWatch final : public Watch {
   bool watch_path(const std::string& path, Place);
   void arm();
   void readable();
-  void happened(int descriptor, std::uint32_t mask);
+  void happened(int descriptor, std::uint32_t mask, std::string_view name);
 
   std::shared_ptr<Store> store_;
   Fd inotify_;

@@ -166,6 +166,50 @@ TEST(Shelf, FoldersAreRenamedWithTheirMail) {
   EXPECT_EQ(disk.host.files().read("/mail/.Work/new/" + four).value_or(""), mail(4));
 }
 
+TEST(Shelf, CalendarsHaveTheirColoursAndNamesInFiles) {
+  DiskFixture disk(12);
+  ScriptedLog log;
+  auto& home = *std::ranges::find(log.folders, "Home", &e2e::FolderInfo::name);
+  home.color = "#ff0000";
+  log.add(5, calendar(5, "an event"), 0, 4, Kind::event);
+  disk.catch_up(log);
+  auto& files = disk.host.files();
+  const auto file = [&](const std::string& name) {
+    return files.read("/pim/calendars/Home/" + name).value_or("nothing");
+  };
+  EXPECT_EQ(file("color"), "#ff0000");
+  EXPECT_EQ(file("displayname"), "Home");
+  home.color = "#00ff00";
+  disk.catch_up(log);
+  EXPECT_EQ(file("color"), "#00ff00") << "changed at the store";
+  // What somebody chose here stays, until the store tells another.
+  ASSERT_TRUE(files.remove("/pim/calendars/Home/color"));
+  ASSERT_TRUE(files.create("/pim/calendars/Home/color", "#123456"));
+  disk.catch_up(log);
+  ASSERT_TRUE(disk.shelf->recover());
+  EXPECT_EQ(file("color"), "#123456");
+  home.color = "";
+  disk.catch_up(log);
+  EXPECT_EQ(file("color"), "#123456") << "not the store's";
+  home.color = "#0000ff";
+  disk.catch_up(log);
+  EXPECT_EQ(file("color"), "#0000ff");
+  for (const auto* none : {"", "red"}) {
+    home.color = none;
+    disk.catch_up(log);
+    EXPECT_EQ(file("color"), "nothing") << none;
+    home.color = "#0000ff";
+    disk.catch_up(log);
+  }
+  home.name = "House";
+  disk.catch_up(log);
+  EXPECT_EQ(files.read("/pim/calendars/House/color").value_or(""), "#0000ff");
+  EXPECT_EQ(files.read("/pim/calendars/House/displayname").value_or(""), "House");
+  log.remove_folder(home.gid);
+  disk.catch_up(log);
+  EXPECT_FALSE(*files.info("/pim/calendars/House")) << "they go with their folder";
+}
+
 TEST(Shelf, PartsOutOfPlaceAreRefused) {
   DiskFixture disk(8);
   ScriptedLog log;

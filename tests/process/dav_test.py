@@ -86,6 +86,35 @@ class OnDav:
         self.server.must("DELETE", self.server.calendars() + "second/")
         self.on_device("its end", lambda found: "s1" not in found)
 
+    def test_c_colours_and_names(self):
+        """(of collections, as the vdir has them in files)"""
+        self.server.color(self.work, "#FF8800FF")
+        self.server.color(self.friends, "#00AA00", cards=True)
+        self.shown("calendars", "Work", "#FF8800")
+        self.shown("contacts", "Friends", "#00AA00")
+        self.server.color(self.work, "#0000FF")
+        self.shown("calendars", "Work", "#0000FF")
+        self.server.name(self.work, "Office")
+        self.shown("calendars", "Office", "#0000FF")
+        self.server.name(self.work, "Work")
+        self.shown("calendars", "Work", "#0000FF")
+
+    def shown(self, part, name, color):
+        found = {}
+
+        def is_there():
+            for file, want in (("displayname", name), ("color", color)):
+                try:
+                    with open(os.path.join(self.device.state, "pim", part, name, file)) as it:
+                        found[file] = it.read()
+                except FileNotFoundError:
+                    found[file] = None
+            return found == {"displayname": name, "color": color}
+        try:
+            st.wait_for(f"{name} in {color}", is_there)
+        except st.StageError as error:
+            raise AssertionError(f"{error}\n{found}\n{self.device.process.tail()}\n{self.stage.gateway.tail()}") from None
+
     def test_d_the_server_dies_and_comes_back(self):
         self.server.kill()
         self.server.start()

@@ -255,6 +255,23 @@ TEST(Log, FoldersComeGoAndTakeTheirItemsAlong) {
   EXPECT_FALSE(bed.folder_named(view, "old").gone);
 }
 
+TEST(Log, AFoldersColourIsTold) {
+  LogBed bed;
+  const auto view = bed.view();
+  auto work = folder("work");
+  std::uint64_t seq = 0;
+  for (const auto* color : {"#112233", "#445566", "", "#112233"}) {
+    work.folder.color = color;
+    EXPECT_TRUE(bed.apply(view, "", {work}, std::string("t") + color)->folders_changed) << color;
+    EXPECT_EQ(bed.folder_named(view, "work").color, color);
+    EXPECT_GT(bed.folder_named(view, "work").seq, std::exchange(seq, bed.folder_named(view, "work").seq));
+  }
+  EXPECT_FALSE(bed.apply(view, "", {work}, "t5")->folders_changed);
+  work.folder.color = "red; not of the contract";
+  bed.apply(view, "", {work}, "t6");
+  EXPECT_EQ(bed.folder_named(view, "work").color, "");
+}
+
 TEST(Log, AnItemInSeveralFoldersLeavesOneAndStays) {
   LogBed bed;
   const auto view = bed.view();

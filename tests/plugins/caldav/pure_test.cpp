@@ -76,8 +76,40 @@ TEST(DavCollections, OnlyWhatHoldsObjectsIsAFolder) {
   auto renamed = folders;
   renamed[1].name = "other";
   EXPECT_NE(tree_anchor(folders), tree_anchor(renamed));
+  auto coloured = folders;
+  coloured[1].color = "#112233";
+  EXPECT_NE(tree_anchor(folders), tree_anchor(coloured));
   EXPECT_TRUE(is_tree_anchor(tree_anchor(folders)));
   EXPECT_FALSE(is_tree_anchor("davtree1.x"));
+}
+
+TEST(DavCollections, ColoursAreOfOneForm) {
+  using namespace std::string_literals;
+  for (const auto& [said, color] : {std::pair{"#aB12Cd"s, "#aB12Cd"s},
+                                    {"#FF8800FF"s, "#FF8800"s},
+                                    {"#f80"s, "#ff8800"s},
+                                    {"#f80c"s, "#ff8800"s},
+                                    {"red"s, ""s},
+                                    {""s, ""s},
+                                    {"#"s, ""s},
+                                    {"#12345"s, ""s},
+                                    {"#1234567"s, ""s},
+                                    {"#GG0000"s, ""s},
+                                    {"112233"s, ""s},
+                                    {"#11\n233"s, ""s},
+                                    {"#1122334455"s, ""s}})
+    EXPECT_EQ(color_of(said), color) << said;
+  const auto said = read_multistatus(
+      "<multistatus xmlns='DAV:' xmlns:i='http://apple.com/ns/ical/' xmlns:b='http://inf-it.com/ns/ab/'>"
+      "<response><href>/c/</href><propstat><prop><i:calendar-color symbolic-color='red'> #FF0000FF\n"
+      "</i:calendar-color><resourcetype><collection/><calendar xmlns='urn:ietf:params:xml:ns:caldav'/>"
+      "</resourcetype></prop></propstat></response>"
+      "<response><href>/a/</href><propstat><prop><b:addressbook-color>#00ff00</b:addressbook-color><resourcetype>"
+      "<collection/><addressbook xmlns='urn:ietf:params:xml:ns:carddav'/></resourcetype></prop></propstat></response>"
+      "</multistatus>");
+  ASSERT_TRUE(said && said->resources.size() == 2);
+  EXPECT_EQ(collection_of(said->resources[0], "/c/")->color, "#FF0000");
+  EXPECT_EQ(folders_of({*collection_of(said->resources[1], "/a/")}).front().color, "#00ff00");
 }
 
 TEST(DavObjects, KindAndUidAreFound) {

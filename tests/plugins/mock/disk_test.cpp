@@ -165,6 +165,25 @@ TEST_F(Disk, FoldersOfAllKindsAreFound) {
   EXPECT_EQ(told(page("", tree.anchor)).back(), "listed");
 }
 
+TEST_F(Disk, ACalendarsColourIsInAFile) {
+  const auto work = scratch_.path / "alice/calendars/work";
+  fs::create_directories(work);
+  const auto color = [&](const Page& tree) { return std::get<FolderUpsert>(tree.changes[1]).folder.color; };
+  auto tree = page("", "");
+  EXPECT_EQ(color(tree), "");
+  for (const auto* said : {"#ff8800\n", "#00FF00", "red"}) {
+    std::ofstream(work / "color") << said;
+    const auto now = page("", tree.anchor);
+    ASSERT_FALSE(now.changes.empty()) << said;
+    EXPECT_EQ(color(now), said[0] == '#' ? std::string(said, 7) : "");
+    tree = now;
+  }
+  auto watch = backend_->watch(heard_);
+  watch->add("alice@example.com");
+  std::ofstream(work / "color") << "#112233";
+  EXPECT_TRUE(hear("alice@example.com:"));
+}
+
 TEST_F(Disk, CalendarFilesChangeByTheirOctets) {
   const auto file = scratch_.path / "alice/calendars/work/a.ics";
   fs::create_directories(file.parent_path());

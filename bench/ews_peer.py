@@ -39,28 +39,23 @@ class Item:
 
     def __init__(self, box, number, octets):
         self.id = f"AAMkADk1{box.number:08}{number:0>112}AAA="
-        self.version, self.read, self.box = 1, False, box
+        self.ident = f'<t:ItemId Id="{self.id}" ChangeKey="CQAAABYAAAD{number:0>20}"/>'
         self.mime = f'<t:MimeContent CharacterSet="UTF-8">{base64.b64encode(octets).decode()}</t:MimeContent>' if octets else ""
-        # As the schema has them in order: what stands before IsRead, and behind it.
         self.about = (f'<t:ParentFolderId Id="{box.inbox}" ChangeKey="AQ=="/><t:ItemClass>IPM.Note</t:ItemClass>'
                       f"<t:DateTimeReceived>{RECEIVED}</t:DateTimeReceived><t:Size>{len(octets) + 600}</t:Size>"
-                      f"<t:IsDraft>false</t:IsDraft><t:InternetMessageId>&lt;{number}.{box.number}@bench.example&gt;</t:InternetMessageId>")
-
-    def ident(self):
-        return f'<t:ItemId Id="{self.id}" ChangeKey="CQAAABYAAAD{self.version:0>20}"/>'
+                      f"<t:IsDraft>false</t:IsDraft><t:InternetMessageId>&lt;{number}.{box.number}@bench.example&gt;"
+                      f"</t:InternetMessageId><t:IsRead>false</t:IsRead>")
 
     def got(self, mime, about):
-        more = f"{self.about}<t:IsRead>{'true' if self.read else 'false'}</t:IsRead>" if about else ""
-        return f"{GOOD}<m:Items><t:Message>{self.mime if mime else ''}{self.ident()}{more}</t:Message></m:Items>"
+        return f"{GOOD}<m:Items><t:Message>{self.mime if mime else ''}{self.ident}{self.about if about else ''}</t:Message></m:Items>"
 
 
 class Box:
     def __init__(self, number, address, messages):
         self.number, self.address = number, address
         self.root, self.inbox = f"AAMkROOT{number:08}AAA=", f"AAMkINBX{number:08}AAA="
-        self.changes = 1  # of the inbox so far
         self.items = [Item(self, at, octets) for at, octets in enumerate(messages)]
-        self.changed = {}  # of items, when: the number of the change
+        self.came = []  # since then
         self.subscription, self.stream = None, None
 
 
@@ -99,23 +94,21 @@ class Peer:
         with self.lock:
             return dict(self.asked)
 
-    def touch(self, address):
-        """Another client reads the oldest message, or takes that back. Returns when (time.time()) the event left; None: nobody listens."""
+    def arrive(self, address, octets):
+        """A new mail. Returns when (time.time()) its event left; None: nobody listens."""
         async def tell():
             box = self.boxes[address]
-            item = box.items[0]
-            item.read, item.version = not item.read, item.version + 1
-            box.changes += 1
-            box.changed[0] = box.changes
+            item = Item(box, len(box.items) + len(box.came), octets)
+            box.came.append(item)
+            self.items[item.id] = item
             if box.stream is None:
                 return None
-            event = (f'<t:Watermark>AQ==</t:Watermark><t:TimeStamp>{RECEIVED}</t:TimeStamp>{item.ident()}'
+            event = (f'<t:Watermark>AQ==</t:Watermark><t:TimeStamp>{RECEIVED}</t:TimeStamp>{item.ident}'
                      f'<t:ParentFolderId Id="{box.inbox}" ChangeKey="AQ=="/>')
             said = answer("GetStreamingEvents", f"{GOOD}<m:Notifications><m:Notification><t:SubscriptionId>{box.subscription}"
-                          f"</t:SubscriptionId><t:ModifiedEvent>{event}</t:ModifiedEvent></m:Notification></m:Notifications>")
-            when = time.time()
+                          f"</t:SubscriptionId><t:NewMailEvent>{event}</t:NewMailEvent></m:Notification></m:Notifications>")
             box.stream.write(f"{len(said):x}\r\n".encode() + said + b"\r\n")
-            return when
+            return time.time()
         return asyncio.run_coroutine_threadsafe(tell(), self.loop).result()
 
     async def _serve(self, reader, writer):
@@ -186,19 +179,14 @@ class Peer:
 
     @staticmethod
     def _SyncFolderItems(box, body):
-        """The newest first; a state is how many are left of a listing, and how many changes were told."""
+        """The newest first; a state is how many are left of the listing, and how many of those that came since were told."""
         state = re.search(r"SyncState>(\d+)\.(\d+)<", body)
         most = int(re.search(r"MaxChangesReturned>(\d+)<", body)[1])
-        left, told = (int(state[1]), int(state[2])) if state else (len(box.items), box.changes)
-        if left or not state:
-            page = box.items[max(0, left - most):left][::-1]
-            changes = "".join(f"<t:Create><t:Message>{item.ident()}</t:Message></t:Create>" for item in page)
-            left -= len(page)
-        else:
-            page = [box.items[at] for at, when in box.changed.items() if when > told]
-            changes = "".join(f"<t:Update><t:Message>{item.ident()}</t:Message></t:Update>" for item in page)
-            told = box.changes
-        last = "false" if left or told < box.changes else "true"
+        left, told = (int(state[1]), int(state[2])) if state else (len(box.items), 0)
+        page = box.items[max(0, left - most):left][::-1] if left else box.came[told:told + most]
+        left, told = (left - len(page), told) if left else (0, told + len(page))
+        changes = "".join(f"<t:Create><t:Message>{item.ident}</t:Message></t:Create>" for item in page)
+        last = "false" if left or told < len(box.came) else "true"
         return answer("SyncFolderItems", f"{GOOD}<m:SyncState>{left}.{told}</m:SyncState><m:IncludesLastItemInRange>{last}"
                       f"</m:IncludesLastItemInRange><m:Changes>{changes}</m:Changes>")
 

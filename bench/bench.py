@@ -14,7 +14,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "scripts")]
 sys.dont_write_bytecode = True
 
 NAMES = ["push-latency", "idle-users", "relay-density", "e2e", "log", "mock-throughput", "backfill",
-         "dav-first-sync", "dav-watch"]
+         "dav-first-sync", "dav-watch", "ews-parse", "ews-first-sync", "ews-watch"]
 
 
 def module(name):

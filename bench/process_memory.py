@@ -15,6 +15,11 @@ def rss_kib(pid):
     return _status(pid, "VmRSS")
 
 
+def peak_kib(pid):
+    """The most RSS that it had since it began."""
+    return _status(pid, "VmHWM")
+
+
 def anonymous_kib(pid):
     """Without pages of files: programs and libraries, and SQLite's shared index of its write-ahead log."""
     return _status(pid, "RssAnon")

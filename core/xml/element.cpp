@@ -48,6 +48,7 @@ bool Elements::start(const Name& name, std::span<const Attribute> attributes) {
   if (open_.empty()) octets_ = 0;
   Element made{std::string(name.uri), std::string(name.local), {}, {}, {}};
   std::uint64_t cost = node + name.uri.size() + name.local.size();
+  made.attributes.reserve(attributes.size());
   for (const auto& each : attributes) {
     cost += sizeof(Element::Value) + each.name.uri.size() + each.name.local.size() + each.value.size();
     made.attributes.push_back({std::string(each.name.uri), std::string(each.name.local), std::string(each.value)});

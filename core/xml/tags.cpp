@@ -8,6 +8,7 @@ namespace tidegate::xml {
 namespace {
 
 constexpr std::size_t declaration_most = 256;
+constexpr const char* too_long = "a tag that is too long";
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -21,14 +22,32 @@ std::string lower_case(std::string_view text) {
 }  // namespace
 
 const char* Tags::look(std::string_view octets) {
-  for (const char c : octets) {
-    if (const char* wrong = seen_ < 4 ? begin(c) : nullptr) return wrong;
+  for (const char c : octets.substr(0, seen_ < 4 ? 4 - seen_ : 0)) {
+    if (const char* wrong = begin(c)) return wrong;
     ++seen_;
-    // What most of a document is.
-    if (at_ == At::text && c != '<') continue;
-    if (const char* wrong = step(c)) return wrong;
+  }
+  while (!octets.empty()) {
+    const auto plain = plain_part(octets);
+    if (at_ == At::tag) {
+      if (plain > most_ - length_) return too_long;
+      length_ += static_cast<std::uint32_t>(plain);
+    }
+    octets.remove_prefix(plain);
+    if (octets.empty()) break;
+    if (const char* wrong = step(octets.front())) return wrong;
+    octets.remove_prefix(1);
   }
   return nullptr;
+}
+
+// What most of a document is goes by at the speed of memory.
+std::size_t Tags::plain_part(std::string_view octets) const {
+  if (at_ == At::text) return std::min(octets.find('<'), octets.size());
+  if (at_ != At::tag) return 0;
+  if (quote_ != 0) return std::min(octets.find(quote_), octets.size());
+  std::size_t at = 0;
+  while (at < octets.size() && octets[at] != '>' && octets[at] != '"' && octets[at] != '\'') ++at;
+  return at;
 }
 
 // UTF-16, UTF-32 and EBCDIC show themselves within four octets (XML 1.0 appendix F).
@@ -52,7 +71,7 @@ const char* Tags::step(char c) {
       at_ = c == '!' ? At::bang : c == '?' ? At::instruction : c == '>' ? At::text : At::tag;
       return nullptr;
     case At::tag:
-      if (++length_ > most_) return "a tag that is too long";
+      if (++length_ > most_) return too_long;
       if (quote_ != 0) {
         if (c == quote_) quote_ = 0;
       } else if (c == '"' || c == '\'') {

@@ -17,6 +17,8 @@ class Tags {
 
  private:
   enum class At : std::uint8_t { text, open, tag, bang, comment, cdata, instruction };
+  /// How much at the front step() would take without anything coming of it.
+  std::size_t plain_part(std::string_view) const;
   const char* step(char);
   const char* begin(char);
   void until(std::string_view mark, char);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading: the folder tree, changes, contents, search.
+// Reading: the folder tree, changes, search.
 #include "plugins/ews/session.hpp"
 
 #include <algorithm>
@@ -7,61 +7,15 @@
 
 #include <fmt/format.h>
 
-#include "plugins/ews/base64.hpp"
-
 namespace tidegate::ews {
 namespace {
 
-constexpr std::uint32_t changes_most = 512;        // MaxChangesReturned
-constexpr std::uint64_t inline_page = 2U << 20;    // contents that come along with one page
-constexpr std::uint64_t mime_together = 2U << 20;  // Size of the items of one GetItem with MIME
+constexpr std::uint32_t changes_most = 512;  // MaxChangesReturned
 
 constexpr std::pair<std::string_view, Role> known_folders[] = {
     {"inbox", Role::inbox},        {"sentitems", Role::sent}, {"drafts", Role::drafts},
     {"deleteditems", Role::trash}, {"junkemail", Role::junk}, {"calendar", Role::calendar},
     {"contacts", Role::contacts},  {"tasks", Role::tasks}};
-
-/// Hands a MimeContent's octets on as they come; nothing is gathered.
-class MimeStream final : public xml::Events {
- public:
-  MimeStream(Range range, Sink& sink) : range_(range), sink_(sink) {}
-
-  bool start(const xml::Name& name, std::span<const xml::Attribute>) override {
-    inside_ = name.local == "MimeContent";
-    seen_ |= inside_;
-    return true;
-  }
-  bool text(std::string_view piece) override {
-    if (!inside_) return true;
-    std::string octets;
-    broken_ |= !decoder_.feed(piece, octets);
-    enough_ = broken_ || !give(octets);
-    return !enough_;
-  }
-  bool end(const xml::Name&) override {
-    inside_ = false;
-    return true;
-  }
-  bool readable() const { return seen_ && !broken_ && (enough_ || decoder_.finish()); }
-  std::uint64_t given = 0;
-
- private:
-  bool give(std::string_view octets) {
-    const auto begin = at_;
-    at_ += octets.size();
-    const auto skip = std::min<std::uint64_t>(range_.from > begin ? range_.from - begin : 0, octets.size());
-    octets.remove_prefix(skip);
-    octets = octets.substr(0, std::min<std::uint64_t>(octets.size(), range_.length - given));
-    if (octets.empty()) return true;
-    given += octets.size();
-    return sink_(std::as_bytes(std::span(octets.data(), octets.size()))) && given < range_.length;
-  }
-  const Range range_;
-  Sink& sink_;
-  Base64Decoder decoder_;
-  bool inside_ = false, seen_ = false, broken_ = false, enough_ = false;
-  std::uint64_t at_ = 0;
-};
 
 Fault no_such(const std::string& where, std::string_view what) {
   return {FaultKind::not_found, where, fmt::format("The Exchange server has no such {}.", what), {}, {}};
@@ -152,6 +106,7 @@ Result<Page> EwsSession::changes(const Call& call, View scope, View anchor_, con
   if (!at)
     return fault(FaultKind::anchor_expired, backend_.where(),
                  "This anchor is none of the ews plugin's; it is listed again.");
+  ahead_.clear();
   if (scope.empty()) return tree(call, *at);
   if (at->state.empty()) {
     auto kind = kind_of(call, scope);
@@ -242,68 +197,6 @@ Result<std::vector<xml::Element>> EwsSession::items(const Call& call, std::span<
     if (now == backend_.batch().size()) backend_.batch().went_well();
   }
   return found;
-}
-
-Result<void> EwsSession::bring_along(const Call& call, std::vector<Upsert>& upserts, std::uint32_t inline_up_to) {
-  if (inline_up_to == 0) return {};
-  std::map<View, Upsert*> small;
-  std::vector<std::vector<Bytes>> flights(1);
-  std::uint64_t together = 0, page = 0;
-  for (auto& upsert : upserts) {
-    if (upsert.size > inline_up_to || page + upsert.size > inline_page) continue;
-    if (together + upsert.size > mime_together) {
-      flights.emplace_back();
-      together = 0;
-    }
-    together += upsert.size;
-    page += upsert.size;
-    flights.back().push_back(upsert.id);
-    small.emplace(upsert.id, &upsert);
-  }
-  for (const auto& flight : flights) {
-    if (flight.empty()) continue;
-    auto got = items(call, flight, [](std::span<const Bytes> ids, Kind) { return get_mime(ids); });
-    if (!got) return std::unexpected(got.error());
-    for (const auto& item : *got) {
-      const auto found = small.find(id_of(item));
-      auto octets = mime_of(item);
-      if (found == small.end() || !octets) continue;
-      found->second->size = octets->size();  // the server's Size is another one
-      if (octets->size() <= inline_up_to) found->second->content = std::move(*octets);
-    }
-  }
-  return {};
-}
-
-Result<std::uint64_t> EwsSession::read(const Call& call, View item, Range range, Sink sink) {
-  if (range.length == 0) return 0;
-  if (const auto what = named(item); what.kind != Kind::mail) {
-    auto there = object(call, what);
-    if (!there) return std::unexpected(std::move(there.error()));
-    const auto part =
-        View(there->octets).substr(std::min<std::uint64_t>(range.from, there->octets.size()), range.length);
-    if (!part.empty()) sink(std::as_bytes(std::span(part)));
-    return part.size();
-  }
-  const Bytes one[] = {Bytes(item)};
-  MimeStream stream(range, sink);
-  Trouble said;
-  Answer answer(
-      {"ResponseCode", "MessageText", "MessageXml"},
-      [&said](xml::Element&& part) -> Result<void> {
-        if (part.local == "ResponseCode") said.code = part.trimmed();
-        if (part.local == "MessageText") said.text = part.trimmed();
-        if (part.local == "MessageXml") take_values(part, said);
-        return {};
-      },
-      1U << 20, &stream);
-  if (auto done = backend_.ask(call, who_, [&](Version) { return get_mime(one); }, answer); !done)
-    return std::unexpected(done.error());
-  if (!said.code.empty() && said.code != "NoError") return std::unexpected(backend_.fault(said, who_));
-  if (!stream.readable())
-    return fault(FaultKind::invalid, backend_.where(),
-                 "The Exchange server's answer has no readable content of this message.");
-  return stream.given;
 }
 
 Result<Hits> EwsSession::search(const Call& call, View folder_, std::string_view query, View page) {

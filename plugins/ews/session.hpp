@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One mailbox as seen by one actor: a light handle; what it asks goes over the back-end's connections.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ class EwsSession final : public Session {
   Capabilities capabilities() const override;
   Result<Page> changes(const Call&, View scope, View anchor, const Want&) override;
   Result<std::uint64_t> read(const Call&, View item, Range, Sink) override;
+  void expect(const Call&, std::span<const Reading>) override;
   Result<Written> create(const Call&, View folder, const NewItem&, Source, Attempt&) override;
   Result<Written> update(const Call&, View item, View if_content_rev, Source) override;
   Result<Written> set_flags(const Call&, View item, const FlagDelta&) override;
@@ -50,6 +52,8 @@ class EwsSession final : public Session {
     Bytes octets;
   };
   Result<Object> object(const Call&, const Named&);
+  /// Octets of those that can be said, by id.
+  std::map<Bytes, Bytes> objects_ahead(const Call&, std::span<const Bytes> ids, Kind);
   Result<Kind> kind_of(const Call&, View scope);
   Result<Written> create_object(const Call&, View folder, const NewItem&, Source, Attempt&);
   Result<Written> update_object(const Call&, const Named&, View if_content_rev, const Bytes& octets);
@@ -74,6 +78,7 @@ class EwsSession final : public Session {
   EwsBackend& backend_;
   const Who who_;
   Roles roles_;
+  std::map<Bytes, Bytes> ahead_;  ///< what expect() brought: octets by the Store's id; each is read once
 };
 
 /// The item that an answer names. A mail has an empty content_rev: its octets never move.

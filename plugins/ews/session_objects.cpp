@@ -103,6 +103,18 @@ Result<EwsSession::Object> EwsSession::object(const Call& call, const Named& wha
   return Object{*there, std::move(*octets)};
 }
 
+std::map<Bytes, Bytes> EwsSession::objects_ahead(const Call& call, std::span<const Bytes> ids, Kind kind) {
+  std::map<Bytes, Bytes> made;
+  const auto got = items(call, ids, ask_objects, kind);
+  if (!got) return made;
+  const auto changed = exceptions(call, *got);
+  if (!changed) return made;
+  for (const auto& item : *got)
+    if (auto octets = object_of(kind, item, *changed, zones()); octets && !id_of(item).empty())
+      made.insert_or_assign(id_of(item), std::move(*octets));
+  return made;
+}
+
 Result<std::vector<xml::Element>> EwsSession::exceptions(const Call& call, std::span<const xml::Element> events) {
   std::vector<Bytes> ids;
   for (const auto& event : events) std::ranges::move(occurrences_of(event), std::back_inserter(ids));
@@ -271,6 +283,7 @@ Result<void> EwsSession::change_occurrences(const Call& call, View series, const
 }
 
 Result<Written> EwsSession::respond(const Call& call, View item, const Reply& reply, Attempt& attempt) {
+  ahead_.clear();
   const auto what = named(item);
   constexpr std::pair<std::string_view, std::string_view> answers[] = {
       {"AcceptItem", "Accept"}, {"TentativelyAcceptItem", "Tentative"}, {"DeclineItem", "Decline"}};

@@ -72,6 +72,7 @@ Result<Written> EwsSession::create(const Call& call, View folder_, const NewItem
 
 Result<Written> EwsSession::update(const Call& call, View item, View if_content_rev, Source source) {
   if (const auto what = named(item); what.kind != Kind::mail) {
+    ahead_.clear();
     auto octets = all_of(source, backend_.where());
     if (!octets) return std::unexpected(std::move(octets.error()));
     return update_object(call, what, if_content_rev, *octets);

@@ -106,6 +106,19 @@ TEST(XmlReader, LimitsHold) {
   EXPECT_TRUE(heard("<?xml " + repeated(" ", 300) + "version='1.0'?><a/>").starts_with("invalid"));
 }
 
+TEST(XmlReader, ATagIsAsLongAsItMayBeWhereverThePiecesEnd) {
+  for (std::size_t step = 1; step < 30; ++step) {
+    for (const auto* tag : {"a bb='cc>dd' ee='f'/", "a bb=\"cc'ddddd>dddd\"/", "a                  /"}) {
+      const auto document = "<" + std::string(tag) + ">";
+      const auto length = static_cast<std::uint32_t>(document.size() - 2);
+      EXPECT_TRUE(heard(document, step, {.tag = length}).starts_with("<{}a")) << document << step;
+      EXPECT_TRUE(heard(document, step, {.tag = length - 1}).starts_with("invalid: a tag")) << document << step;
+    }
+    for (const auto* begun : {"<a b='", "<a "})  // it is not waited for its end
+      EXPECT_TRUE(heard(begun + std::string(40, ' '), step, {.tag = 20}).starts_with("invalid: a tag")) << step;
+  }
+}
+
 TEST(XmlReader, TextIsHandedOnHoweverLong) {
   const std::string line(1000, 'x');
   struct Count final : Events {

@@ -64,7 +64,8 @@ Bytes written(const Anchor& anchor) {
   Bytes out(magic);
   put(out, anchor.token);
   put(out, anchor.ctag);
-  put(out, (anchor.listing ? 1U : 0U) | (anchor.compare ? 2U : 0U) | (anchor.too_many ? 4U : 0U));
+  put(out, (anchor.listing ? 1U : 0U) | (anchor.compare ? 2U : 0U) | (anchor.too_many ? 4U : 0U) |
+               (anchor.unsure ? 8U : 0U));
   put(out, static_cast<std::uint64_t>(anchor.compared));
   put(out, static_cast<std::uint64_t>(anchor.place_modified));
   put(out, anchor.place_name);
@@ -118,6 +119,7 @@ std::optional<Anchor> decode_anchor(View octets) {
   made.listing = (bits & 1U) != 0;
   made.compare = (bits & 2U) != 0;
   made.too_many = (bits & 4U) != 0;
+  made.unsure = (bits & 8U) != 0;
   made.compared = static_cast<std::int64_t>(in.number());
   made.place_modified = static_cast<std::int64_t>(in.number());
   made.place_name = in.text();

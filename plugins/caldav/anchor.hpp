@@ -19,10 +19,12 @@ struct Known {
 };
 
 struct Anchor {
-  std::string token;          ///< of sync-collection; empty: compare ETags
-  std::string ctag;           ///< as it was before the token was taken
-  bool listing = false;       ///< begun with an empty anchor, not ended yet
-  bool compare = false;       ///< compare everything at the next call
+  std::string token;     ///< of sync-collection; empty: compare ETags
+  std::string ctag;      ///< as it was before the token was taken
+  bool listing = false;  ///< begun with an empty anchor, not ended yet
+  bool compare = false;  ///< compare everything at the next call
+  /// Listed with nothing but a CTag: the token that is told later is worth something only if that one still stands.
+  bool unsure = false;
   std::int64_t compared = 0;  ///< when all ETags were compared last, in Unix time
   std::vector<Known> told;    ///< by name
   /// The collection is too large for told (an anchor is at most 1 MiB): what was told is known to the core alone.

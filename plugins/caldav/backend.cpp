@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/caldav/backend.hpp"
 
+#include <array>
+#include <bit>
 #include <utility>
 
 #include "plugins/caldav/bodies.hpp"
@@ -10,6 +12,7 @@ namespace tidegate::caldav {
 namespace {
 
 constexpr std::size_t contents_most = 16 * 1024 * 1024;
+constexpr std::chrono::minutes names_good_for{60};
 constexpr std::string_view tester = "tidegate-connection-test";
 
 /// Answers that say "not here", after which another place is asked.
@@ -98,7 +101,11 @@ Result<Homes> CaldavBackend::discover(const Call& call, const Mailbox& box) {
                  "Other users' calendars are found only where the setting principal says how their principals are "
                  "called.");
   }
-  Discovery discovery(settings_.url, principal);
+  auto named = starts(call);
+  if (!named) return std::unexpected(std::move(named.error()));
+  auto discovery = named->empty()      ? Discovery(settings_.url, principal)
+                   : principal.empty() ? Discovery(*named, settings_.url.place())
+                                       : Discovery(named->front(), principal);
   std::optional<Fault> away;
   while (const auto where = discovery.next()) {
     web::Request request;
@@ -113,6 +120,12 @@ Result<Homes> CaldavBackend::discover(const Call& call, const Mailbox& box) {
       discovery.answered(*where, nullptr);
       continue;
     }
+    // Of several servers that DNS names one may be down.
+    if (!answer && answer.error().kind == FaultKind::unavailable && named->size() > 1) {
+      away = std::move(answer.error());
+      discovery.answered(*where, nullptr);
+      continue;
+    }
     if (!answer) return std::unexpected(std::move(answer.error()));
     if (answer->status >= 500 || answer->status == 408 || answer->status == 423 || answer->status == 429)
       return std::unexpected(web::fault_of(*answer, "Looking for the user's calendars"));
@@ -122,6 +135,40 @@ Result<Homes> CaldavBackend::discover(const Call& call, const Mailbox& box) {
   }
   auto found = discovery.outcome();
   if (!found && away) return std::unexpected(std::move(*away));
+  return found;
+}
+
+Result<std::vector<web::Url>> CaldavBackend::starts(const Call& call) {
+  if (settings_.domain.empty()) return std::vector<web::Url>();
+  {
+    const std::scoped_lock lock(mutex_);
+    if (starts_until_ && host_.now() < *starts_until_) return starts_;
+  }
+  const auto chance = [&](std::uint32_t below) {
+    std::array<std::byte, 4> octets{};
+    host_.random(octets);
+    return std::bit_cast<std::uint32_t>(octets) % below;
+  };
+  std::vector<web::Url> found;
+  for (const auto& service :
+       {web::Service{"_caldavs", "/.well-known/caldav"}, web::Service{"_carddavs", "/.well-known/carddav"}}) {
+    auto urls = web::find_service(call, service, settings_.domain, chance, settings_.dns ? &*settings_.dns : nullptr);
+    if (!urls) return std::unexpected(std::move(urls.error()));
+    for (auto& each : *urls) {
+      // RFC 6764 §8: who answers for DNS must not thereby be given credentials.
+      if (!web::is_below(each.host, settings_.domain) && !web::is_named(settings_.hosts, each.host))
+        return fault(FaultKind::denied, settings_.domain,
+                     "DNS says that the calendars of " + settings_.domain + " are at " + each.host +
+                         ", which is not below it: if that is so, add it to the setting hosts.");
+      found.push_back(std::move(each));
+    }
+  }
+  if (found.empty())
+    host_.log(1,
+              "DNS names no _caldavs._tcp and no _carddavs._tcp of " + settings_.domain + "; its web server is asked");
+  const std::scoped_lock lock(mutex_);
+  starts_ = found;
+  starts_until_ = host_.now() + names_good_for;
   return found;
 }
 
@@ -152,7 +199,9 @@ Result<std::unique_ptr<Session>> CaldavBackend::open(const Call& call, const Mai
 Result<void> CaldavBackend::test(const Call& call) {
   web::Request request;
   request.method = "PROPFIND";
-  request.url = settings_.url;
+  auto named = starts(call);
+  if (!named) return std::unexpected(std::move(named.error()));
+  request.url = named->empty() ? settings_.url : named->front();
   request.fields = {{"Depth", "0"}, {"Content-Type", "application/xml; charset=utf-8"}};
   request.body = propfind_principal();
   const bool one_account = settings_.auth == Auth::admin || settings_.auth == Auth::authzid;

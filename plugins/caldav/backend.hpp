@@ -47,6 +47,8 @@ class CaldavBackend final : public Backend {
   Result<void> identify(const Call&, const std::string& actor, web::Request&);
   Result<std::shared_ptr<const Homes>> homes(const Call&, const Mailbox&);
   Result<Homes> discover(const Call&, const Mailbox&);
+  /// Where to begin, as DNS has it for the domain. Empty: it has nothing, or there is no domain to ask for.
+  Result<std::vector<web::Url>> starts(const Call&);
 
   Host& host_;
   const Settings settings_;
@@ -57,6 +59,8 @@ class CaldavBackend final : public Backend {
   std::atomic<std::uint64_t> writes_ = 0;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const Homes>> homes_;  ///< by owner and actor
+  std::vector<web::Url> starts_;                               ///< what DNS said
+  std::optional<Clock::time_point> starts_until_;              ///< how long that is believed
 };
 
 }  // namespace tidegate::caldav

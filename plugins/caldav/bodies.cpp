@@ -27,19 +27,21 @@ std::string propfind_principal() {
   return propfind("<D:current-user-principal/><D:resourcetype/><C:calendar-home-set/><A:addressbook-home-set/>");
 }
 
-std::string propfind_collections() {
+std::string propfind_collections(bool with_tokens) {
   return propfind(
-      "<D:resourcetype/><D:displayname/><D:current-user-privilege-set/><D:supported-report-set/><D:sync-token/>"
-      "<S:getctag/><C:supported-calendar-component-set/><I:calendar-color/><B:addressbook-color/>");
-}
-
-std::string propfind_state() {
-  return propfind(
-      "<D:resourcetype/><D:current-user-privilege-set/><D:supported-report-set/><D:sync-token/><S:getctag/>");
+      fmt::format("<D:resourcetype/><D:displayname/><D:current-user-privilege-set/><D:supported-report-set/>{}"
+                  "<S:getctag/><C:supported-calendar-component-set/><I:calendar-color/><B:addressbook-color/>",
+                  with_tokens ? "<D:sync-token/>" : ""));
 }
 
 std::string propfind_members() {
   return propfind("<D:resourcetype/><D:getetag/><D:getlastmodified/><D:getcontentlength/>");
+}
+
+std::string query_members(bool cards) {
+  constexpr std::string_view props = "<D:prop><D:getetag/><D:getlastmodified/><D:getcontentlength/></D:prop>";
+  if (cards) return document("A:addressbook-query", fmt::format("{}<A:filter/>", props));
+  return document("C:calendar-query", fmt::format("{}<C:filter><C:comp-filter name=\"VCALENDAR\"/></C:filter>", props));
 }
 
 std::string propfind_etag() { return propfind("<D:getetag/><C:schedule-tag/>"); }

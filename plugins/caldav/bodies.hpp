@@ -9,10 +9,11 @@
 
 namespace tidegate::caldav {
 
-std::string propfind_principal();    ///< who am I, and where (RFC 5397, RFC 4791 §6.2.1, RFC 6352 §7.1.1)
-std::string propfind_collections();  ///< what a home set holds, and how each of it stands
-std::string propfind_state();        ///< how one collection stands
-std::string propfind_members();      ///< ETags, dates, lengths
+std::string propfind_principal();  ///< who am I, and where (RFC 5397, RFC 4791 §6.2.1, RFC 6352 §7.1.1)
+/// What a home set holds, and how each of it stands. A first token is dear to some servers, so it can be left out.
+std::string propfind_collections(bool with_tokens);
+std::string propfind_members();         ///< ETags, dates, lengths
+std::string query_members(bool cards);  ///< the same as a report of everything (RFC 4791 §7.8, RFC 6352 §8.6)
 std::string propfind_etag();
 /// Who a home's owner is, and by which addresses he is invited (RFC 6638 §2.4.1).
 std::string propfind_owner();

@@ -14,7 +14,8 @@ struct Collection {
   std::string id;  ///< canonical path; with the origin in front where that is not the server's
   Kind kind = Kind::event;
   std::uint32_t rights = all_rights;
-  bool syncs = false;  ///< sync-collection is offered
+  bool syncs = false;      ///< sync-collection is offered
+  bool with_token = true;  ///< its token was asked for
   std::string name, color, token, ctag;
 
   bool cards() const { return kind == Kind::contact; }

@@ -2,6 +2,7 @@
 #include "plugins/caldav/discovery.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace tidegate::caldav {
 namespace {
@@ -26,6 +27,9 @@ Discovery::Discovery(const web::Url& base, const std::string& principal) : place
   ask_.push_back(at(base, "/.well-known/carddav"));
   if (base.target == "/") ask_.push_back(base);
 }
+
+Discovery::Discovery(const std::vector<web::Url>& starts, std::string place)
+    : ask_(starts.begin(), starts.end()), place_(std::move(place)) {}
 
 std::optional<web::Url> Discovery::next() const {
   if ((calendars_ && cards_) || ask_.empty() || asked_.size() >= asks_most) return std::nullopt;

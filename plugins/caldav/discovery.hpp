@@ -20,6 +20,8 @@ class Discovery {
  public:
   /// `principal`: its path, where it is known; else empty.
   Discovery(const web::Url& base, const std::string& principal);
+  /// These are asked in turn. `place`: for faults.
+  Discovery(const std::vector<web::Url>& starts, std::string place);
 
   /// Ask this by PROPFIND, Depth 0; nullopt: all is known, or nobody knows.
   std::optional<web::Url> next() const;

@@ -47,6 +47,7 @@ class CaldavSession final : public Session {
     std::string name, etag;
     std::uint64_t length = 0;
     std::int64_t modified = 0;  ///< Unix time; 0: not known
+    bool late = false;          ///< heard of while a listing went on: it has no place in its order
   };
   struct Listing {  ///< what a report or a PROPFIND said
     std::vector<Member> members;
@@ -63,11 +64,25 @@ class CaldavSession final : public Session {
     Listing all;
     std::size_t at = 0;
     bool full = false;
+    bool by_report = false;  ///< a listing may be a report's
     std::string ctag;
     Clock::time_point asked{};
+    Clock::duration took{};  ///< of listing it
     std::uint64_t writes = 0;
   };
-  struct Turn;
+  /// One call of changes() on a collection.
+  struct Turn {
+    const Call& call;
+    const Want& want;
+    Collection collection;
+    Anchor anchor;
+    Page page;
+    Pending* pending = nullptr;
+    std::uint32_t told = 0;
+    std::uint64_t octets = 0;  ///< of what comes along
+
+    void removed(const std::string& name) { page.changes.emplace_back(Removed{collection.id + name, collection.id}); }
+  };
 
   // session.cpp
   Result<void> in_time(const Call&) const;
@@ -88,17 +103,26 @@ class CaldavSession final : public Session {
   Result<Heard> multistatus(const Call&, View id, Asked, std::string_view doing, const Take&, Heard* refused = nullptr);
   Result<Read> get(const Call&, View item, bool cards);
   Result<Read> whole(const Call&, View item);
-  Result<Collection> look(const Call&, View collection);
+  Result<Collection> look(const Call&, View collection, bool with_token = true);
 
   // session_changes.cpp
   Result<Page> tree(const Call&, View anchor);
   Result<Page> of_collection(const Call&, View scope, View anchor, const Want&);
-  Result<Collection> state_of(const Call&, View scope);
-  Result<Listing> list_members(const Call&, const Collection&);
-  Result<Listing> sync(const Call&, const Collection&, const std::string& token, bool& token_lost);
+  Result<Collection> state_of(const Call&, View scope, bool with_token);
+  /// Whether nothing changed since that anchor; takes a token over into it.
+  static bool stands(Anchor&, const Collection&);
   Result<void> collect(Turn&);
+
+  // session_listing.cpp
+  static void add_member(const Collection&, std::string id, const Resource&, Listing&);
+  Result<Listing> list_members(const Call&, const Collection&);
+  Result<std::optional<Listing>> query_members(const Call&, const Collection&);
+  Result<Listing> sync(const Call&, const Collection&, const std::string& token, bool& token_lost);
+  Result<std::string> first_token(Turn&);
+  Result<void> list_all(Turn&);
   Result<void> collect_all(Turn&);
   Result<void> refresh(Turn&);
+  Result<void> list_again(Turn&);
   Result<void> give(Turn&);
   void tell(Turn&, const Member&, Read&&);
   void finish(Turn&);
@@ -135,7 +159,7 @@ class CaldavSession final : public Session {
   std::map<std::string, Collection, std::less<>> polled_;  ///< each is used once, soon
   Clock::time_point polled_at_{};
   std::uint64_t polled_writes_ = 0;
-  bool multigets_ = true;
+  bool multigets_ = true, queries_ = true;                ///< the server has these reports, as far as is known
   std::optional<bool> schedules_;                         ///< RFC 6638; not asked yet
   std::map<std::string, Pending, std::less<>> pendings_;  ///< by scope
 };

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "plugins/caldav/bodies.hpp"
+#include "plugins/caldav/refusal.hpp"
 #include "plugins/caldav/session.hpp"
 
 namespace tidegate::caldav {
@@ -37,23 +38,6 @@ bool may_be_done(const Fault& fault) {
 bool uid_conflict(const web::Response& answer) {
   return names_condition(answer.body, {cal, "no-uid-conflict"}) ||
          names_condition(answer.body, {card, "no-uid-conflict"});
-}
-
-Fault refusal(const web::Response& answer, std::string_view doing) {
-  auto fault = web::fault_of(answer, doing);
-  for (const auto space : {cal, card}) {
-    if (names_condition(answer.body, {space, "max-resource-size"})) fault.kind = FaultKind::too_large;
-    for (const auto* what : {"valid-calendar-data", "valid-calendar-object-resource", "supported-calendar-component",
-                             "supported-calendar-data", "valid-address-data", "supported-address-data"}) {
-      if (!names_condition(answer.body, {space, what})) continue;
-      fault.kind = FaultKind::unsupported;
-      fault.text = fmt::format("{}: the server does not take it ({}).", doing, what);
-    }
-  }
-  if (names_condition(answer.body, {dav, "quota-not-exceeded"})) fault.kind = FaultKind::quota;
-  // A server that finds fault with what it was sent has not broken its protocol.
-  if (fault.kind == FaultKind::invalid) fault.kind = FaultKind::unsupported;
-  return fault;
 }
 
 }  // namespace
@@ -166,8 +150,9 @@ Result<Written> CaldavSession::create(const Call& call, View folder, const NewIt
   if (answer && (answer->status == 404 || answer->status == 409) && !uid_conflict(*answer))
     if (auto there = look(call, folder); !there) return std::unexpected(std::move(there.error()));
   // It was stored and the answer was an error (DAV-19), or it was there before: under its name, or under another.
-  const auto why = answer ? refusal(*answer, "Storing an item") : answer.error();
-  if (answer && answer->status != 412 && !uid_conflict(*answer) && !may_be_done(why)) return std::unexpected(why);
+  const auto why = answer ? refusal(*answer, "Storing an item", what.octets, what.object.kind) : answer.error();
+  if (answer && answer->status != 412 && !uid_conflict(*answer) && !may_be_done(refusal(*answer, {})))
+    return std::unexpected(why);
   auto done = stored(call, what, repeated);
   if (!done) return std::unexpected(why);
   if (!*done && answer) {
@@ -234,7 +219,7 @@ Result<Written> CaldavSession::update(const Call& call, View item, View if_conte
   if (!answer) return std::unexpected(std::move(answer.error()));
   if (success(*answer)) return written(call, what, *answer);
   if (answer->status == 412) return fault(FaultKind::conflict, where, "Somebody else has changed this item meanwhile.");
-  return std::unexpected(refusal(*answer, "Changing an item"));
+  return std::unexpected(refusal(*answer, "Changing an item", what.octets, what.object.kind));
 }
 
 Result<void> CaldavSession::remove(const Call& call, View item, View, View if_content_rev) {

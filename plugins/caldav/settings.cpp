@@ -15,6 +15,12 @@ constexpr std::array own{
     Setting{"url", "",
             "https address of the CalDAV and CardDAV server; a path is only needed where the server names no "
             ".well-known addresses (RFC 6764)"},
+    Setting{"domain", "",
+            "instead of url: a domain whose SRV and TXT records say where its servers are (_caldavs._tcp, "
+            "_carddavs._tcp; RFC 6764); credentials go to hosts below it, and to those that hosts names"},
+    Setting{"dns", "",
+            "address of the name server that is asked about domain, and its port if it is not 53; default: those of "
+            "/etc/resolv.conf"},
     Setting{"ca_file", "", "PEM file with the authority that signed the server's certificate; default: the system's"},
     Setting{"allow_plaintext", "no", "yes: url may be http://, and passwords cross the network unencrypted"},
     Setting{"auth", "password_dir",
@@ -55,10 +61,22 @@ bool is_field_name(std::string_view text) {
   });
 }
 
+bool is_domain(std::string_view text) {
+  return text.contains('.') && text.size() <= 200 && !text.starts_with('.') && !text.ends_with('.') &&
+         std::ranges::all_of(
+             text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; });
+}
+
 bool assign(Settings& s, const std::string& key, const std::string& value, Parts& parts) {
   using Scheme = web::Login::Scheme;
   if (const auto done = parts.token.assign(key, value)) return *done;
   if (key == "url") return (parts.url = value, true);
+  if (key == "domain") return (s.domain = value, is_domain(value));
+  if (key == "dns") {
+    auto server = web::parse_name_server(value);
+    if (server) s.dns = std::move(*server);
+    return server.has_value();
+  }
   if (key == "ca_file") return (s.client.ca_file = value, true);
   if (key == "allow_plaintext") return values::yes_or_no(s.client.allow_plaintext, value);
   if (key == "admin") return (s.admin = value, true);
@@ -90,7 +108,11 @@ std::unexpected<Fault> wrong(std::string_view key, std::string text) {
 }
 
 Result<void> complete(Settings& s, Parts& parts) {
-  if (parts.url.empty()) return wrong("url", "The caldav back-end needs url = the address of its server.");
+  if (parts.url.empty() == s.domain.empty())
+    return wrong("url",
+                 "The caldav back-end needs either url = the address of its server, or domain = a domain that names "
+                 "it in DNS.");
+  if (!s.domain.empty()) parts.url = "https://" + s.domain + "/";
   auto url = web::parse_url(parts.url);
   if (!url) return wrong("url", "url " + url.error().text + ".");
   if (url->scheme != "https" && !s.client.allow_plaintext)
@@ -110,7 +132,9 @@ Result<void> complete(Settings& s, Parts& parts) {
     s.token = std::move(*token);
   }
   s.client.route = token::route_by(parts.proxy, "proxy");
-  s.client.may_visit = [hosts = s.hosts](const web::Url& to) { return web::is_named(hosts, to.host); };
+  s.client.may_visit = [hosts = s.hosts, domain = s.domain](const web::Url& to) {
+    return web::is_named(hosts, to.host) || web::is_below(to.host, domain);
+  };
   return {};
 }
 

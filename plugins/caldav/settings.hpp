@@ -3,6 +3,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "core/sdk/store.hpp"
 #include "core/token/settings.hpp"
 #include "core/web/client.hpp"
+#include "core/web/service.hpp"
 
 namespace tidegate::caldav {
 
@@ -24,7 +26,9 @@ enum class Auth : std::uint8_t {
 };
 
 struct Settings {
-  web::Url url;
+  web::Url url;        ///< with a domain: of its own web server
+  std::string domain;  ///< DNS says where the servers are; empty: url does
+  std::optional<web::NameServer> dns;
   Auth auth = Auth::password_dir;
   web::Login::Scheme scheme = web::Login::Scheme::basic;
   std::string admin, password_dir;

@@ -205,7 +205,7 @@ TEST(Shelf, CalendarsHaveTheirColoursAndNamesInFiles) {
   disk.catch_up(log);
   EXPECT_EQ(files.read("/pim/calendars/House/color").value_or(""), "#0000ff");
   EXPECT_EQ(files.read("/pim/calendars/House/displayname").value_or(""), "House");
-  log.remove_folder(home.gid);
+  log.remove_folder(Gid(home.gid));
   disk.catch_up(log);
   EXPECT_FALSE(*files.info("/pim/calendars/House")) << "they go with their folder";
 }

@@ -54,6 +54,7 @@ FOREIGN = {
     r"dlfcn\.h": ("core/plugin",),
     r"curl/.*": ("core/proxy", "core/web"),
     r"libxml/.*": ("core/xml",),
+    r"resolv\.h|arpa/nameser\.h": ("core/web",),
     r"openssl/ssl\.h": ("core/tls",),
     r"zstd\.h": ("core/e2e",),
     r"gtest/.*|gmock/.*": ("core/plugin_check",),

@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import dav
+import name_server
 import stage as st
 
 USER = "alice@example.com"
@@ -150,6 +151,43 @@ class OnRadicale(OnDav, unittest.TestCase):
 
 class OnXandikos(OnDav, unittest.TestCase):
     Server = dav.Xandikos
+
+
+class ByDns(unittest.TestCase):
+    """Nobody says where the servers are but DNS (RFC 6764 §6)."""
+
+    def setUp(self):
+        if not dav.Radicale.there():
+            self.skipTest("radicale is not installed")
+        self.stage = stage = st.Stage()
+        self.addCleanup(stage.close)
+        stage.open_relay()
+        self.server = server = dav.Radicale(stage, USER)
+        server.make(server.calendars() + "work/", "Work")
+        server.put(server.calendars() + "work/e.ics", dav.event("e", "Found by DNS"))
+
+    def serve(self, records, **more):
+        names = name_server.NameServer(records)
+        self.addCleanup(names.close)
+        words = self.server.backend()
+        del words["url"]
+        self.stage.write_gateway_ini({**words, "domain": "example.org", "dns": names.address, **more}, parts="calendar")
+        return names
+
+    def test_srv_and_txt(self):
+        there = [name_server.srv("gone.example.org", 1, priority=20), name_server.srv("localhost", self.server.port, priority=10)]
+        names = self.serve({"_caldavs._tcp.example.org": [*there, name_server.txt("path=/")],
+                            "_carddavs._tcp.example.org": there}, hosts="localhost gone.example.org")
+        device = self.stage.first_device()
+        st.wait_for("the event", lambda: "e" in vdir(device))
+        self.assertEqual(set(names.asked), {(f"_{kind}davs._tcp.example.org", of) for kind in ("cal", "card")
+                                            for of in (name_server.SRV, name_server.TXT)})
+
+    def test_a_host_that_is_not_below_the_domain_gets_no_credentials(self):
+        self.serve({"_caldavs._tcp.example.org": [name_server.srv("localhost", self.server.port)]})
+        self.stage.start_gateway()
+        done = self.stage.ctl("test", "store", check=False)
+        self.assertIn("add it to the setting hosts", done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

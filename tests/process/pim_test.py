@@ -5,10 +5,10 @@ import datetime
 import glob
 import json
 import os
-import subprocess
 import unittest
 
 import stage as st
+from pim_tools import Tools, write
 
 USER = "alice@example.com"
 
@@ -34,14 +34,6 @@ def texts(*parts):
     return found
 
 
-def write(octets, *parts):
-    """As the programs do: another file, renamed."""
-    path = os.path.join(*parts)
-    with open(path + ".draft", "wb") as out:
-        out.write(octets)
-    os.rename(path + ".draft", path)
-
-
 class Pim(unittest.TestCase):
     def setUp(self):
         self.stage = stage = st.Stage()
@@ -58,38 +50,8 @@ class Pim(unittest.TestCase):
         self.pim = os.path.join(self.device.state, "pim")
         st.wait_for("three objects on the device", lambda: sum(len(texts(self.pim, kind, "default"))
                                                                for kind in ("calendars", "contacts")) == 3)
-        self.configure()
-
-    def configure(self):
-        path, stage = self.pim, self.stage
-        self.home = stage.path("home")
-        os.makedirs(self.home)
-        formats = "".join(f"{name} = {value}\n" for name, value in (
-            ("timeformat", "%H:%M"), ("dateformat", "%Y-%m-%d"), ("longdateformat", "%Y-%m-%d"),
-            ("datetimeformat", "%Y-%m-%d %H:%M"), ("longdatetimeformat", "%Y-%m-%d %H:%M"),
-            ("local_timezone", "Europe/Berlin"), ("default_timezone", "Europe/Berlin")))
-        self.khal_ini = stage.write("khal.conf", f"[calendars]\n[[home]]\npath = {path}/calendars/default\n[sqlite]\n"
-                                    f"path = {stage.path('khal.db')}\n[locale]\n{formats}[default]\ndefault_calendar = home\n")
-        self.khard_ini = stage.write("khard.conf", f"[addressbooks]\n[[people]]\npath = {path}/contacts/default\n[general]\n"
-                                     "editor = /bin/false\nmerge_editor = /bin/false\ndefault_action = list\n")
-        self.todo_ini = stage.write("todo.py", f'path = "{path}/calendars/*"\ndate_format = "%Y-%m-%d"\ntime_format = "%H:%M"\n'
-                                    f'default_list = "tasks"\ncache_path = "{stage.path("todo.db")}"\n')
-
-    def run_tool(self, *words, answers=""):
-        home = {"HOME": self.home, "XDG_CONFIG_HOME": self.home, "XDG_CACHE_HOME": self.home, "XDG_DATA_HOME": self.home,
-                "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
-        done = subprocess.run(words, input=answers, capture_output=True, text=True, timeout=60, env=home)
-        self.assertEqual(done.returncode, 0, f"{words}: {done.stdout}{done.stderr}")
-        return done.stdout
-
-    def khal(self, *words, **more):
-        return self.run_tool("khal", "-c", self.khal_ini, *words, **more)
-
-    def khard(self, *words, **more):
-        return self.run_tool("khard", "-c", self.khard_ini, *words, **more)
-
-    def todo(self, *words):
-        return self.run_tool("todoman", "--config", self.todo_ini, *words)
+        self.tools = Tools(stage, self.pim)
+        self.khal, self.khard, self.todo = self.tools.khal, self.tools.khard, self.tools.todo
 
     def in_store(self, folder, text):
         return [name for name, content in texts(self.store, folder).items() if text in content]

@@ -155,8 +155,8 @@ TEST(Directory, AStateOfTheFirstSchemaIsBroughtUp) {
   ASSERT_TRUE(bed.done([&](auto done) {
     bed.log->transact(
         [](void* sqlite) -> Result<void> {
-          for (const auto* column :
-               {"devices DROP COLUMN expires", "items DROP COLUMN seq_moved", "items DROP COLUMN moved_from"})
+          for (const auto* column : {"devices DROP COLUMN expires", "items DROP COLUMN seq_moved",
+                                     "items DROP COLUMN moved_from", "folders DROP COLUMN color"})
             if (auto gone = Once(sqlite, ("ALTER TABLE " + std::string(column)).c_str()).finish(); !gone) return gone;
           if (auto gone = Once(sqlite, "DROP TABLE scheduling_ledger").finish(); !gone) return gone;
           return Once(sqlite, "PRAGMA user_version = 1").finish();

@@ -237,6 +237,19 @@ TEST(DavDiscovery, ACollectionIsItsOwnHomeAndNothingIsNotFound) {
   EXPECT_LT(asks, 20);
 }
 
+TEST(DavDiscovery, WhatDnsNamesIsAskedInTurn) {
+  const auto at = [](std::string_view url) { return *web::parse_url(url); };
+  Discovery discovery({at("https://a.x.org:8443/dav/"), at("https://b.x.org/.well-known/carddav")}, "x.org");
+  ASSERT_EQ(discovery.next(), at("https://a.x.org:8443/dav/"));
+  Resource principal;
+  principal.calendar_homes = {"/cal/"};
+  discovery.answered(*discovery.next(), &principal);
+  ASSERT_EQ(discovery.next(), at("https://b.x.org/.well-known/carddav"));
+  discovery.answered(*discovery.next(), nullptr);
+  EXPECT_FALSE(discovery.next());
+  EXPECT_EQ(discovery.outcome()->homes, std::vector{at("https://a.x.org:8443/cal/")});
+}
+
 TEST(DavSettings, SayWhatIsWrong) {
   using Values = std::vector<std::pair<std::string, std::string>>;
   const auto where = [](const Values& values) {
@@ -254,6 +267,10 @@ TEST(DavSettings, SayWhatIsWrong) {
   EXPECT_EQ(where({{"url", "https://h"}, {"auth", "remote_user"}, {"remote_user_header", "X: y"}}),
             "remote_user_header");
   EXPECT_EQ(where({{"url", "https://h"}, {"auth", "remote_user"}, {"principal", "p"}}), "principal");
+  EXPECT_EQ(where({{"domain", "example.org"}, {"password_dir", "/d"}, {"dns", "192.0.2.1:53"}}), "fine");
+  EXPECT_EQ(where({{"domain", "example.org"}, {"url", "https://h"}, {"password_dir", "/d"}}), "url");
+  EXPECT_EQ(where({{"domain", "exa/mple.org"}, {"password_dir", "/d"}}), "domain");
+  EXPECT_EQ(where({{"domain", "example.org"}, {"password_dir", "/d"}, {"dns", "ns.example.org"}}), "dns");
   EXPECT_EQ(where({{"url", "https://h"}, {"colour", "red"}}), "colour");
   EXPECT_EQ(principal_path("/p/{user}/{local}/", "a b@c"), "/p/a%20b%40c/a%20b/");
   EXPECT_TRUE(web::is_named({".example.com"}, "p7.example.com"));
@@ -263,7 +280,8 @@ TEST(DavSettings, SayWhatIsWrong) {
 
 TEST(DavBodies, AreXmlAndEscaped) {
   for (const auto& body :
-       {propfind_principal(), propfind_collections(), propfind_members(), propfind_etag(), sync_collection("a<&\"b"),
+       {propfind_principal(), propfind_collections(true), propfind_collections(false), propfind_members(),
+        query_members(true), query_members(false), propfind_etag(), sync_collection("a<&\"b"),
         multiget(true, std::vector<std::string>{"/a&b"}), query_uid("VEVENT", "<u>"), query_uid("", "<u>"),
         mkcalendar("<n>", "VEVENT"), mkcol("<n>", true, ""), mkcol("<n>", false, "VTODO"), proppatch_name("<n>")})
     EXPECT_TRUE(xml::tree(body)) << body;

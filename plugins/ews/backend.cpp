@@ -21,10 +21,9 @@ class Seat {
   Gate& gate_;
 };
 
-/// Whose mailbox it is that somebody acts in.
-const std::string& owner_of(const Who& who) { return who.shared.empty() ? who.user : who.shared; }
-
 }  // namespace
+
+const std::string& owner_of(const Who& who) { return who.shared.empty() ? who.user : who.shared; }
 
 Who who_of(const Mailbox& box) {
   const auto& owner = box.mailbox.empty() ? box.user : box.mailbox;

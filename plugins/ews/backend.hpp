@@ -25,6 +25,8 @@ struct Who {
   std::string shared;  ///< whose mailbox, if it is another's; empty: his own
 };
 Who who_of(const Mailbox&);
+/// Whose mailbox it is that somebody acts in.
+const std::string& owner_of(const Who&);
 
 /// The body of a request, for the schema's version that is spoken.
 using Body = std::function<std::string(Version)>;

@@ -224,6 +224,31 @@ bool has_attendees(const Fields& fields) {
   return std::ranges::any_of(people, [&](const auto& each) { return fields.contains(each.path); });
 }
 
+std::string organizer_of(const Fields& fields) {
+  const auto text = text_at(fields, organizer_path);
+  return std::string(text.substr(0, text.find('\t')));
+}
+
+bool organizes(std::string_view my_response, std::string_view organizer, std::string_view owner) {
+  if (my_response == "Organizer") return true;
+  for (const auto* guest : {"Accept", "Tentative", "Decline", "NoResponseReceived"})
+    if (my_response == guest) return false;
+  return organizer.empty() || pim::same_word(organizer, owner);
+}
+
+bool calls_off(const xml::Element& event, std::string_view owner, std::chrono::sys_seconds now) {
+  const bool guests = std::ranges::any_of(people, [&](const auto& each) {
+    const auto* list = find(event, each.element);
+    return list != nullptr && !list->children.empty();
+  });
+  if (!guests || truth(words(event, "IsCancelled"))) return false;
+  const auto end = date_time(words(event, "End"));
+  if (find(event, "Recurrence") == nullptr && end && *end < now) return false;
+  const auto* organizer = find(event, {"Organizer", "Mailbox"});
+  return organizes(words(event, "MyResponseType"),
+                   organizer == nullptr ? std::string_view{} : words(*organizer, "EmailAddress"), owner);
+}
+
 std::string event_shape() {
   return shape_of({"item:Subject",
                    "item:Body",

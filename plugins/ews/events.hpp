@@ -2,6 +2,7 @@
 // Events: CalendarItems with their changed and deleted occurrences, and calendar objects with overrides and EXDATEs.
 // [MS-OXWSMTGS], RFC 5545 §3.6.1. Pure.
 #pragma once
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -44,5 +45,10 @@ Fields occurrence_fields(const Fields& master, const std::string& original);
 /// Its place in the series, from 1; nullopt: the series has none there.
 std::optional<int> occurrence_index(const Event&, const std::string& original, const pim::ZoneSource&);
 bool has_attendees(const Fields&);
+std::string organizer_of(const Fields&);  ///< an address; empty: none is named
+/// Whether the owner of the mailbox is who invites: as the server has it (MyResponseType), or else by whom it names.
+bool organizes(std::string_view my_response, std::string_view organizer, std::string_view owner);
+/// Whether guests are to hear that the event, as the server has it, is off.
+bool calls_off(const xml::Element& event, std::string_view owner, std::chrono::sys_seconds now);
 
 }  // namespace tidegate::ews

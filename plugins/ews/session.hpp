@@ -61,7 +61,11 @@ class EwsSession final : public Session {
   /// The changed occurrences of the series among these.
   Result<std::vector<xml::Element>> exceptions(const Call&, std::span<const xml::Element>);
   /// Brings the occurrences of a series from `before` to `after`; its master is as `after` has it.
-  Result<void> change_occurrences(const Call&, View series, const Event& before, const Event& after);
+  Result<void> change_occurrences(const Call&, View series, const xml::Element& master, const Event& before,
+                                  const Event& after);
+  /// SendMeetingInvitations and the like. `there`: the event as the server has it; empty: it has none yet.
+  std::string_view invitations_of(const xml::Element& there, const Fields& before, const Fields& after) const;
+  Result<void> remove_event(const Call&, const Named&, View if_content_rev);
   Result<Written> update_event(const Call&, const Named&, View if_content_rev, const Object& now, const Bytes& octets);
   /// Contents that may come along, by id.
   Result<void> bring_along(const Call&, std::vector<Upsert>&, std::uint32_t inline_up_to);

@@ -156,6 +156,7 @@ Result<Written> EwsSession::move(const Call& call, View whole_id, View, View to,
 
 Result<void> EwsSession::remove(const Call& call, View item, View, View if_content_rev) {
   const auto what = named(item);
+  if (what.kind == Kind::event) return remove_event(call, what, if_content_rev);
   if (what.kind != Kind::mail && !if_content_rev.empty())
     if (auto same = unchanged(call, what, if_content_rev); !same) return same;
   auto done =

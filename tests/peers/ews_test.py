@@ -285,6 +285,8 @@ class OtherItems(Peer):
         self.assertEqual((type(answer).__name__, answer.response_type), ("MeetingResponse", "Accept"))
         with self.assertRaises(errors.ErrorCalendarIsOrganizerForAccept):
             account.calendar.get(subject="Talk").accept()
+        account.calendar.get(subject="Talk").delete(send_meeting_cancellations="SendToAllAndSaveCopy")
+        self.assertEqual([(type(each).__name__, each.subject) for each in bob.inbox.all()], [("MeetingCancellation", "Canceled: Talk")])
 
     def test_contacts(self):
         account = self.account()

@@ -271,6 +271,8 @@ def delete_item(call, request):
             raise EwsError("ErrorSendMeetingCancellationsRequired", "SendMeetingCancellations is required.")
         if item.kind == "Task" and "AffectedTaskOccurrences" not in request.attrib:
             raise EwsError("ErrorAffectedTaskOccurrencesRequired", "AffectedTaskOccurrences is required.")
+        if item.kind == "CalendarItem" and request.get("SendMeetingCancellations") != "SendToNone":
+            meetings.call_off(call, item)
         bins = {"MoveToDeletedItems": "deleteditems", "SoftDelete": "recoverableitemsdeletions"}
         to = item.box.by_name.get(bins.get(request.get("DeleteType")))
         if to not in (None, item.folder):

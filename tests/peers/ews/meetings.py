@@ -60,6 +60,18 @@ def invite(call, event):
             box.add(made, box.by_name["inbox"], "NewMailEvent")
 
 
+def call_off(call, event):
+    """Who organizes tells the guests; a guest has nobody to tell."""
+    if event.word("MyResponseType", "Organizer") != "Organizer":
+        return
+    for address in attendees(event):
+        call.server.sent.append((call.actor.address, [address], b""))
+        box = call.server.boxes.get(address)
+        if box and box is not event.box:
+            made = message(call, box, "MeetingCancellation", event, f"Canceled: {event.word('Subject')}", event.box)
+            box.add(made, box.by_name["inbox"], "NewMailEvent")
+
+
 def respond(call, element, disposition):
     """AcceptItem and the like, as an item of CreateItem → the items that came of it."""
     reference = child(element, "ReferenceItemId")

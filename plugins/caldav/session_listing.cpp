@@ -215,8 +215,8 @@ Result<void> CaldavSession::list_again(Turn& turn) {
   for (auto at = pending.at; at < before.size(); ++at) {
     const auto found = find(before[at].name);
     if (found == members.end() || found->name != before[at].name || found->etag != before[at].etag) continue;
-    rest.push_back(std::move(*found));
-    found->etag.clear();  // it waits already
+    rest.push_back(*found);  // a copy: its name is still to be searched by
+    found->etag.clear();     // it waits already
   }
   for (const auto& each : turn.anchor.told)
     if (const auto found = find(each.name); found == members.end() || found->name != each.name)

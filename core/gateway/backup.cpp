@@ -39,6 +39,7 @@ Result<std::unique_ptr<Backup>> Backup::make(Wiring wiring) {
   auto state = store::load_backup_state(made->wiring_.log);
   if (!state) return std::unexpected(std::move(state.error()));
   made->version_ = state->version;
+  made->restored_from_ = state->restored_from;
   made->kept_ = state->kept;
   // What an earlier process sealed is older than what it left.
   (void)made->wiring_.world.files().remove(made->wiring_.spool);
@@ -257,11 +258,19 @@ void Backup::rest(std::chrono::milliseconds until_next) {
 }
 
 void Backup::heard(std::uint64_t version) {
-  if (version <= version_ || version > version_ + (std::uint64_t{1} << 32)) return;
+  // After a restore our own numbers go on beyond those that may have been lost, whenever the device comes.
+  const bool lost = restored_from_ != 0 && version > restored_from_ && version <= restored_from_ + store::numbers_lost;
+  const bool ahead = version > version_ && version <= version_ + (std::uint64_t{1} << 32);
+  if (!lost && !ahead) return;
   wiring_.alarm(
       fmt::format("a device knows backup {} of this gateway, whose own last is {}: its state was set back to an "
                   "older copy. Revocations since then are lost: look at tidegatectl device list.",
-                  version, version_));
+                  version, lost ? restored_from_ : version_));
+  if (lost) {
+    restored_from_ = version;
+    store::put_restored_from(wiring_.log, version, [](const Result<void>&) {});
+  }
+  if (!ahead) return;
   // Later ones are to be higher than any that was told, and one alarm is enough.
   version_ = version;
   store::put_backup_version(wiring_.log, version, [](const Result<void>&) {});

@@ -83,6 +83,7 @@ class Backup {
   }
 
   Wiring wiring_;
+  std::uint64_t restored_from_ = 0;
   Kept kept_;
   std::uint64_t version_ = 0;    ///< the last one given out
   std::uint64_t under_way_ = 0;  ///< of the one being sealed or sent

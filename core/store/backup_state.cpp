@@ -41,10 +41,11 @@ std::vector<std::uint64_t> numbers(const Bytes& text) {
 Result<BackupState> load_backup_state(Log& log) {
   BackupState state;
   auto loaded = log.transact_at_start([&](void* sqlite) -> Result<void> {
-    Once query(sqlite, "SELECT key, value FROM meta WHERE key IN ('backup_version', 'backup_kept')");
+    Once query(sqlite, "SELECT key, value FROM meta WHERE key IN ('backup_version', 'backup_kept', 'restored_from')");
     while (query.row()) {
       const auto values = numbers(query.bytes(1));
       if (query.bytes(0) == "backup_version" && values.size() == 1) state.version = values[0];
+      if (query.bytes(0) == "restored_from" && values.size() == 1) state.restored_from = values[0];
       if (query.bytes(0) == "backup_kept" && values.size() == 3)
         state.kept = {values[0], values[1], static_cast<std::int64_t>(values[2])};
     }
@@ -56,6 +57,10 @@ Result<BackupState> load_backup_state(Log& log) {
 
 void put_backup_version(Log& log, std::uint64_t version, Done<void> done) {
   put(log, "backup_version", std::to_string(version), std::move(done));
+}
+
+void put_restored_from(Log& log, std::uint64_t version, Done<void> done) {
+  put(log, "restored_from", std::to_string(version), std::move(done));
 }
 
 void put_backup_kept(Log& log, const BackupKept& kept, Done<void> done) {

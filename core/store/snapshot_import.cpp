@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/store/backup_state.hpp"
 #include "core/store/database.hpp"
 #include "core/store/schema.hpp"
 #include "core/store/snapshot.hpp"
@@ -190,10 +191,9 @@ Result<void> Import::row(Record& in) {
 Result<void> Import::other_life(std::uint64_t backup_version) {
   renew_epochs(*database_, world_);
   raise_counter(*database_, std::uint64_t{1} << 32);
-  database_->run(
-      "INSERT INTO meta(key, value) VALUES('backup_version', ?) ON CONFLICT(key) DO UPDATE SET value = "
-      "excluded.value",
-      blob(std::to_string(backup_version)));
+  for (const auto& [key, value] :
+       {std::pair("backup_version", backup_version + numbers_lost), std::pair("restored_from", backup_version)})
+    database_->run("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", key, blob(std::to_string(value)));
   // Until its mailboxes were looked through, a compare with it would take what came after the backup for removed.
   database_->run("INSERT OR REPLACE INTO meta(key, value) VALUES('set_back', ?)", blob("1"));
   // Sessions after the backup are not remembered here: no device is to be taken for a copy because of that.

@@ -268,6 +268,28 @@ TEST(Backup, ADeviceThatKnowsAHigherOneRaisesOneAlarm) {
   EXPECT_EQ(bed.now()->version, 10U) << "higher than any that was told";
 }
 
+// However many backups the restored gateway has made by the time the device comes.
+TEST(Backup, ADeviceThatKnowsALostOneRaisesAnAlarmWheneverItComes) {
+  BackupBed bed;
+  const auto put = [&](auto verb) { EXPECT_TRUE(store::answer_of<void>(bed.world, verb)); };
+  put([&](auto done) { store::put_restored_from(*bed.log, 3, std::move(done)); });
+  put([&](auto done) { store::put_backup_version(*bed.log, 3 + store::numbers_lost, std::move(done)); });
+  bed.boot();
+  const auto own = bed.now()->version;
+  EXPECT_EQ(own, 4 + store::numbers_lost);
+  bed.backup->heard(own);
+  bed.backup->heard(3);
+  EXPECT_TRUE(bed.alarms.empty());
+  bed.backup->heard(4);
+  bed.backup->heard(4);
+  ASSERT_EQ(bed.alarms.size(), 1U);
+  EXPECT_NE(bed.alarms[0].find("backup 4"), std::string::npos);
+  bed.boot();
+  bed.backup->heard(4);
+  EXPECT_EQ(bed.alarms.size(), 1U) << "it is remembered";
+  EXPECT_EQ(bed.now()->version, own + 1);
+}
+
 TEST(Backup, WhatADeviceSaysDoesNotDisturbTheOneUnderWay) {
   BackupBed bed;
   bed.relay.break_at = 4;

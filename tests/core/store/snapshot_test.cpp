@@ -161,7 +161,8 @@ TEST(Snapshot, ComesBackWithAllThatDevicesCompareBy) {
   EXPECT_GT(bed.head(view).head, head.head + (std::uint64_t{1} << 31)) << "beyond any number that was lost";
   EXPECT_GT(bed.log->start_counter(), counter + (std::uint64_t{1} << 31)) << "the old machine is shut out";
   EXPECT_EQ(bed.directory->device("ann", "d1")->last_hash, "") << "or each device would be taken for a copy";
-  EXPECT_EQ(bed.meta("backup_version"), "3");
+  EXPECT_EQ(bed.meta("restored_from"), "3");
+  EXPECT_EQ(bed.meta("backup_version"), std::to_string(3 + numbers_lost)) << "no number of a lost backup comes again";
   // The same gids as before for what comes again, and a new view is never an old number.
   ASSERT_TRUE(bed.apply(view, "INBOX", {item("new", "INBOX", 2'000'000'000)}, "a3"));
   EXPECT_EQ(bed.changes(view, head.head).size(), 1U);

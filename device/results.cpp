@@ -218,8 +218,13 @@ void Shelf::end_command(const Ended& ended) {
     journal_->erase(command.number);
   } else {
     const auto text = ended.text.empty() ? std::string("The mailbox refused it.") : ended.text;
-    journal_->fail(command.number, ended.kept_as, text);
-    ++refused_[{in_words(command, folder_name()), text}];
+    // Which of the files it is, people know by its name.
+    std::string name;
+    if (command.command.kind != Kind::mail && command.has_content())
+      if (const auto row = index_->item(command.command.view, command.command.gid)) name = row->name + ": ";
+    journal_->fail(command.number, ended.kept_as, name + text);
+    // What is wrong with one file (a line of it) concerns no other.
+    ++refused_[{in_words(command, folder_name()), text.contains("Line ") ? name + text : text}];
   }
   if (ended.instead) journal_->put(*ended.instead), applied_.more_up = true;
   if (ended.compare) want_compare(command.command.view);

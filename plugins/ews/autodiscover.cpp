@@ -148,6 +148,7 @@ void Discovery::begin(const std::string& address) {
     auto url = web::parse_url(scheme + "://" + host + "/autodiscover/autodiscover." + end);
     if (url) coming_.push_back({form, std::move(*url)});
   };
+  add(Form::service, "https", domain, "xml");
   add(Form::redirect, "http", "autodiscover." + domain, "xml");
   for (const auto& [form, end] : {std::pair{Form::plain, "xml"}, std::pair{Form::soap, "svc"}})
     for (const auto& host : {"autodiscover." + domain, domain}) add(form, "https", host, end);
@@ -157,7 +158,8 @@ std::optional<Discovery::Step> Discovery::next() {
   while (!coming_.empty() && asked_ < most) {
     Step step = std::move(coming_.back());
     coming_.pop_back();
-    if (step.form != Form::redirect && (step.url.scheme != "https" || !allowed_(step.url.host))) {
+    const bool asks_nobody = step.form == Form::redirect || step.form == Form::service;
+    if (!asks_nobody && (step.url.scheme != "https" || !allowed_(step.url.host))) {
       why_ = "the host " + step.url.host + " is not one where credentials may go (setting hosts)";
       continue;
     }
@@ -179,10 +181,10 @@ void Discovery::go_to(Form form, std::string_view to) {
 
 bool Discovery::answered(const Step& step, unsigned status, View body, View location) {
   if (status / 100 == 3) {
-    if (!location.empty()) go_to(step.form == Form::redirect ? Form::plain : step.form, location);
+    if (!location.empty()) go_to(step.form == Form::soap ? Form::soap : Form::plain, location);
     return false;
   }
-  if (step.form == Form::redirect) return false;
+  if (step.form == Form::redirect || step.form == Form::service) return false;
   if (status / 100 != 2) {
     why_ = status == 0 ? step.url.host + " cannot be reached" : fmt::format("{} answered {}", step.url.host, status);
     return false;

@@ -33,8 +33,9 @@ class Discovery {
   enum class Form : std::uint8_t {
     soap,
     plain,
-    redirect
-  };  ///< redirect: GET without login, only Location is looked at
+    redirect,  ///< GET without login, only Location is looked at
+    service    ///< DNS is asked; the url's host is the domain, the answer's `location` what it says
+  };
   struct Step {
     Form form;
     web::Url url;

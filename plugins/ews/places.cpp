@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/ews/places.hpp"
 
+#include <array>
+#include <bit>
+
 #include <fmt/format.h>
+
+#include "core/web/service.hpp"
 
 namespace tidegate::ews {
 namespace {
@@ -30,10 +35,27 @@ bool Places::allowed(const std::string& mailbox, const std::string& host) const 
 Result<web::Response> Places::ask(const Call& call, const Discovery::Step& step, const web::Login& login) {
   web::Request request{.method = step.body.empty() ? "GET" : "POST", .url = step.url, .most = 1U << 20, .redirects = 0};
   if (step.form == Discovery::Form::redirect) return plain_.send(call, request);
+  if (step.form == Discovery::Form::service) return named(call, step);
   request.fields.add("Content-Type", "text/xml; charset=utf-8");
   request.body = step.body;
   request.login = login;
   return client_.send(call, request);
+}
+
+/// As a redirect: what DNS says is no answer yet, and credentials only go where they may.
+Result<web::Response> Places::named(const Call& call, const Discovery::Step& step) {
+  const auto chance = [&](std::uint32_t below) {
+    std::array<std::byte, 4> octets{};
+    host_.random(octets);
+    return std::bit_cast<std::uint32_t>(octets) % below;
+  };
+  auto urls = web::find_service(call, {"_autodiscover", step.url.target, false}, step.url.host, chance,
+                                settings_.dns ? &*settings_.dns : nullptr);
+  if (!urls) return std::unexpected(std::move(urls.error()));
+  web::Response made;
+  made.status = urls->empty() ? 404 : 302;
+  if (!urls->empty()) made.fields.add("Location", urls->front().text());
+  return made;
 }
 
 Result<Place> Places::find(const Call& call, const std::string& mailbox, const web::Login& login) {

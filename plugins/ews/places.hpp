@@ -37,6 +37,7 @@ class Places {
     Clock::time_point found;
   };
   Result<web::Response> ask(const Call&, const Discovery::Step&, const web::Login&);
+  Result<web::Response> named(const Call&, const Discovery::Step&);
   bool allowed(const std::string& mailbox, const std::string& host) const;
 
   const Settings& settings_;

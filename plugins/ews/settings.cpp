@@ -20,6 +20,9 @@ constexpr std::array before{
         "autodiscover", "",
         "yes: Autodiscover is asked where each mailbox is, as its domain has it; or the https address that is asked "
         "instead; default: yes without url, no with it"},
+    Setting{"dns", "",
+            "address of the name server that Autodiscover asks for _autodiscover._tcp of a user's domain, and its port "
+            "if it is not 53; default: those of /etc/resolv.conf"},
     Setting{
         "hosts", "",
         "other hosts than those of the users' own domains where mailboxes may be and credentials may go, with blanks "
@@ -83,6 +86,11 @@ bool assign(Settings& s, const std::string& key, const std::string& value, Parts
   if (const auto done = parts.token.assign(key, value)) return *done;
   if (key == "url") return (parts.url = value, true);
   if (key == "autodiscover") return (parts.autodiscover = value, true);
+  if (key == "dns") {
+    auto server = web::parse_name_server(value);
+    if (server) s.dns = std::move(*server);
+    return server.has_value();
+  }
   if (key == "time_zone") return (s.time_zone = value, true);
   if (key == "hosts") return (s.hosts = web::host_list(value), true);
   if (key == "proxy") return (parts.proxy = value, token::is_proxy(value));

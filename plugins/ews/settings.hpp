@@ -3,6 +3,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "core/sim/network.hpp"
 #include "core/token/settings.hpp"
 #include "core/web/client.hpp"
+#include "core/web/service.hpp"
 #include "plugins/ews/requests.hpp"
 
 namespace tidegate::ews {
@@ -23,6 +25,7 @@ struct Settings {
   web::Url url;               ///< no host: where each mailbox is Autodiscover says
   bool autodiscover = false;  ///< the same beside a url, which is then for what is no mailbox's
   web::Url autodiscover_url;  ///< no host: as the address's domain has it
+  std::optional<web::NameServer> dns;
   std::vector<std::string> hosts;
   std::string ca_file;
   Auth auth = Auth::impersonation;

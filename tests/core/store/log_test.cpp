@@ -378,7 +378,8 @@ TEST(Log, AStateOfTheFirstSchemaIsBroughtUp) {
     ASSERT_TRUE(old);
     ASSERT_TRUE((*old)->execute(
         "ALTER TABLE items DROP COLUMN seq_moved; ALTER TABLE items DROP COLUMN moved_from; "
-        "ALTER TABLE devices DROP COLUMN expires; DROP TABLE scheduling_ledger; PRAGMA user_version = 1"));
+        "ALTER TABLE devices DROP COLUMN expires; ALTER TABLE folders DROP COLUMN color; DROP TABLE scheduling_ledger; "
+        "PRAGMA user_version = 1"));
   }
   bed.open();
   ASSERT_TRUE(bed.log);

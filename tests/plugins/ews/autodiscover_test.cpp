@@ -81,14 +81,16 @@ TEST(Autodiscover, TheOrderOfTries) {
   std::vector<std::string> asked;
   while (const auto step = search.next()) {
     asked.push_back(step->url.text());
-    EXPECT_EQ(step->body.empty(), step->form == Discovery::Form::redirect);
+    EXPECT_EQ(step->body.empty(), step->form == Discovery::Form::redirect || step->form == Discovery::Form::service);
     EXPECT_FALSE(search.answered(*step, 404, {}));
   }
-  EXPECT_EQ(asked, (std::vector<std::string>{"https://x.org/autodiscover/autodiscover.svc",
-                                             "https://autodiscover.x.org/autodiscover/autodiscover.svc",
-                                             "https://x.org/autodiscover/autodiscover.xml",
-                                             "https://autodiscover.x.org/autodiscover/autodiscover.xml",
-                                             "http://autodiscover.x.org/autodiscover/autodiscover.xml"}));
+  EXPECT_EQ(
+      asked,
+      (std::vector<std::string>{
+          "https://x.org/autodiscover/autodiscover.svc", "https://autodiscover.x.org/autodiscover/autodiscover.svc",
+          "https://x.org/autodiscover/autodiscover.xml", "https://autodiscover.x.org/autodiscover/autodiscover.xml",
+          "http://autodiscover.x.org/autodiscover/autodiscover.xml", "https://x.org/autodiscover/autodiscover.xml"}))
+      << "the last one asks DNS";
   EXPECT_NE(search.why(), "");
 }
 
@@ -98,7 +100,8 @@ TEST(Autodiscover, TheRedirectIsFollowedWithoutCredentialsAndOnlyToHttps) {
     std::optional<Discovery::Step> step;
     while ((step = search.next()) && step->form != Discovery::Form::redirect) search.answered(*step, 0, {});
     search.answered(*step, 302, {}, location);
-    return search.next();
+    step = search.next();
+    return step && step->form == Discovery::Form::service ? std::nullopt : step;
   };
   const auto step = last("https://there.x.org/a/autodiscover.xml");
   ASSERT_TRUE(step);
@@ -107,6 +110,23 @@ TEST(Autodiscover, TheRedirectIsFollowedWithoutCredentialsAndOnlyToHttps) {
   EXPECT_FALSE(last("http://there.x.org/a.xml")) << "credentials go over TLS only";
   EXPECT_FALSE(last("https://evil.org/a.xml")) << "and only to hosts that are allowed";
   EXPECT_FALSE(last("nonsense"));
+}
+
+TEST(Autodiscover, WhatDnsNamesIsAskedOnlyWhereItIsAllowed) {
+  for (const auto* location : {"https://mail.x.org:444/autodiscover/autodiscover.xml", "https://evil.org/a.xml"}) {
+    Discovery search("ann@x.org", below_x);
+    std::optional<Discovery::Step> step;
+    while ((step = search.next()) && step->form != Discovery::Form::service) search.answered(*step, 0, {});
+    ASSERT_TRUE(step);
+    EXPECT_EQ(step->url.host, "x.org");
+    search.answered(*step, 302, {}, location);
+    step = search.next();
+    ASSERT_EQ(step.has_value(), std::string_view(location).contains("x.org"));
+    if (!step) continue;
+    EXPECT_EQ(step->form, Discovery::Form::plain);
+    EXPECT_EQ(step->url.text(), location);
+    EXPECT_FALSE(step->body.empty());
+  }
 }
 
 TEST(Autodiscover, FoundIsWhatIsAllowed) {

@@ -191,8 +191,8 @@ Result<void> Import::row(Record& in) {
 Result<void> Import::other_life(std::uint64_t backup_version) {
   renew_epochs(*database_, world_);
   raise_counter(*database_, std::uint64_t{1} << 32);
-  for (const auto& [key, value] :
-       {std::pair("backup_version", backup_version + numbers_lost), std::pair("restored_from", backup_version)})
+  for (const auto& [key, value] : {std::pair(std::string_view("backup_version"), backup_version + numbers_lost),
+                                   std::pair(std::string_view("restored_from"), backup_version)})
     database_->run("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", key, blob(std::to_string(value)));
   // Until its mailboxes were looked through, a compare with it would take what came after the backup for removed.
   database_->run("INSERT OR REPLACE INTO meta(key, value) VALUES('set_back', ?)", blob("1"));

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <fmt/format.h>
 
 #include "core/pim/values.hpp"
+#include "plugins/ews/base64.hpp"
 #include "plugins/ews/faults.hpp"
 #include "plugins/ews/items.hpp"
 
@@ -271,6 +273,15 @@ void set_addresses(pim::Card& card, const Fields& fields, const Fields& said) {
   }
 }
 
+/// By its first octets: attachments bear any name.
+std::string image_type(View octets) {
+  if (octets.starts_with("\x89PNG")) return "image/png";
+  if (octets.starts_with("GIF8")) return "image/gif";
+  return "image/jpeg";
+}
+
+constexpr const char* photo_name = "tidegate-photo";  // no element of the schema
+
 std::string shown_name(const Fields& fields) {
   for (const auto* path : {"contacts:DisplayName", "contacts:FileAs"})
     if (const auto text = text_at(fields, path); !text.empty()) return std::string(text);
@@ -284,8 +295,29 @@ std::string shown_name(const Fields& fields) {
 
 }  // namespace
 
+PhotoPlace photo_of(const xml::Element& contact) {
+  const auto* attachments = find(contact, "Attachments");
+  if (attachments == nullptr) return {};
+  for (const auto& each : attachments->children) {
+    const auto* id = find(each, "AttachmentId");
+    if (each.local != "FileAttachment" || id == nullptr || !truth(words(each, "IsContactPhoto"))) continue;
+    PhotoPlace made{.id = Bytes(id->attribute("Id"))};
+    const auto size = words(each, "Size");
+    std::from_chars(size.data(), size.data() + size.size(), made.size);
+    return made;
+  }
+  return {};
+}
+
+void add_photo(xml::Element& contact, std::string_view base64_) {
+  std::string octets;
+  if (from_base64(base64_, octets) && !octets.empty())
+    contact.children.push_back({{}, photo_name, base64(octets), {}, {}});
+}
+
 std::string contact_shape() {
-  std::string made = shape_of({"item:Body", "item:Categories", "contacts:DisplayName", "contacts:FileAs", prefix_path});
+  std::string made = shape_of(
+      {"item:Attachments", "item:Body", "item:Categories", "contacts:DisplayName", "contacts:FileAs", prefix_path});
   for (const auto& each : simple)
     if (std::string_view(each.path) != "item:Body") made += shape_of({each.path});
   for (const auto& each : days) made += shape_of({each.path});
@@ -315,6 +347,7 @@ Fields contact_fields(const xml::Element& contact) {
   set(made, std::string(prefix_path), tag_text(contact, prefix_path.substr(prefix_path.find(':') + 1)));
   for (const auto part : org_parts) set(made, std::string(part), child(part));
   set(made, "item:Categories", joined_categories(contact));
+  set(made, photo_path, words(contact, photo_name));
   for (const auto& [key, types] : phones)
     set(made, fmt::format("contacts:PhoneNumber#{}", key), indexed_text(contact, "PhoneNumbers", key));
   for (int i = 1; i <= 3; ++i) {
@@ -349,6 +382,7 @@ Fields contact_fields(const pim::Card& card) {
   parts("N", name_parts);
   parts("ORG", org_parts);
   set(made, "item:Categories", joined(card.categories()));
+  if (const auto photo = card.photo()) set(made, photo_path, base64(photo->octets));
   for (const auto& each : several)
     visit_lines(card, each.property, each.path,
                 [&](const auto& path, const auto& entry) { set(made, path, entry.value); });
@@ -390,6 +424,13 @@ pim::Card card_of(const Fields& fields, const std::string& uid, const pim::Card*
     }
     lines.remove("CATEGORIES");
     if (!made.empty()) lines.set(pim::Line("CATEGORIES", made));
+  }
+  if (const auto wanted = text_at(fields, photo_path); wanted != text_at(said, photo_path)) {
+    std::string octets;
+    if (wanted.empty())
+      lines.remove("PHOTO");
+    else if (from_base64(wanted, octets))
+      card.set_photo({.type = image_type(octets), .octets = octets, .uri = {}});
   }
   set_several(card, fields, said, several[0], "contacts:PhoneNumber#");
   set_several(card, fields, said, several[1], "contacts:EmailAddress#");

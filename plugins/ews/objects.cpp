@@ -8,6 +8,7 @@
 #include "plugins/ews/contacts.hpp"
 #include "plugins/ews/events.hpp"
 #include "plugins/ews/faults.hpp"
+#include "plugins/ews/groups.hpp"
 #include "plugins/ews/items.hpp"
 #include "plugins/ews/requests.hpp"
 #include "plugins/ews/tasks.hpp"
@@ -19,7 +20,7 @@ constexpr std::pair<std::string_view, Kind> prefixes[] = {
     {"e:", Kind::event}, {"c:", Kind::contact}, {"t:", Kind::task}};
 
 // Beyond that a property becomes a burden for the server and each synchronisation.
-constexpr std::size_t stored_most = 64U << 10;
+constexpr std::size_t stored_most = 256U << 10;
 
 std::optional<Bytes> stored(const xml::Element& item) {
   const auto held = property_of(item, stored_object);
@@ -55,10 +56,17 @@ std::string_view element_of(Kind kind) {
   }
 }
 
+bool is_of(Kind kind, std::string_view element) {
+  return element == element_of(kind) || (kind == Kind::contact && element == group_element);
+}
+
 std::string object_shape(Kind kind) {
   const auto common =
       shape_of({"item:ItemClass", "item:DateTimeCreated"}) + uid_mark.path() + stored_object.path() + search_key.path();
-  return (kind == Kind::contact ? contact_shape() : kind == Kind::event ? event_shape() : task_shape()) + common;
+  return (kind == Kind::contact ? contact_shape() + group_shape()
+          : kind == Kind::event ? event_shape()
+                                : task_shape()) +
+         common;
 }
 
 // A search key stays when the item moves; of what a device made the UID stands in a property.
@@ -81,7 +89,10 @@ Result<Bytes> object_of(Kind kind, const xml::Element& item, std::span<const xml
   const auto uid = uid_of(kind, item);
   if (kind == Kind::contact) {
     const auto base = before ? pim::Card::parse(*before) : Result<pim::Card>(std::unexpected(Fault{}));
-    return card_of(contact_fields(item), uid, base ? &*base : nullptr).octets();
+    // What was a person is none any more, or the other way round: nothing of the old object fits.
+    const auto* there = base && base->group() == (item.local == group_element) ? &*base : nullptr;
+    if (item.local == group_element) return group_of(group_fields(item), uid, there).octets();
+    return card_of(contact_fields(item), uid, there).octets();
   }
   const auto base =
       before ? pim::CalendarObject::parse(*before, zones) : Result<pim::CalendarObject>(std::unexpected(Fault{}));
@@ -107,8 +118,13 @@ Upsert object_upsert(Kind kind, const xml::Element& item, View folder, Result<By
   return made;
 }
 
-std::string stored_property(View octets) {
-  return octets.size() > stored_most ? std::string() : stored_object.with(base64(octets));
+std::string stored_property(Kind kind, View octets) {
+  if (octets.size() <= stored_most) return stored_object.with(base64(octets));
+  // What makes a card that long is its photo, which is stored as such.
+  auto card = kind == Kind::contact ? pim::Card::parse(octets) : Result<pim::Card>(std::unexpected(Fault{}));
+  if (!card || card->component().find("PHOTO") == nullptr) return {};
+  card->component().remove("PHOTO");
+  return stored_property(kind, card->octets());
 }
 
 }  // namespace tidegate::ews

@@ -23,6 +23,8 @@ Named named(View);
 
 /// Element of items of that kind: CalendarItem, Contact, Task; empty: of several.
 std::string_view element_of(Kind);
+/// Whether an element is an item of that kind; a group is a contact.
+bool is_of(Kind, std::string_view element);
 /// Properties that a GetItem for them asks for.
 std::string object_shape(Kind);
 
@@ -34,6 +36,6 @@ Upsert object_upsert(Kind, const xml::Element& item, View folder, Result<Bytes> 
 std::string uid_of(Kind, const xml::Element& item);
 
 /// The object as a property; empty: it is too long to be stored.
-std::string stored_property(View octets);
+std::string stored_property(Kind, View octets);
 
 }  // namespace tidegate::ews

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "plugins/ews/faults.hpp"
+#include "plugins/ews/items.hpp"
 
 namespace tidegate::ews {
 namespace {
@@ -48,8 +49,22 @@ std::string ordered_days(std::string_view words_) {
   return made;
 }
 
+bool is_date(std::string_view text) {
+  return text.size() == 10 && date_time(std::string(text) + "T00:00:00Z").has_value();
+}
+
 int place_in(std::span<const std::string_view> all, std::string_view word_) {
   return static_cast<int>(std::ranges::find(all, word_) - all.begin());
+}
+
+/// What a server sends is only taken if a rule can be made of it.
+bool whole(const Recurrence& r) {
+  const bool relative = r.pattern == Pattern::monthly_relative || r.pattern == Pattern::yearly_relative;
+  const bool absolute = r.pattern == Pattern::monthly || r.pattern == Pattern::yearly;
+  if (r.interval < 1 || (!r.first_day.empty() && place_in(week, r.first_day) == std::ssize(week))) return false;
+  if (relative) return !r.days.empty() && place_in(indexes, r.index) < std::ssize(indexes);
+  if (absolute) return r.day >= 1 && r.day <= 31;
+  return r.pattern == Pattern::daily || !r.days.empty();
 }
 
 /// Sets of days that Exchange has a word for.
@@ -136,8 +151,8 @@ Result<Recurrence> recurrence_of(const xml::Element& element) {
       made.range = part.local[0] == 'E' ? Range::until : part.local[1] == 'u' ? Range::count : Range::endless;
     }
   }
-  if (!pattern || !range || made.interval < 1 || made.start.size() != 10 ||
-      (made.range == Range::until && made.end.size() != 10) || (made.range == Range::count && made.count < 1))
+  if (!pattern || !range || !whole(made) || !is_date(made.start) ||
+      (made.range == Range::until && !is_date(made.end)) || (made.range == Range::count && made.count < 1))
     return fault(FaultKind::invalid, {}, "The Exchange server's recurrence is not readable.");
   const bool yearly = made.pattern == Pattern::yearly || made.pattern == Pattern::yearly_relative;
   if (!yearly) made.month = 0;

@@ -191,6 +191,28 @@ std::string get_objects(std::span<const Bytes> ids, std::string_view properties)
       properties, ids_of(ids));
 }
 
+std::string get_attachments(std::span<const Bytes> ids) {
+  std::string made = "<m:GetAttachment><m:AttachmentIds>";
+  for (const auto& id : ids) made += fmt::format("<t:AttachmentId Id=\"{}\"/>", escaped(id));
+  return made + "</m:AttachmentIds></m:GetAttachment>";
+}
+
+// Outlook finds a contact's photo by this name, others by the mark.
+std::string create_photo(View contact, std::string_view content) {
+  return fmt::format(
+      "<m:CreateAttachment><m:ParentItemId "
+      "Id=\"{}\"/><m:Attachments><t:FileAttachment><t:Name>ContactPicture.jpg</t:Name>"
+      "<t:IsContactPhoto>true</t:IsContactPhoto><t:Content>{}</t:Content></t:FileAttachment></m:Attachments>"
+      "</m:CreateAttachment>",
+      escaped(contact), content);
+}
+
+std::string delete_attachment(View id) {
+  return fmt::format(
+      "<m:DeleteAttachment><m:AttachmentIds><t:AttachmentId Id=\"{}\"/></m:AttachmentIds></m:DeleteAttachment>",
+      escaped(id));
+}
+
 std::string get_revision(View id) {
   const Bytes one[] = {Bytes(id)};
   return "<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>" + ids_of(one) + "</m:GetItem>";

@@ -63,8 +63,12 @@ std::string sync_items(View folder, View state, std::uint32_t most);
 std::string get_items(std::span<const Bytes> ids);  ///< what an Upsert needs
 std::string get_mime(std::span<const Bytes> ids);
 std::string get_objects(std::span<const Bytes> ids, std::string_view properties);  ///< bodies as text
-std::string get_revision(View id);                                                 ///< the ChangeKey alone
-std::string get_property(View id, const Property&);                                ///< and the item's categories
+std::string get_attachments(std::span<const Bytes> ids);
+/// `content`: base64.
+std::string create_photo(View contact, std::string_view content);
+std::string delete_attachment(View id);
+std::string get_revision(View id);                   ///< the ChangeKey alone
+std::string get_property(View id, const Property&);  ///< and the item's categories
 std::string find_by_property(std::string_view folder, const Property&, std::string_view value);
 std::string find_text(View folder, std::string_view query, std::uint64_t offset, std::uint32_t most);
 

@@ -5,6 +5,7 @@
 
 #include "core/pim/system_zones.hpp"
 #include "plugins/ews/contacts.hpp"
+#include "plugins/ews/groups.hpp"
 #include "plugins/ews/tasks.hpp"
 
 namespace tidegate::ews {
@@ -18,9 +19,10 @@ Result<Said> said_by(Kind kind, const Bytes& octets, const std::string& home) {
   if (kind == Kind::contact) {
     auto card = pim::Card::parse(octets);
     if (!card) return std::unexpected(std::move(card.error()));
-    if (card->group())
-      return fault(FaultKind::unsupported, {}, "Groups of contacts are not made on an Exchange server by this plugin.");
-    return Said{card->uid(), contact_fields(*card)};
+    if (!card->group()) return Said{card->uid(), contact_fields(*card), {}, std::string(element_of(kind))};
+    auto fields = group_fields(*card);
+    if (!fields) return std::unexpected(std::move(fields.error()));
+    return Said{card->uid(), std::move(*fields), {}, group_element};
   }
   auto object = pim::CalendarObject::parse(octets, zones());
   if (!object) return std::unexpected(std::move(object.error()));
@@ -29,11 +31,11 @@ Result<Said> said_by(Kind kind, const Bytes& octets, const std::string& home) {
   if (kind == Kind::event) {
     auto event = event_of(*object, home, zones());
     if (!event) return std::unexpected(std::move(event.error()));
-    return Said{object->uid(), event->master, std::move(*event)};
+    return Said{object->uid(), event->master, std::move(*event), std::string(element_of(kind))};
   }
   auto fields = task_fields(*object);
   if (!fields) return std::unexpected(std::move(fields.error()));
-  return Said{object->uid(), std::move(*fields)};
+  return Said{object->uid(), std::move(*fields), {}, std::string(element_of(kind))};
 }
 
 std::unexpected<Fault> said_at(const std::string& where, Fault why) {
@@ -43,9 +45,8 @@ std::unexpected<Fault> said_at(const std::string& where, Fault why) {
 
 std::string ask_objects(std::span<const Bytes> ids, Kind kind) { return get_objects(ids, object_shape(kind)); }
 
-std::string set_ready(Kind kind, const Property& property, const std::string& ready) {
-  return fmt::format("<t:SetItemField>{0}<t:{1}>{2}</t:{1}></t:SetItemField>", property.path(), element_of(kind),
-                     ready);
+std::string set_ready(std::string_view element, const Property& property, const std::string& ready) {
+  return fmt::format("<t:SetItemField>{0}<t:{1}>{2}</t:{1}></t:SetItemField>", property.path(), element, ready);
 }
 
 }  // namespace tidegate::ews

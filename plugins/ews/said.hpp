@@ -19,6 +19,7 @@ struct Said {
   std::string uid;
   Fields fields = {};
   Event event = {};
+  std::string element = {};  ///< of the item that it becomes
 };
 /// `home`: the zone of floating times and all-day events. Faults: invalid, unsupported.
 Result<Said> said_by(Kind, const Bytes& octets, const std::string& home);
@@ -27,6 +28,6 @@ std::unexpected<Fault> said_at(const std::string& where, Fault);
 
 std::string ask_objects(std::span<const Bytes> ids, Kind);
 /// SetItemField of a property whose element is ready.
-std::string set_ready(Kind, const Property&, const std::string& ready);
+std::string set_ready(std::string_view element, const Property&, const std::string& ready);
 
 }  // namespace tidegate::ews

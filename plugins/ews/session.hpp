@@ -52,6 +52,15 @@ class EwsSession final : public Session {
     Bytes octets;
   };
   Result<Object> object(const Call&, const Named&);
+  /// Asks for the photos of contacts, into their elements.
+  Result<void> bring_photos(const Call&, std::span<xml::Element> contacts);
+  /// Both in base64, empty: none; true: it is another one now. `there`: the contact as GetItem gave it.
+  Result<bool> change_photo(const Call&, View contact, const xml::Element& there, std::string_view before,
+                            std::string_view after);
+  /// Gives the contact the photo that the fields have.
+  Result<Written> with_photo(const Call&, const Named&, const xml::Element& there, const Fields& wanted);
+  /// The ChangeKey is what it is now.
+  Result<Written> revision(const Call&, const Named&);
   /// Octets of those that can be said, by id.
   std::map<Bytes, Bytes> objects_ahead(const Call&, std::span<const Bytes> ids, Kind);
   Result<Kind> kind_of(const Call&, View scope);

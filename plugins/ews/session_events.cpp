@@ -60,8 +60,8 @@ Result<Written> EwsSession::update_event(const Call& call, const Named& what, Vi
       !same("calendar:Recurrence") || !same("calendar:Start") || !same("calendar:StartTimeZone") || whole_again;
   if (anew && same("calendar:Recurrence") && wanted.series())
     updates += event_updates({}, {{"calendar:Recurrence", wanted.master.at("calendar:Recurrence")}}, zone, zones());
-  const auto kept = stored_property(octets);
-  updates += kept.empty() ? clear_property(stored_object) : set_ready(Kind::event, stored_object, kept);
+  const auto kept = stored_property(Kind::event, octets);
+  updates += kept.empty() ? clear_property(stored_object) : set_ready(element_of(Kind::event), stored_object, kept);
   const auto invitations = invitations_of(now.element, old.master, wanted.master);
   auto done = backend_.one(call, who_, "UpdateItem", [&](Version) {
     return ews::update_object(item_id(what.id, if_content_rev), updates, invitations);
@@ -74,12 +74,7 @@ Result<Written> EwsSession::update_event(const Call& call, const Named& what, Vi
   }
   if (auto changed = change_occurrences(call, what.id, now.element, present, wanted); !changed)
     return std::unexpected(std::move(changed.error()));
-  auto after = backend_.one(call, who_, "GetItem", [&](Version) { return get_revision(what.id); });
-  if (!after) return std::unexpected(std::move(after.error()));
-  const auto* there = item_in(*after);
-  if (there == nullptr)
-    return fault(FaultKind::invalid, backend_.where(), "The Exchange server did not say what became of the change.");
-  return written_of(*there, Kind::event);
+  return revision(call, {Kind::event, what.id});
 }
 
 Result<void> EwsSession::change_occurrences(const Call& call, View series, const xml::Element& master,

@@ -6,6 +6,7 @@
 
 #include "plugins/ews/base64.hpp"
 #include "plugins/ews/contacts.hpp"
+#include "plugins/ews/groups.hpp"
 #include "plugins/ews/said.hpp"
 #include "plugins/ews/session.hpp"
 #include "plugins/ews/tasks.hpp"
@@ -13,7 +14,11 @@
 namespace tidegate::ews {
 namespace {
 
-std::string updates_of(Kind kind, const Fields& before, const Fields& after) {
+constexpr std::uint64_t inline_page = 2U << 20;  // contents that come along with one page
+constexpr std::size_t photos_at_once = 16;       // contacts of a page that are held with their photos
+
+std::string updates_of(Kind kind, std::string_view element, const Fields& before, const Fields& after) {
+  if (element == group_element) return group_updates(before, after);
   return kind == Kind::contact ? contact_updates(before, after) : task_updates(before, after);
 }
 
@@ -23,17 +28,26 @@ Result<std::vector<Upsert>> EwsSession::objects(const Call& call, const SyncPage
                                                 const Want& want) {
   std::vector<Bytes> wanted;
   for (const auto& row : synced.rows)
-    if (row.what != SyncPage::What::deleted && row.what != SyncPage::What::read_flag && row.kind == element_of(kind))
+    if (row.what != SyncPage::What::deleted && row.what != SyncPage::What::read_flag && is_of(kind, row.kind))
       wanted.push_back(row.id);
   auto got = items(call, wanted, ask_objects, kind);
   if (!got) return std::unexpected(std::move(got.error()));
   auto changed = exceptions(call, *got);
   if (!changed) return std::unexpected(std::move(changed.error()));
   std::vector<Upsert> upserts;
-  for (const auto& item : *got)
-    if (item.local == element_of(kind) && !id_of(item).empty())
-      upserts.push_back(
-          object_upsert(kind, item, folder_, object_of(kind, item, *changed, zones()), want.inline_up_to));
+  std::uint64_t along = 0;
+  for (std::size_t from = 0; from < got->size(); from += photos_at_once) {
+    const auto part = std::span(*got).subspan(from, std::min(photos_at_once, got->size() - from));
+    if (kind == Kind::contact)
+      if (auto brought = bring_photos(call, part); !brought) return std::unexpected(std::move(brought.error()));
+    for (auto& item : part) {
+      if (!is_of(kind, item.local) || id_of(item).empty()) continue;
+      upserts.push_back(object_upsert(kind, item, folder_, object_of(kind, item, *changed, zones()),
+                                      along < inline_page ? want.inline_up_to : 0));
+      along += upserts.back().content ? upserts.back().content->size() : 0;
+      item = {};  // its photo is not kept
+    }
+  }
   return upserts;
 }
 
@@ -41,25 +55,28 @@ Result<EwsSession::Object> EwsSession::object(const Call& call, const Named& wha
   const Bytes one[] = {what.id};
   auto got = backend_.one(call, who_, "GetItem", [&](Version) { return ask_objects(one, what.kind); });
   if (!got) return std::unexpected(std::move(got.error()));
-  const auto* there = item_in(*got);
-  if (there == nullptr)
+  if (item_in(*got) == nullptr)
     return fault(FaultKind::not_found, backend_.where(), "The Exchange server does not give the item.");
-  auto changed = exceptions(call, std::span(there, 1));
+  auto there = *item_in(*got);
+  if (what.kind == Kind::contact)
+    if (auto brought = bring_photos(call, std::span(&there, 1)); !brought)
+      return std::unexpected(std::move(brought.error()));
+  auto changed = exceptions(call, std::span(&there, 1));
   if (!changed) return std::unexpected(std::move(changed.error()));
-  auto octets = object_of(what.kind, *there, *changed, zones());
+  auto octets = object_of(what.kind, there, *changed, zones());
   if (!octets) {
     octets.error().where = backend_.where();
     return std::unexpected(std::move(octets.error()));
   }
-  return Object{*there, std::move(*octets)};
+  return Object{std::move(there), std::move(*octets)};
 }
 
 std::map<Bytes, Bytes> EwsSession::objects_ahead(const Call& call, std::span<const Bytes> ids, Kind kind) {
   std::map<Bytes, Bytes> made;
-  const auto got = items(call, ids, ask_objects, kind);
+  auto got = items(call, ids, ask_objects, kind);
   if (!got) return made;
   const auto changed = exceptions(call, *got);
-  if (!changed) return made;
+  if (!changed || (kind == Kind::contact && !bring_photos(call, *got))) return made;
   for (const auto& item : *got)
     if (auto octets = object_of(kind, item, *changed, zones()); octets && !id_of(item).empty())
       made.insert_or_assign(id_of(item), std::move(*octets));
@@ -90,15 +107,16 @@ Result<Written> EwsSession::create_object(const Call& call, View folder_, const 
     auto found = found_by(call, folder_id(folder_), token_mark, mark, item.kind);
     if (!found) return std::unexpected(std::move(found.error()));
     before = std::move(*found);
-    if (before && item.kind != Kind::event) return std::move(*before);
+    if (before && item.kind == Kind::task) return std::move(*before);
   }
   auto octets = all_of(source, backend_.where());
   if (!octets) return std::unexpected(std::move(octets.error()));
   auto said = said_by(item.kind, *octets, backend_.settings().time_zone);
   if (!said) return said_at(backend_.where(), std::move(said.error()));
-  if (before) {  // its occurrences may not have come to their turn
+  if (before) {  // its occurrences, or its photo, may not have come to their turn
     auto now = object(call, named(before->id));
     if (!now) return std::unexpected(std::move(now.error()));
+    if (item.kind == Kind::contact) return with_photo(call, named(before->id), now->element, said->fields);
     return update_event(call, named(before->id), change_key_of(now->element), *now, *octets);
   }
   auto fields = std::move(said->fields);
@@ -107,31 +125,47 @@ Result<Written> EwsSession::create_object(const Call& call, View folder_, const 
     set(fields, "calendar:UID", said->uid);
   else if (!said->uid.empty())
     fields["ready:uid"] = uid_mark.with(said->uid);
-  set(fields, "ready:object", stored_property(*octets));
+  set(fields, "ready:object", stored_property(item.kind, *octets));
   if (attempt.before)
     if (auto noted = attempt.before("created"); !noted) return std::unexpected(std::move(noted.error()));
   const auto invitations = item.kind == Kind::event ? invitations_of({}, {}, fields) : std::string_view{};
   const Event whole{fields, {}, {}, said->event.zone};
-  const auto children = item.kind == Kind::contact ? contact_children(fields)
-                        : item.kind == Kind::task  ? task_children(fields)
-                                                   : event_children(whole, zones());
+  const auto children = said->element == group_element ? group_children(fields)
+                        : item.kind == Kind::contact   ? contact_children(fields)
+                        : item.kind == Kind::task      ? task_children(fields)
+                                                       : event_children(whole, zones());
   auto made = backend_.one(call, who_, "CreateItem", [&](Version) {
-    return ews::create_object(folder_id(folder_), element_of(item.kind), children, invitations);
+    return ews::create_object(folder_id(folder_), said->element, children, invitations);
   });
   if (!made) return std::unexpected(std::move(made.error()));
   const auto* there = item_in(*made);
   if (there == nullptr)
     return fault(FaultKind::invalid, backend_.where(), "The Exchange server did not say what became of the new item.");
-  if (said->event.changed.empty() && said->event.deleted.empty()) return written_of(*there, item.kind);
   const auto id = id_of(*there);
+  if (item.kind == Kind::contact && !text_at(fields, photo_path).empty())
+    return with_photo(call, {Kind::contact, id}, *there, fields);
+  if (said->event.changed.empty() && said->event.deleted.empty()) return written_of(*there, item.kind);
   Event plain = said->event;
   plain.changed.clear();
   plain.deleted.clear();
   if (auto done = change_occurrences(call, id, {}, plain, said->event); !done)
     return std::unexpected(std::move(done.error()));
-  auto after = backend_.one(call, who_, "GetItem", [&](Version) { return get_revision(id); });
-  if (!after) return std::unexpected(std::move(after.error()));
-  return written_of(item_in(*after) != nullptr ? *item_in(*after) : *there, item.kind);
+  return revision(call, {item.kind, id});
+}
+
+Result<Written> EwsSession::revision(const Call& call, const Named& what) {
+  auto now = backend_.one(call, who_, "GetItem", [&](Version) { return get_revision(what.id); });
+  if (!now) return std::unexpected(std::move(now.error()));
+  if (const auto* there = item_in(*now)) return written_of(*there, what.kind);
+  return fault(FaultKind::invalid, backend_.where(), "The Exchange server did not say what became of the change.");
+}
+
+Result<Written> EwsSession::with_photo(const Call& call, const Named& what, const xml::Element& there,
+                                       const Fields& wanted) {
+  const auto has = contact_fields(there);
+  auto changed = change_photo(call, what.id, there, text_at(has, photo_path), text_at(wanted, photo_path));
+  if (!changed) return std::unexpected(std::move(changed.error()));
+  return revision(call, what);
 }
 
 Result<Written> EwsSession::update_object(const Call& call, const Named& what, View if_content_rev,
@@ -146,12 +180,20 @@ Result<Written> EwsSession::update_object(const Call& call, const Named& what, V
   // What the device had, so that only its own changes are sent and what it could not see stays.
   const auto before = said_by(what.kind, now->octets, {});
   if (!before) return said_at(backend_.where(), before.error());
-  auto updates = updates_of(what.kind, before->fields, said->fields);
-  const auto kept = stored_property(octets);
-  updates += kept.empty() ? clear_property(stored_object) : set_ready(what.kind, stored_object, kept);
+  if (before->element != said->element)
+    return fault(FaultKind::unsupported, backend_.where(),
+                 "A contact does not become a group on an Exchange server, nor a group a contact.");
+  if (said->element == group_element && !members_may_change(now->element, before->fields, said->fields))
+    return fault(FaultKind::unsupported, backend_.where(),
+                 "This group has members without a mail address; they can be changed on the Exchange server only.");
+  auto updates = updates_of(what.kind, said->element, before->fields, said->fields);
+  const auto kept = stored_property(what.kind, octets);
+  updates += kept.empty() ? clear_property(stored_object) : set_ready(said->element, stored_object, kept);
   auto done = backend_.one(call, who_, "UpdateItem",
                            [&](Version) { return ews::update_object(item_id(what.id, if_content_rev), updates); });
   if (!done) return std::unexpected(std::move(done.error()));
+  if (what.kind == Kind::contact && text_at(before->fields, photo_path) != text_at(said->fields, photo_path))
+    return with_photo(call, what, now->element, said->fields);
   const auto* there = item_in(*done);
   if (there == nullptr)
     return fault(FaultKind::invalid, backend_.where(), "The Exchange server did not say what became of the change.");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mail of an Exchange mailbox (the scripted server of tests/peers/ews) through gateway and relay to a device, and what is
 done there back: through a server that is busy, that forgets its SyncStates and subscriptions, and through kill -9 of the gateway."""
+import base64
 import email
 import os
 import subprocess
@@ -267,6 +268,31 @@ class OnExchange(unittest.TestCase):
         self.assertIn(b"X-MINE:kept", self.pim(".vcf", "Carol Other")[1])
         os.remove(self.pim(".vcf", "Carol Other")[0])
         self.wait("its end on the server", lambda: not self.item_with("contacts", "Nickname", "Caz"))
+
+    def test_h_photos_go_both_ways(self):
+        item = self.made_here("contacts", "Contact", DisplayName="Pia Portrait")
+        with self.server.lock:
+            photo = self.server.attachment("ContactPicture.jpg", "image/jpeg", b"\xff\xd8\xff first", False, "")
+            photo.photo = True
+            item.attachments.append(photo)
+            item.attachments.append(self.server.attachment("notes.txt", "text/plain", b"not a photo", False, ""))
+            self.alice.changed(item)
+        code = base64.b64encode(b"\xff\xd8\xff first")
+        self.wait("the card with its photo", lambda: code in (self.pim(".vcf", "Pia Portrait") or ("", b""))[1].replace(b"\r\n ", b""))
+        path, octets = self.pim(".vcf", "Pia Portrait")
+        lines = octets.replace(b"\r\n ", b"").split(b"\r\n")
+        another = b"PHOTO;ENCODING=b;TYPE=PNG:" + base64.b64encode(b"\x89PNG second")
+        edited = b"\r\n".join(another if line.startswith(b"PHOTO") else line for line in lines)
+        folder = os.path.dirname(os.path.relpath(path, os.path.join(self.device.state, "pim")))
+        self.put(folder, os.path.basename(path), edited)
+
+        def kept():
+            with self.server.lock:
+                return sorted((each.photo, each.content) for each in item.attachments)
+        self.wait("the other photo", lambda: kept() == [(False, b"not a photo"), (True, b"\x89PNG second")])
+        edited = b"\r\n".join(line for line in edited.split(b"\r\n") if not line.startswith(b"PHOTO"))
+        self.put(folder, os.path.basename(path), edited)
+        self.wait("its end", lambda: kept() == [(False, b"not a photo")])
 
     def test_i_tasks_go_both_ways(self):
         self.made_here("tasks", "Task", Subject="Mow the lawn", Status="NotStarted", DueDate="2026-12-01T23:00:00Z")

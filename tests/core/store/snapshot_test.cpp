@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/sim/memory_disk.hpp"
+#include "core/store/backup_state.hpp"
 #include "core/store/database.hpp"
 #include "core/store/directory.hpp"
 #include "core/store/journal.hpp"

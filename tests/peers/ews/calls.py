@@ -16,6 +16,7 @@ class Attachment:
     content: bytes
     inline: bool = False
     content_id: str = ""
+    photo: bool = False
 
     def element(self, whole):
         made = T.FileAttachment(T.AttachmentId(Id=self.id), T.Name(self.name), T.ContentType(self.kind))
@@ -23,6 +24,7 @@ class Attachment:
             made.append(T.ContentId(self.content_id))
         made.append(T.Size(str(len(self.content))))
         made.append(T.IsInline("true" if self.inline else "false"))
+        made.append(T.IsContactPhoto("true" if self.photo else "false"))
         if whole:
             made.append(T.Content(base64.b64encode(self.content).decode()))
         return made

@@ -311,8 +311,10 @@ def attachment_of(call, element):
         content = base64.b64decode(text(element, "Content"), validate=False)
     except binascii.Error:
         raise EwsError("ErrorInvalidRequest", "Content is not base64.") from None
-    return call.server.attachment(text(element, "Name"), text(element, "ContentType"), content, truth(text(element, "IsInline")),
+    made = call.server.attachment(text(element, "Name"), text(element, "ContentType"), content, truth(text(element, "IsInline")),
                                   text(element, "ContentId"))
+    made.photo = truth(text(element, "IsContactPhoto"))
+    return made
 
 
 def create_attachment(call, request):

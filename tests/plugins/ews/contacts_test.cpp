@@ -4,7 +4,11 @@
 
 #include <random>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "plugins/ews/base64.hpp"
+#include "plugins/ews/objects.hpp"
 
 namespace tidegate::ews {
 namespace {
@@ -174,6 +178,42 @@ TEST(Contacts, RandomFieldsComeBack) {
     EXPECT_EQ(contact_fields(*pim::Card::parse(merged.octets())), fields) << merged.octets();
     EXPECT_TRUE(says(merged, "X-A:1"));
   }
+}
+
+std::string attachment(const std::string& id, bool photo, int size) {
+  return fmt::format(
+      "<t:FileAttachment><t:AttachmentId Id='{}'/><t:Name>x</t:Name><t:Size>{}</t:Size>"
+      "<t:IsContactPhoto>{}</t:IsContactPhoto></t:FileAttachment>",
+      id, size, photo);
+}
+
+TEST(Contacts, APhotoIsTheAttachmentThatSaysSo) {
+  auto with = parsed("<t:Attachments>" + attachment("a", false, 5) + attachment("b", true, 7) + "</t:Attachments>");
+  EXPECT_EQ(photo_of(with).id, "b");
+  EXPECT_EQ(photo_of(with).size, 7U);
+  EXPECT_EQ(photo_of(parsed("<t:Attachments>" + attachment("a", false, 5) + "</t:Attachments>")).id, "");
+  EXPECT_FALSE(contact_fields(with).contains(photo_path)) << "it has not been asked for";
+  add_photo(with, base64("\x89PNG of Ann"));
+  const auto card = card_of(contact_fields(with), "u", nullptr);
+  ASSERT_TRUE(card.photo());
+  EXPECT_EQ(card.photo()->octets, "\x89PNG of Ann");
+  EXPECT_EQ(card.photo()->type, "image/png");
+  EXPECT_EQ(contact_fields(card), contact_fields(with));
+  EXPECT_FALSE(contact_updates({}, contact_fields(card)).contains("Photo")) << "it is no field";
+  EXPECT_FALSE(contact_children(contact_fields(card)).contains("Photo"));
+  const auto without = card_of({{"contacts:DisplayName", "Ann"}}, "u", &card);
+  EXPECT_FALSE(without.photo());
+}
+
+TEST(Contacts, ALongCardIsStoredWithoutItsPhoto) {
+  auto card = *pim::Card::parse("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u\r\nFN:Ann\r\nX-MINE:kept\r\nEND:VCARD\r\n");
+  EXPECT_TRUE(stored_property(Kind::contact, card.octets()).contains(base64(card.octets())));
+  const auto plain = card.octets();
+  card.set_photo({.type = "image/jpeg", .octets = Bytes(300'000, 'p'), .uri = {}});
+  EXPECT_TRUE(stored_property(Kind::contact, card.octets()).contains(base64(plain)));
+  card.component().remove("PHOTO");
+  card.component().add(pim::Line("X-LONG", Bytes(300'000, 'x')));
+  EXPECT_EQ(stored_property(Kind::contact, card.octets()), "");
 }
 
 }  // namespace

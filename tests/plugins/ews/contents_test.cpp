@@ -87,5 +87,113 @@ TEST(EwsContents, ObjectsComeTogetherToo) {
   EXPECT_EQ(with.server.verdict(), "");
 }
 
+std::string contact_with(const std::string& id, const std::string& photo, const std::string& size) {
+  return item(id, "Contact",
+              "<t:Attachments><t:FileAttachment><t:AttachmentId Id='" + photo + "'/><t:Size>" + size +
+                  "</t:Size><t:IsContactPhoto>true</t:IsContactPhoto></t:FileAttachment></t:Attachments>"
+                  "<t:DisplayName>" +
+                  id + "</t:DisplayName>");
+}
+std::string photo(const std::string& id, const std::string& octets) {
+  return good("GetAttachment", fmt::format("<m:Attachments><t:FileAttachment><t:AttachmentId Id='{}'/><t:Content>{}"
+                                           "</t:Content></t:FileAttachment></m:Attachments>",
+                                           id, base64(octets)));
+}
+std::string card(const std::string& name, const std::string& photo_) {
+  return "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:1\r\nFN:" + name + "\r\nN:;;;;\r\n" +
+         (photo_.empty() ? "" : "PHOTO;ENCODING=b:" + base64(photo_) + "\r\n") + "END:VCARD\r\n";
+}
+
+TEST(EwsContents, PhotosComeWithTheirContactsUnlessTheyAreLarge) {
+  OnScript with({said("GetItem",
+                      contact_with("a", "pa", "4") + contact_with("b", "pb", "4") + contact_with("c", "pc", "9000000")),
+                 said("GetAttachment", photo("pb", "of b") + bad("GetAttachment", "ErrorItemNotFound"),
+                      {"<t:AttachmentId Id=\"pa\"/><t:AttachmentId Id=\"pb\"/></m:AttachmentIds>"})});
+  expect(with, {"c:a", "c:b", "c:c"});
+  EXPECT_FALSE(read(with, "c:a").octets.contains("PHOTO"));
+  EXPECT_TRUE(read(with, "c:b").octets.contains(base64("of b")));
+  EXPECT_FALSE(read(with, "c:c").octets.contains("PHOTO"));
+  EXPECT_EQ(with.server.verdict(), "");
+}
+
+TEST(EwsContents, ABusyServerDoesNotMakeAPhotoDisappear) {
+  OnScript with({said("GetItem", contact_with("a", "pa", "4")),
+                 said("GetAttachment", bad("GetAttachment", "ErrorServerBusy", value("BackOffMilliseconds", "5000")))});
+  const auto got = read(with, "c:a");
+  ASSERT_FALSE(got.given);
+  EXPECT_EQ(got.given.error().kind, FaultKind::throttled);
+  EXPECT_EQ(with.server.verdict(), "");
+}
+
+TEST(EwsContents, APhotoIsReplacedAddedAndTakenAway) {
+  const auto updated =
+      good("UpdateItem", "<m:Items><t:Contact><t:ItemId Id='a' ChangeKey='k2'/></t:Contact></m:Items>");
+  const auto now = good("GetItem", "<m:Items><t:Contact><t:ItemId Id='a' ChangeKey='k3'/></t:Contact></m:Items>");
+  const auto plain = item("a", "Contact", "<t:DisplayName>a</t:DisplayName>");
+  const struct {
+    const char *before, *after;
+  } table[] = {{"old", "new"}, {"", "new"}, {"old", ""}, {"old", "old"}};
+  for (const auto& [before, after] : table) {
+    const std::string was = before, is = after;
+    std::vector<HttpStep> script{said("GetItem", was.empty() ? plain : contact_with("a", "pa", "3"))};
+    if (!was.empty()) script.push_back(said("GetAttachment", photo("pa", was)));
+    script.push_back(said("UpdateItem", updated));
+    if (!was.empty() && was != is) script.push_back(said("DeleteAttachment", good("DeleteAttachment"), {"Id=\"pa\""}));
+    if (!is.empty() && was != is)
+      script.push_back(said("CreateAttachment", good("CreateAttachment"),
+                            {"<m:ParentItemId Id=\"a\"/>", "<t:IsContactPhoto>true", base64(is)}));
+    if (was != is) script.push_back(said("GetItem", now));
+    OnScript with(std::move(script));
+    const auto done = with.session->update(within(), "c:a", "k-a", source_of(card("Ann", is)));
+    ASSERT_TRUE(done) << done.error().text << with.server.verdict();
+    EXPECT_EQ(done->content_rev, was == is ? "k2" : "k3");
+    EXPECT_EQ(with.server.verdict(), "") << was << is;
+  }
+}
+
+TEST(EwsContents, ACreatedContactGetsItsPhotoAlsoWhenItIsRepeated) {
+  const auto created_ = "<m:Items><t:Contact><t:ItemId Id='a' ChangeKey='k'/></t:Contact></m:Items>";
+  const auto octets = card("Ann", "new");
+  const NewItem contact{.kind = Kind::contact, .size = octets.size(), .flags = 0, .keywords = {}, .received = {}};
+  const auto then = [&](std::vector<HttpStep> script) {
+    script.push_back(said("CreateAttachment", good("CreateAttachment"), {base64("new")}));
+    script.push_back(said("GetItem", good("GetItem", created_)));
+    return script;
+  };
+  OnScript first(then({said("CreateItem", good("CreateItem", created_))}));
+  Attempt attempt{"token", {}, {}};
+  EXPECT_TRUE(first.session->create(within(), "contacts", contact, source_of(octets), attempt));
+  EXPECT_EQ(first.server.verdict(), "");
+  OnScript again(then({said("FindItem", good("FindItem",
+                                             "<m:RootFolder><t:Items><t:Contact><t:ItemId Id='a' ChangeKey='k'/>"
+                                             "</t:Contact></t:Items></m:RootFolder>")),
+                       said("GetItem", item("a", "Contact", "<t:DisplayName>Ann</t:DisplayName>"))}));
+  Attempt repeated{"token", "created", {}};
+  EXPECT_TRUE(again.session->create(within(), "contacts", contact, source_of(octets), repeated));
+  EXPECT_EQ(again.server.verdict(), "");
+}
+
+TEST(EwsShared, WhoLooksIntoAnothersMailboxActsByHisOwnRights) {
+  // The folders of a role are asked for in the owner's mailbox, by the actor, near where the mailbox is.
+  const Mailbox team{"ann@x.org", "team@x.org", "ann@x.org"};
+  HttpStep open = folders();
+  for (const auto* each : {"<t:PrimarySmtpAddress>ann@x.org</t:PrimarySmtpAddress>",
+                           "<t:EmailAddress>team@x.org</t:EmailAddress>", "X-AnchorMailbox: team@x.org"})
+    open.holds.emplace_back(each);
+  OnScript with({open, said("SyncFolderHierarchy",
+                            good("SyncFolderHierarchy",
+                                 "<m:SyncState>S</m:SyncState><m:IncludesLastFolderInRange>true"
+                                 "</m:IncludesLastFolderInRange><m:Changes/>"),
+                            {"<t:DistinguishedFolderId Id=\"msgfolderroot\"><t:Mailbox><t:EmailAddress>team@x.org"})});
+  auto session = with.backend->open(within(), team);
+  ASSERT_TRUE(session) << with.server.verdict();
+  EXPECT_TRUE((*session)->changes(within(), "", "", {500, 0, {}}));
+  EXPECT_EQ(with.server.verdict(), "");
+  with.server.more({said("GetFolder", bad("GetFolder", "ErrorAccessDenied"))});
+  const auto closed = with.backend->open(within(), team);
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().kind, FaultKind::denied);
+}
+
 }  // namespace
 }  // namespace tidegate::ews

@@ -59,6 +59,19 @@ TEST(EwsPitfalls, ews20AnAnswerInTheWrongMailboxIsSaid) {
   EXPECT_EQ(with.server.verdict(), "");
 }
 
+struct Deaf final : Hints {
+  void hint(View, const Hint&) noexcept override {}
+  void lost(View, const Fault&) noexcept override {}
+};
+
+TEST(EwsWatch, WithoutStreamsMailboxesArePolled) {
+  Deaf ears;
+  OnScript quiet({}, {{"streaming", "no"}});
+  EXPECT_EQ(quiet.backend->watch(ears), nullptr);
+  OnScript streaming({});
+  EXPECT_NE(streaming.backend->watch(ears), nullptr);
+}
+
 TEST(Respond, AnAnswerIsSentWithItsComment) {
   const auto answered =
       good("CreateItem", "<m:Items><t:CalendarItem><t:ItemId Id='m' ChangeKey='2'/></t:CalendarItem></m:Items>");

@@ -101,6 +101,33 @@ TEST(Recurrences, WhatExchangeHasNotIsSaid) {
   EXPECT_FALSE(of_xml("<t:DailyRecurrence><t:Interval>0</t:Interval></t:DailyRecurrence><t:NoEndRecurrence/>"));
 }
 
+TEST(Recurrences, HalfAPatternIsInvalid) {
+  const std::string interval = "<t:Interval>1</t:Interval>";
+  const std::string begin = "<t:NoEndRecurrence><t:StartDate>2026-01-30</t:StartDate></t:NoEndRecurrence>";
+  const auto is_invalid = [](const std::string& inside) {
+    const auto made = of_xml(inside);
+    return !made && made.error().kind == FaultKind::invalid;
+  };
+  EXPECT_TRUE(of_xml("<t:DailyRecurrence>" + interval + "</t:DailyRecurrence>" + begin));
+  for (const auto* pattern :
+       {"<t:WeeklyRecurrence><t:Interval>1</t:Interval></t:WeeklyRecurrence>",
+        "<t:WeeklyRecurrence><t:DaysOfWeek>Freitag</t:DaysOfWeek></t:WeeklyRecurrence>",
+        "<t:WeeklyRecurrence><t:Interval>2</t:Interval><t:DaysOfWeek>Monday</t:DaysOfWeek><t:FirstDayOfWeek>&lt;a</"
+        "t:FirstDayOfWeek></t:WeeklyRecurrence>",
+        "<t:AbsoluteMonthlyRecurrence><t:Interval>1</t:Interval></t:AbsoluteMonthlyRecurrence>",
+        "<t:AbsoluteYearlyRecurrence><t:DayOfMonth>32</t:DayOfMonth><t:Month>May</t:Month></"
+        "t:AbsoluteYearlyRecurrence>",
+        "<t:RelativeMonthlyRecurrence><t:DaysOfWeek>Monday</t:DaysOfWeek><t:DayOfWeekIndex>Fifth</t:DayOfWeekIndex>"
+        "</t:RelativeMonthlyRecurrence>",
+        "<t:RelativeMonthlyRecurrence><t:DayOfWeekIndex>First</t:DayOfWeekIndex></t:RelativeMonthlyRecurrence>"})
+    EXPECT_TRUE(is_invalid(pattern + begin)) << pattern;
+  const auto daily = "<t:DailyRecurrence>" + interval + "</t:DailyRecurrence>";
+  EXPECT_TRUE(is_invalid(daily + "<t:NoEndRecurrence><t:StartDate>2026-13-30</t:StartDate></t:NoEndRecurrence>"));
+  EXPECT_TRUE(is_invalid(daily +
+                         "<t:EndDateRecurrence><t:StartDate>2026-01-30</t:StartDate><t:EndDate>&lt;&lt;&lt;&lt;&lt;&lt;"
+                         "&lt;&lt;&lt;&lt;</t:EndDate></t:EndDateRecurrence>"));
+}
+
 // Of each pattern any: as a rule, and back, it is itself; and the rule has the instances that Exchange has.
 TEST(Recurrences, RandomPatternsComeBack) {
   using Pattern = Recurrence::Pattern;

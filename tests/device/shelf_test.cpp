@@ -207,6 +207,7 @@ TEST(Shelf, CalendarsHaveTheirColoursAndNamesInFiles) {
   EXPECT_EQ(files.read("/pim/calendars/House/displayname").value_or(""), "House");
   log.remove_folder(Gid(home.gid));
   disk.catch_up(log);
+  ASSERT_TRUE(disk.shelf->scan({}));
   EXPECT_FALSE(*files.info("/pim/calendars/House")) << "they go with their folder";
 }
 

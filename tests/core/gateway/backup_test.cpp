@@ -284,6 +284,7 @@ TEST(Backup, ADeviceThatKnowsALostOneRaisesAnAlarmWheneverItComes) {
   bed.backup->heard(4);
   ASSERT_EQ(bed.alarms.size(), 1U);
   EXPECT_NE(bed.alarms[0].find("backup 4"), std::string::npos);
+  bed.wait(5s);  // until that is on disk
   bed.boot();
   bed.backup->heard(4);
   EXPECT_EQ(bed.alarms.size(), 1U) << "it is remembered";

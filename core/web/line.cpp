@@ -2,6 +2,7 @@
 #include "core/web/line.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <optional>
 #include <utility>
 
@@ -14,7 +15,8 @@ constexpr std::size_t head_most = std::size_t{64} << 10;
 constexpr std::size_t refusal_most = std::size_t{64} << 10;  // what is kept of a body that nobody asked for
 
 bool start_library() {
-  static const bool fine = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
+  // CURLOPT_NOSIGNAL leaves SIGPIPE to the program: a peer that closes must be an error, not the end.
+  static const bool fine = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK && std::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
   return fine;
 }
 

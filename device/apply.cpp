@@ -254,21 +254,6 @@ void Shelf::make_draft(const std::string& path, View content) {
   need(std::move(made));
 }
 
-/// A vdir's file is known by what is recorded of it. Its stamp is the draft's: what is written over it the moment after
-/// is an edit.
-void Shelf::announce_objects() {
-  const auto in_vdir = [](const Put& put) { return put.row.kind != Kind::mail && !put.renamed; };
-  if (std::ranges::none_of(group_->puts, in_vdir)) return;
-  Transaction intent(index_->database());
-  for (auto& put : group_->puts) {
-    if (!in_vdir(put)) continue;
-    index_->arrive({put.target, put.row.view, put.row.gid, put.row.sha256});
-    const auto draft = need(files_.info(put.draft));
-    if (draft) put.row.inode = draft->inode, put.row.mtime_ns = draft->mtime_ns;
-  }
-  intent.commit();
-}
-
 void Shelf::rename_put(Put& put) {
   need(files_.rename(put.draft, put.target));
   put.renamed = true;
@@ -386,15 +371,6 @@ void Shelf::sync_files() {
   }
   for (auto& put : group.puts) sync_put(put);
   for (const auto& path : group.syncs) need(files_.sync(path));
-}
-
-/// Live mail is wanted at once; its fsync and the transaction follow, then the acknowledgement. One transaction for all
-/// that came together: a first listing is live to a device that is there, thousands of mails long.
-void Shelf::show_live() {
-  const auto due = [](const Put& put) { return put.live && put.row.kind == Kind::mail; };
-  announce_mails(due);
-  for (auto& put : group_->puts)
-    if (due(put)) rename_put(put);
 }
 
 void Shelf::flush() {

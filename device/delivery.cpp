@@ -31,6 +31,30 @@ void Shelf::announce_mails(bool (*which)(const Put&)) {
   change.commit();
 }
 
+/// Live mail is wanted at once; its fsync and the transaction follow, then the acknowledgement. One transaction for all
+/// that came together: a first listing is live to a device that is there, thousands of mails long.
+void Shelf::show_live() {
+  const auto due = [](const Put& put) { return put.live && put.row.kind == Kind::mail; };
+  announce_mails(due);
+  for (auto& put : group_->puts)
+    if (due(put)) rename_put(put);
+}
+
+/// A vdir's file is known by what is recorded of it. Its stamp is the draft's: what is written over it the moment after
+/// is an edit.
+void Shelf::announce_objects() {
+  const auto in_vdir = [](const Put& put) { return put.row.kind != Kind::mail && !put.renamed; };
+  if (std::ranges::none_of(group_->puts, in_vdir)) return;
+  Transaction intent(index_->database());
+  for (auto& put : group_->puts) {
+    if (!in_vdir(put)) continue;
+    index_->arrive({put.target, put.row.view, put.row.gid, put.row.sha256});
+    const auto draft = need(files_.info(put.draft));
+    if (draft) put.row.inode = draft->inode, put.row.mtime_ns = draft->mtime_ns;
+  }
+  intent.commit();
+}
+
 /// What an earlier life was putting in its place. In the same boot of the machine names are as that life left them: a
 /// file that is neither a draft nor anywhere else had appeared, and somebody has taken it away.
 void Shelf::settle_delivering() {

@@ -153,13 +153,13 @@ class Shelf {
   void make_draft(const std::string& path, View content);
   void rename_put(Put&);
   void sync_put(Put&);
-  void announce_objects();
   void sync_files();
   void touch(std::uint64_t view, const Gid&);
-  void show_live();
   void flush();
   // delivery.cpp: rows before files
   void announce_mails(bool (*which)(const Put&));
+  void announce_objects();
+  void show_live();
   void settle_delivering();
   bool settle_delivered(const ItemRow&, const std::string& path);
   // windows.cpp: what this device wants no longer

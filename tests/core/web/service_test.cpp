@@ -100,6 +100,14 @@ TEST(Service, WhatIsBrokenHarmsNothing) {
   EXPECT_TRUE(read_services(octets(message("x", 33, {record(33, word(0) + word(0) + word(1) + word(0xC013))}))));
 }
 
+TEST(Service, ARecordThatIsTooShortIsLeftOut) {
+  const auto whole = message("_caldavs._tcp.example.org", 33, {srv(1, 2, 3, "a.example.org"), record(33, "\1\2\3")});
+  const std::vector<char> exact(whole.begin(), whole.end());  // so that whoever reads on is found out
+  const auto found = read_services(std::as_bytes(std::span(exact)));
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_EQ(found->size(), 1U);
+}
+
 TEST(Service, TheOrderIsByPriorityAndWeight) {
   const std::vector<ServiceRecord> all{
       {20, 0, 1, "last"}, {10, 10, 1, "light"}, {10, 90, 1, "heavy"}, {10, 0, 1, "never"}, {0, 0, 1, ""}};

@@ -151,6 +151,13 @@ Result<Response> Client::once(const Call& call, const Request& request, const Ur
                                          line->words[0] != '\0' ? line->words.data() : curl_easy_strerror(code)));
   }
   if (code == CURLE_OK) pool_->give(std::move(line), settings_);
+  if (response.status == 401 && request.login.scheme == Login::Scheme::negotiate) {
+    return fault(FaultKind::auth, place,
+                 place +
+                     " refuses the Kerberos login, or this process has no ticket for it: KRB5_CLIENT_KTNAME names "
+                     "the keytab of its account, and the server's principal must be HTTP/" +
+                     url.host + ".");
+  }
   return response;
 }
 

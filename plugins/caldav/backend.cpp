@@ -63,9 +63,13 @@ Result<void> CaldavBackend::identify(const Call& call, const std::string& actor,
     case Auth::admin:
       break;
   }
-  auto password = secret("password");
-  if (!password) return std::unexpected(std::move(password.error()));
-  request.login = {settings_.scheme, settings_.admin, std::move(*password)};
+  if (settings_.scheme == Scheme::negotiate) {
+    request.login = {.scheme = settings_.scheme};
+  } else {
+    auto password = secret("password");
+    if (!password) return std::unexpected(std::move(password.error()));
+    request.login = {settings_.scheme, settings_.admin, std::move(*password)};
+  }
   if (settings_.auth == Auth::authzid && actor != tester) request.fields.add("Authorize-As", name);
   return {};
 }

@@ -27,7 +27,10 @@ constexpr std::array own{
             "password_dir: each user's own password from a file; token: an OAuth 2.0 access token; admin: one account "
             "that may see every user's home (needs principal); authzid: one account that acts for each user by the "
             "field Authorize-As (Cyrus); remote_user: no password, the server trusts a field from this host"},
-    Setting{"scheme", "basic", "how a name and a password are sent: basic, digest, ntlm or negotiate"},
+    Setting{"scheme", "basic",
+            "how the login is sent: basic, digest or ntlm, with a password; negotiate: Kerberos, as the account whose "
+            "keytab "
+            "KRB5_CLIENT_KTNAME names in the gateway's environment, for auth = admin or authzid"},
     Setting{"admin", "", "administrative account, for auth = admin and authzid"},
     Setting{"password_file", "", "file with the administrative account's password, read at each request"},
     Setting{"password_dir", "", "directory with one file a user, named like the user, for auth = password_dir"},
@@ -122,7 +125,12 @@ Result<void> complete(Settings& s, Parts& parts) {
   s.url = std::move(*url);
   if (s.auth == Auth::password_dir && s.password_dir.empty())
     return wrong("password_dir", "auth = password_dir needs password_dir = the directory with the users' passwords.");
-  if ((s.auth == Auth::admin || s.auth == Auth::authzid) && s.admin.empty())
+  const bool kerberos = s.scheme == web::Login::Scheme::negotiate;
+  if (kerberos && s.auth != Auth::admin && s.auth != Auth::authzid)
+    return wrong(
+        "scheme",
+        "scheme = negotiate needs auth = admin or auth = authzid: the gateway has one Kerberos ticket, its own.");
+  if ((s.auth == Auth::admin || s.auth == Auth::authzid) && s.admin.empty() && !kerberos)
     return wrong("admin", "auth = admin and auth = authzid need admin = the administrative account's name.");
   if (s.auth == Auth::admin && s.principal.empty())
     return wrong("principal", "auth = admin needs principal = the path of a user's principal, as /principals/{user}/.");

@@ -65,6 +65,7 @@ Result<web::Login> EwsBackend::login(const Call& call, const Who& who) {
     if (!token) return std::unexpected(token.error());
     return web::Login{web::Login::Scheme::bearer, {}, std::move(*token)};
   }
+  if (settings_.scheme == web::Login::Scheme::negotiate) return web::Login{.scheme = settings_.scheme};
   const bool own = settings_.auth == Auth::password_dir;
   auto secret = host_.secret(own ? "password/" + who.user : std::string("password"));
   if (!secret) {

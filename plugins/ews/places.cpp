@@ -74,7 +74,7 @@ Result<Place> Places::find(const Call& call, const std::string& mailbox, const w
     const auto answer = ask(call, *step, login);
     if (!answer && answer.error().kind == FaultKind::cancelled) return std::unexpected(answer.error());
     const auto* location = answer ? answer->fields.find("Location") : nullptr;
-    refused |= answer && answer->status == 401;
+    refused |= answer ? answer->status == 401 : answer.error().kind == FaultKind::auth;
     if (!search.answered(*step, answer ? answer->status : 0, answer ? View(answer->body) : View(),
                          location == nullptr ? View() : View(*location)))
       continue;

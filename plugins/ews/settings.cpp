@@ -35,7 +35,10 @@ constexpr std::array before{
         "OAuth 2.0 access token for all, from token_endpoint (client credentials) or token_command; password_dir: each "
         "user's own password from a file; user_token: each user's own access token, by refresh_token_dir or "
         "token_command"},
-    Setting{"scheme", "basic", "basic, ntlm or negotiate: how passwords are shown to the server, always within TLS"},
+    Setting{"scheme", "basic",
+            "how the account logs in, always within TLS: basic or ntlm, with a password; negotiate: Kerberos, as the "
+            "account whose "
+            "keytab KRB5_CLIENT_KTNAME names in the gateway's environment"},
     Setting{"admin", "", "the account that acts for all users, as DOMAIN\\name or name@example.com"},
     Setting{"password_file", "", "file with its password, read at each request"},
     Setting{"password_dir", "", "directory with one file a user, named like the user, for auth = password_dir"},
@@ -151,7 +154,10 @@ Result<void> find_servers(Settings& s, const Parts& parts) {
 Result<void> complete(Settings& s, Parts& parts) {
   if (auto found = find_servers(s, parts); !found) return found;
   s.route = token::route_by(parts.proxy, "proxy");
-  if (s.auth == Auth::impersonation && s.admin.empty())
+  if (s.scheme == web::Login::Scheme::negotiate && s.auth != Auth::impersonation)
+    return wrong("scheme",
+                 "scheme = negotiate needs auth = impersonation: the gateway has one Kerberos ticket, its own.");
+  if (s.auth == Auth::impersonation && s.admin.empty() && s.scheme != web::Login::Scheme::negotiate)
     return wrong("admin", "auth = impersonation needs admin = the account that acts for all users.");
   if (s.auth == Auth::password_dir && s.password_dir.empty())
     return wrong("password_dir", "auth = password_dir needs password_dir = the directory with the users' passwords.");

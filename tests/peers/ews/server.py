@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 
-from . import autodiscover, directory, folders, items, notify, ntlm, soap, sync
+from . import autodiscover, directory, folders, items, kerberos, notify, ntlm, soap, sync
 from .calls import Attachment, Call
 from .mailbox import Mailbox
 from .misfortune import Misfortunes
@@ -37,6 +37,7 @@ class Server:
         self.hanging_budget = None  # whose connections all streams are; None: of whoever is acted for when one is opened
         self.stream_seconds, self.heartbeat, self.delete_checks_keys = None, 30.0, False
         self.restarts_silently, self.sync_state_padding, self.oldest_state = False, 0, {}
+        self.keytab = None  # of this server's principal, for the scheme negotiate
         self.tokens, self.grant = {}, None  # access token → whose; what a token endpoint answers to a form
         self.directions = {}  # address → what Autodiscover says instead: {"EwsUrl": …} or {"RedirectAddress": …} or {"RedirectUrl": …}
         self.discovered = []  # (path, address) of each question to Autodiscover
@@ -229,7 +230,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.account is not None and not given:
             return self.account
         scheme = scheme.lower()
-        wanted = [("WWW-Authenticate", {"basic": 'Basic realm="peer"', "ntlm": "NTLM", "bearer": "Bearer"}[each]) for each in ews.schemes]
+        names = {"basic": 'Basic realm="peer"', "ntlm": "NTLM", "negotiate": "Negotiate", "bearer": "Bearer"}
+        wanted = [("WWW-Authenticate", names[each]) for each in ews.schemes]
         if scheme == "bearer" and scheme in ews.schemes and given in ews.tokens:
             return ews.account(ews.tokens[given])
         try:
@@ -249,6 +251,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.eight = None
             if name is not None:
                 self.account = ews.account(name)  # it authenticates the connection
+                return self.account
+        elif scheme == "negotiate" and scheme in ews.schemes and octets:
+            name = kerberos.principal(octets, ews.keytab)
+            if name is not None:
+                self.account = ews.account(name)
                 return self.account
         self.reply(401, b"", None, wanted)
         return None

@@ -2,26 +2,13 @@
 #include "plugins/imap/plugin.hpp"
 
 #include "core/sdk/abi.hpp"
+#include "core/sdk/plugin_of.hpp"
 #include "plugins/imap/backend.hpp"
 
 namespace tidegate::imap {
-namespace {
-
-class ImapPlugin final : public Plugin {
- public:
-  std::span<const Setting> settings() const noexcept override { return settings_table(); }
-  Result<std::unique_ptr<Backend>> make(Host& host,
-                                        std::span<const std::pair<std::string, std::string>> values) override {
-    auto settings = parse_settings(values);
-    if (!settings) return std::unexpected(settings.error());
-    return std::make_unique<ImapBackend>(host, std::move(*settings));
-  }
-};
-
-}  // namespace
 
 Plugin* make_plugin() {
-  static ImapPlugin plugin;
+  static PluginOf<ImapBackend, settings_table, parse_settings> plugin;
   return &plugin;
 }
 

@@ -115,17 +115,8 @@ SyncState *
 
 
 def tidegate(stage, backend, codec, wanted):
-    """Seconds from the account's first minute, before the gateway has listed anything, to the last file, durable."""
-    loopback.start_relay(stage, seats=5)
-    stage.write_gateway_ini(backend)
-    stage.start_gateway()
-    stage.register()
-    began = time.monotonic()
-    password = stage.add_user(USER)
-    device = stage.pair_device(USER, password=password)
-    device.start("--compression", codec)
-    device.until("idle", 3600)
-    took = time.monotonic() - began
+    """Seconds of a first sync."""
+    device, took = loopback.first_sync(stage, USER, backend, "--compression", codec)
     here = device.files()  # and notices of pairing
     if any(here.get(each) != 1 for each in wanted):
         raise loopback.BenchError("what came to the device is not what is in the mailbox")

@@ -110,17 +110,8 @@ def vdirsyncer(stage, server, wanted, count):
 
 
 def tidegate(stage, server, wanted, count):
-    """Seconds from the account's first minute, before the gateway has listed anything, to the last file, durable."""
-    loopback.start_relay(stage, seats=5)
-    stage.write_gateway_ini(server.backend(), parts="calendar contacts")
-    stage.start_gateway()
-    stage.register()
-    began = time.monotonic()
-    password = stage.add_user(USER)
-    device = stage.pair_device(USER, password=password)
-    device.start()
-    device.until("idle", 3600)
-    took = time.monotonic() - began
+    """Seconds of a first sync."""
+    device, took = loopback.first_sync(stage, USER, server.backend(), parts="calendar contacts")
     compare("the device", os.path.join(device.state, "pim"), wanted, count)
     return took
 

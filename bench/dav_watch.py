@@ -8,7 +8,7 @@ import dav_peer
 import loopback
 import process_memory as memory
 import stage as st
-from idle_users import IDLE, add
+from idle_users import name, slope
 from push_latency import p99
 
 SENTENCE = "2,000 users polled at one scripted CalDAV server: memory, processor, requests, and how late a change is"
@@ -20,26 +20,9 @@ EVENTS = 5  # in each calendar
 WATCHED = 10  # users with a device
 
 
-def name(number):
-    return f"user{number}@example.com"
-
-
 def backend(peer, stage, interval):
     return {"plugin": "caldav", "url": f"https://localhost:{peer.port}", "ca_file": stage.ca, "auth": "remote_user",
             "poll_soon": f"{interval}s", "poll_quiet": f"{interval}s", "connects_per_second": 0}
-
-
-def measured(stage, peer, first, users):
-    """RSS of a gateway that was started with these users, when each has been polled at least twice."""
-    for number in range(first, min(users, WATCHED)):
-        stage.add_user(name(number))
-    add(stage, max(first, WATCHED), users)
-    all_polled(stage, peer, users)
-    stage.gateway.end()
-    stage.start_gateway()
-    all_polled(stage, peer, users)
-    time.sleep(IDLE)
-    return memory.rss_kib(stage.gateway.child.pid)
 
 
 def all_polled(stage, peer, users):
@@ -83,8 +66,7 @@ def run(quick):
             stage.write_gateway_ini(backend(peer, stage, interval), parts="calendar")
             stage.start_gateway()
             stage.register()
-            small = measured(stage, peer, 0, few)
-            large = measured(stage, peer, few, many)
+            each, _, _, large = slope(stage, few, many, lambda users: all_polled(stage, peer, users), WATCHED)
             per_poll, requests, rate = unchanged(stage, peer, window)
             devices = []
             for number in range(WATCHED):
@@ -95,7 +77,7 @@ def run(quick):
             lateness = late(peer, devices, changes)
         finally:
             peer.close()
-    figures = {"rss_kib_per_user": (large - small) / (many - few), "cpu_ms_per_unchanged_poll": per_poll,
+    figures = {"rss_kib_per_user": each, "cpu_ms_per_unchanged_poll": per_poll,
                "requests_per_unchanged_poll": requests, "late_ms_p99": p99(lateness), "late_ms_median": sorted(lateness)[len(lateness) // 2],
                "polls_per_s": rate, "rss_mib": large / 1024}
     notes = [f"RSS at {many:,} users minus RSS at {few}, by {many - few:,}; {EVENTS} events each; TLS; polled every {interval} s",

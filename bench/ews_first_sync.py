@@ -6,7 +6,6 @@ import json
 import os
 import random
 import subprocess
-import time
 
 import backfill
 import ews_peer
@@ -35,19 +34,8 @@ def exchangelib(stage, peer, messages):
 
 
 def tidegate(stage, peer, messages):
-    """Seconds from the account's first minute, before the gateway has listed anything, to the last file, durable; and the
-    gateway's peak of memory."""
-    loopback.start_relay(stage, seats=5)
-    stage.write_gateway_ini({"plugin": "ews", "url": peer.url, "ca_file": stage.ca, "admin": "gateway", "proxy": "none",
-                             "password_file": stage.write("ews.password", "secret\n")})
-    stage.start_gateway()
-    stage.register()
-    began = time.monotonic()
-    password = stage.add_user(USER)
-    device = stage.pair_device(USER, password=password)
-    device.start()
-    device.until("idle", 3600)
-    took = time.monotonic() - began
+    """Seconds of a first sync, and the gateway's peak of memory."""
+    device, took = loopback.first_sync(stage, USER, peer.backend(stage))
     here = device.files()  # and notices of pairing
     if any(here.get(hashlib.sha256(each).hexdigest()) != 1 for each in messages):
         raise loopback.BenchError("what came to the device is not what is in the mailbox")

@@ -90,6 +90,11 @@ class Peer:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
 
+    def backend(self, stage):
+        """The lines of a gateway's back-end that uses it."""
+        return {"plugin": "ews", "url": self.url, "ca_file": stage.ca, "admin": "gateway", "proxy": "none",
+                "password_file": stage.write("ews.password", "secret\n")}
+
     def counts(self):
         with self.lock:
             return dict(self.asked)

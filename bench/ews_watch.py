@@ -8,7 +8,7 @@ import ews_peer
 import loopback
 import process_memory as memory
 import stage as st
-from idle_users import IDLE, add
+from idle_users import name, slope
 from push_latency import p99
 
 SENTENCE = "5,000 users at one scripted Exchange server by grouped streams: connections, memory, processor, and how late an event is"
@@ -21,28 +21,11 @@ WATCHED = 10  # users with a device
 EACH = 4.0  # seconds between two events of one of them: later than two, so that none waits for the one before
 
 
-def name(number):
-    return f"user{number}@example.com"
-
-
 def settled(stage, peer, users):
     st.wait_for(f"{users} mailboxes to be listened to", lambda: peer.listening() == users, 900)
     st.wait_for("every user to be served",
                 lambda: sum(row["proven"] != "never" for row in stage.ctl_rows("user", "list")) == users, 600)
     loopback.quiet(lambda: memory.processor_ticks(stage.gateway.child.pid), deadline=600)
-
-
-def measured(stage, peer, first, users):
-    """RSS of a gateway that was started with these users, when nothing has happened for a while."""
-    for number in range(first, min(users, WATCHED)):
-        stage.add_user(name(number))
-    add(stage, max(first, WATCHED), users)
-    settled(stage, peer, users)
-    stage.gateway.end()
-    stage.start_gateway()
-    settled(stage, peer, users)
-    time.sleep(IDLE)
-    return memory.rss_kib(stage.gateway.child.pid)
 
 
 def happenings(peer, users, seconds):
@@ -89,14 +72,11 @@ def run(quick):
         peer = ews_peer.Peer(stage.certificate, stage.key, {name(number): octets for number in range(many)})
         try:
             loopback.start_relay(stage, seats=many)
-            stage.write_gateway_ini({"plugin": "ews", "url": peer.url, "ca_file": stage.ca, "admin": "gateway", "proxy": "none",
-                                     "password_file": stage.write("ews.password", "secret\n"), "connects_per_second": 0})
+            stage.write_gateway_ini({**peer.backend(stage), "connects_per_second": 0})
             stage.start_gateway()
             stage.register()
-            small = measured(stage, peer, 0, few)
-            large = measured(stage, peer, few, many)
+            each, _, threads, large = slope(stage, few, many, lambda users: settled(stage, peer, users), WATCHED)
             connections = memory.connections_to(stage.gateway.child.pid, peer.port)
-            threads = memory.threads(stage.gateway.child.pid)
             devices = [stage.pair_device(name(number), f"device{number}") for number in range(WATCHED)]
             for device in devices:
                 device.start()
@@ -106,7 +86,7 @@ def run(quick):
             cores, server, requests, late = busy(stage, peer, devices, many, seconds)
         finally:
             peer.close()
-    figures = {"connections": connections, "rss_kib_per_user": (large - small) / (many - few), "cpu_cores": cores,
+    figures = {"connections": connections, "rss_kib_per_user": each, "cpu_cores": cores,
                "event_to_relay_ms_p99": p99(late), "event_to_relay_ms_median": sorted(late)[len(late) // 2], "rss_mib": large / 1024,
                "threads": threads, "requests_per_event": requests, "server_cpu_cores": server}
     notes = [f"RSS at {many:,} users minus RSS at {few}, by {many - few:,}; {MESSAGES} messages each; TLS; connections: to the server, when "

@@ -53,9 +53,11 @@ def synced(stage, users):
         raise loopback.BenchError(f"{len(troubled)} users are not served: {troubled[0]}")
 
 
-def at(stage, first, users, settled):
+def at(stage, first, users, settled, watched):
     """RSS and threads of a gateway that was started with these users: adding them is no part of it."""
-    add(stage, first, users)
+    for number in range(first, min(users, watched)):
+        stage.add_user(name(number))
+    add(stage, max(first, watched), users)
     settled(users)
     stage.gateway.end()
     stage.start_gateway()
@@ -64,10 +66,10 @@ def at(stage, first, users, settled):
     return memory.rss_kib(stage.gateway.child.pid), memory.threads(stage.gateway.child.pid)
 
 
-def slope(stage, few, many, settled):
-    """KiB a user between the two numbers, and the threads at each."""
-    small, threads_few = at(stage, 0, few, settled)
-    large, threads_many = at(stage, few, many, settled)
+def slope(stage, few, many, settled, watched=0):
+    """KiB a user between the two numbers, the threads at each, KiB at the larger. The first `watched` users may get devices."""
+    small, threads_few = at(stage, 0, few, settled, watched)
+    large, threads_many = at(stage, few, many, settled, watched)
     return (large - small) / (many - few), threads_few, threads_many, large
 
 

@@ -76,6 +76,21 @@ def need_descriptors(count):
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
+def first_sync(stage, user, backend, *words, parts="mail"):
+    """A device, started with these words, that has all there is of a new user, and the seconds from the account's first minute,
+    before the gateway has listed anything, to the last file, durable."""
+    start_relay(stage, seats=5)
+    stage.write_gateway_ini(backend, parts=parts)
+    stage.start_gateway()
+    stage.register()
+    began = time.monotonic()
+    password = stage.add_user(user)
+    device = stage.pair_device(user, password=password)
+    device.start(*words)
+    device.until("idle", 3600)
+    return device, time.monotonic() - began
+
+
 def start_relay(stage, seats):
     """Cheap password hashes: thousands of accounts are made, and their hashing is not what is measured."""
     for attempt in range(PORT_TRIES):

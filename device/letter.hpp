@@ -28,7 +28,4 @@ struct LetterOptions {
 /// Fault invalid: nothing to send, nobody to send it to.
 Result<Letter> read_letter(std::string_view input, const LetterOptions&);
 
-/// The addresses of an address list (RFC 5322 §3.4): comments, names, groups left out.
-std::vector<std::string> addresses_of(std::string_view list);
-
 }  // namespace tidegate::device

@@ -95,6 +95,9 @@ class Accounts {
   virtual void hint(const std::string& user, const std::string& backend, const std::vector<Bytes>& scopes) = 0;
   /// The back-end of the user's mail; empty: none.
   virtual std::string mail_backend(const std::string& user) const = 0;
+  /// Whether things of that kind are taken from that back-end for the user: what is not would be made there, and never
+  /// be seen again. Of what is not in service now nobody knows: true.
+  virtual bool serves(const std::string& user, const std::string& backend, Kind) const = 0;
   /// Delivers a message into the user's inbox (the welcome mail). Fault unsupported where the back-end can't.
   virtual void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) = 0;
 

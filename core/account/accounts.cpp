@@ -53,6 +53,10 @@ class AllAccounts final : public Accounts {
     const auto found = users_.find(user);
     return found == users_.end() ? std::string() : found->second.mail_backend;
   }
+  bool serves(const std::string& user, const std::string& backend, Kind kind) const override {
+    const auto* of = agent(user, backend);
+    return of == nullptr || of->serves(kind);
+  }
   void deliver(const std::string& user, Bytes message, Bytes token, Done<void>) override;
   void test(const BackendUse&, const std::string& user, Done<void>) override;
   std::size_t retry(const std::string& user, const std::string& backend) override;

@@ -241,7 +241,7 @@ void Agent::list() {
     std::vector<Bytes> scopes;
     for (const auto& folder : *folders) {
       if (folder.gone || folder.backend != agent->room_.name) continue;
-      if ((agent->kinds_ & (1U << static_cast<unsigned>(folder.kind))) == 0) continue;
+      if (!agent->serves(folder.kind)) continue;
       if (folder.role == Role::inbox && agent->course_.inbox() != folder.scope) {
         agent->course_.inbox(folder.scope);
         agent->inbox_anchor_known_ = false;
@@ -317,9 +317,8 @@ void Agent::give_way() {
 void Agent::keep_only_ours(Page& page) const {
   if (kinds_ == ~0U) return;
   std::erase_if(page.changes, [&](const Change& change) {
-    const auto other = [&](Kind kind) { return (kinds_ & (1U << static_cast<unsigned>(kind))) == 0; };
-    if (const auto* upsert = std::get_if<Upsert>(&change)) return other(upsert->kind);
-    if (const auto* folder = std::get_if<FolderUpsert>(&change)) return other(folder->folder.kind);
+    if (const auto* upsert = std::get_if<Upsert>(&change)) return !serves(upsert->kind);
+    if (const auto* folder = std::get_if<FolderUpsert>(&change)) return !serves(folder->folder.kind);
     return false;
   });
 }

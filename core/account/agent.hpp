@@ -42,6 +42,7 @@ class Agent : public std::enable_shared_from_this<Agent> {
   const std::string& backend_name() const { return room_.name; }
   const Health& health() const { return health_; }
   bool looked_through() const { return course_.looked_through(); }
+  bool serves(Kind kind) const { return (kinds_ & (1U << static_cast<unsigned>(kind))) != 0; }
 
  private:
   struct Reply {  ///< of the watching session

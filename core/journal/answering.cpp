@@ -22,18 +22,6 @@ constexpr std::size_t made_most = 256;
 /// What that step noted in an earlier life.
 Bytes noted_by(const Bytes& note, char step) { return note.starts_with(step) ? note.substr(1) : Bytes(); }
 
-std::optional<Fault> read_all(const Call& call, Session& session, View item, Bytes& into) {
-  auto read = session.read(call, item, {}, [&](Octets part) {
-    into.append(reinterpret_cast<const char*>(part.data()), part.size());
-    return into.size() <= content_most;
-  });
-  if (!read) return std::move(read.error());
-  if (into.size() > content_most)
-    return Fault{
-        FaultKind::too_large, "invitation", "The message is too large to look for an invitation in it.", {}, {}};
-  return std::nullopt;
-}
-
 Fault may_be_sent(const std::string& message_id) {
   return {FaultKind::ambiguous,
           "invitation",
@@ -54,6 +42,18 @@ bool keeps_events(const store::FolderRow& row) {
 
 }  // namespace
 
+std::optional<Fault> read_all(const Call& call, Session& session, View item, Bytes& into) {
+  auto read = session.read(call, item, {}, [&](Octets part) {
+    into.append(reinterpret_cast<const char*>(part.data()), part.size());
+    return into.size() <= content_most;
+  });
+  if (!read) return std::move(read.error());
+  if (into.size() > content_most)
+    return Fault{
+        FaultKind::too_large, "invitation", "The message is too large to look for an invitation in it.", {}, {}};
+  return std::nullopt;
+}
+
 void Commands::answer(const std::shared_ptr<Run>& run) {
   const auto now = std::chrono::floor<std::chrono::seconds>(wiring_.world.reactor().wall());
   const auto& named = run->answer->named;
@@ -62,7 +62,8 @@ void Commands::answer(const std::shared_ptr<Run>& run) {
                      const Call& call, Session& session) -> std::optional<Fault> {
     Bytes content;
     if (auto wrong = read_all(call, session, order->item, content)) return wrong;
-    return read_invitation(content, by, order->command, zones->source(), *into);
+    const auto& read = order->command.reply == acknowledged ? read_told : read_invitation;
+    return read(content, by, order->command, zones->source(), *into);
   };
   wiring_.accounts.act(run->key.user, run->order->backend, std::move(reading), if_alive([this, run](Result<void> read) {
                          if (read) return consult(run);
@@ -103,6 +104,7 @@ void Commands::consult(const std::shared_ptr<Run>& run) {
 
 void Commands::choose_way(const std::shared_ptr<Run>& run) {
   auto& answer = *run->answer;
+  if (run->order->command.reply == acknowledged) return take_over(run, 0);
   // A back-end's own answer has no Message-ID; it settles itself what became of it.
   const bool mailed = !answer.claimed.message_id.empty();
   switch (answer.claimed.claim) {
@@ -246,7 +248,8 @@ void Commands::put_into_calendar(const std::shared_ptr<Run>& run) {
   if (there != nullptr) return change_event(run, *there);
   const store::FolderRow* into = nullptr;
   for (const auto& row : answer.folders)
-    if (keeps_events(row) && (into == nullptr || (row.role == Role::calendar && into->role != Role::calendar)))
+    if (keeps_events(row) && wiring_.accounts.serves(run->key.user, row.backend, answer.request->kind()) &&
+        (into == nullptr || (row.role == Role::calendar && into->role != Role::calendar)))
       into = &row;
   if (into == nullptr || answer.reply.answer == pim::Answer::declined) return finish(run, answer.unknown);
   make_event(run, *into);
@@ -302,18 +305,24 @@ void Commands::in_calendar(const std::shared_ptr<Run>& run, const std::string& b
   }
   auto& why = done.error();
   if (judge(e2e::Verb::update, why.kind) == Verdict::again) return again(run, why);
-  // Somebody was quicker, and the log does not know it yet: a server that puts invitations there itself, for one.
-  auto& own = lane(run->key.user);
   if ((why.kind == FaultKind::conflict || why.kind == FaultKind::exists || why.kind == FaultKind::not_found ||
        why.kind == FaultKind::ambiguous) &&
-      own.waited < waits_most) {
-    const std::chrono::milliseconds pause = wiring_.settings.retry_first * (1 << own.waited++);
-    own.why = why.text;
-    return rest_noted(run, pause);
-  }
+      waits_for_page(run, why))
+    return;
   if (run->answer->unknown) return finish(run, run->answer->unknown);
   why.text = "The answer was sent, but the calendar does not have it: " + why.text;
   finish(run, std::move(why));
+}
+
+/// Somebody was quicker, and the log does not know it yet: a server that puts invitations there itself, for one. Not
+/// for ever; true: the command waits.
+bool Commands::waits_for_page(const std::shared_ptr<Run>& run, const Fault& why) {
+  auto& own = lane(run->key.user);
+  if (own.waited >= waits_most) return false;
+  const std::chrono::milliseconds pause = wiring_.settings.retry_first * (1 << own.waited++);
+  own.why = why.text;
+  rest_noted(run, pause);
+  return true;
 }
 
 void Commands::remember_event(const Run& run, const std::string& backend) {

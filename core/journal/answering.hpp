@@ -8,6 +8,10 @@
 //                          ├──taken before──────────────────────────────────────────────────────────────────┤
 //                          └──may have been sent before──(never again)──────────────────────────────────────┤
 //                                         the calendar gets it, or the answer in what it has of it ◄────────┘──► done
+//
+// A message that is acknowledged (CANCEL, REPLY) needs no answer (taking_over.cpp):
+//   read the item ──► ask the ledger ──► each calendar that has it, unless its server schedules ──► in the ledger ──►
+//   done
 #pragma once
 #include <optional>
 #include <string>
@@ -33,7 +37,13 @@ struct Answer {
   store::Claimed claimed;
   std::vector<store::ItemRow> events;  ///< what calendars have of it
   std::optional<Fault> unknown;        ///< nobody knows whether it was sent: said at the end
+  // Of a message that is taken over; `request` is its object.
+  std::string sender;            ///< of the mail
+  std::optional<Fault> refused;  ///< by the first calendar that was asked
 };
+
+/// Command::reply, beside the answers: what the message says is to be taken over into the calendar.
+inline constexpr std::uint32_t acknowledged = 3;
 
 /// Whose word, and when.
 struct Answering {
@@ -48,5 +58,14 @@ std::optional<Fault> read_invitation(View content, const Answering&, const e2e::
 Bytes mail_of(const Answer&);
 /// What a calendar is to have of it from now on; `there`: has now, empty: nothing. Nothing comes back if that is it.
 Result<std::optional<Bytes>> calendar_object(const Answer&, View there, const pim::ZoneSource&);
+
+/// Fault: there is nothing to take over, and why.
+std::optional<Fault> read_told(View content, const Answering&, const e2e::Command&, const pim::ZoneSource&, Answer&);
+/// What a calendar is to have from now on of what the message is about. Nothing: what it has. Fault: not by this
+/// message.
+Result<std::optional<Bytes>> told_object(const Answer&, View there, const pim::ZoneSource&);
+
+/// All of an item; the fault tells people of a message.
+std::optional<Fault> read_all(const Call&, Session&, View item, Bytes& into);
 
 }  // namespace tidegate::journal

@@ -144,8 +144,10 @@ class Commands {
   void change_event(const std::shared_ptr<Run>&, const store::ItemRow&);
   void make_event(const std::shared_ptr<Run>&, const store::FolderRow&);
   void in_calendar(const std::shared_ptr<Run>&, const std::string& backend, Result<void>);
+  bool waits_for_page(const std::shared_ptr<Run>&, const Fault&);
   void remember_event(const Run&, const std::string& backend);
   std::vector<Bytes> event_scopes(const std::shared_ptr<Run>&) const;
+  void take_over(const std::shared_ptr<Run>&, std::size_t at);  // taking_over.cpp
 
   void effect(std::shared_ptr<Run>);
   void finish(std::shared_ptr<Run>, std::optional<Fault>);

@@ -27,6 +27,38 @@ Folder folder_of(const store::FolderRow& row) {
   return made;
 }
 
+/// It would be made there, and no device would ever hear of it.
+Fault not_served(Kind kind) {
+  const char* things = "such things";
+  switch (kind) {
+    case Kind::event:
+      things = "events";
+      break;
+    case Kind::task:
+      things = "tasks";
+      break;
+    case Kind::contact:
+      things = "contacts";
+      break;
+    case Kind::note:
+      things = "journal entries or notes";
+      break;
+    case Kind::mail:
+      things = "messages";
+      break;
+    case Kind::file:
+      things = "files";
+      break;
+  }
+  return {FaultKind::unsupported,
+          "command",
+          std::string("Your gateway takes no ") + things +
+              " from the server of this folder; what is made here stays on this device. Your administrator can change "
+              "that.",
+          {},
+          {}};
+}
+
 const store::FolderRow* find(const std::vector<store::FolderRow>& rows, const e2e::Gid& gid) {
   const auto found = std::ranges::find_if(rows, [&](const auto& row) { return row.gid == gid && !row.gone; });
   return gid == no_gid || found == rows.end() ? nullptr : &*found;
@@ -138,6 +170,8 @@ void Commands::folders(const std::shared_ptr<Run>& run, std::vector<store::Folde
     order.scopes = {Bytes()};
     return ready(run);
   }
+  if (command.verb == e2e::Verb::create && !wiring_.accounts.serves(run->key.user, order.backend, command.kind))
+    return finish(run, not_served(command.kind));
   if (command.verb == e2e::Verb::create || command.verb == e2e::Verb::send) return ready(run);
   item(run, std::move(rows));
 }

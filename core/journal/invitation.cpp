@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+
 #include <fmt/format.h>
 
 #include "core/e2e/digest.hpp"
 #include "core/e2e/gid_text.hpp"
 #include "core/journal/answering.hpp"
+#include "core/pim/take_over.hpp"
 
 namespace tidegate::journal {
 namespace {
@@ -23,10 +26,22 @@ Fault cannot(std::string why) { return {FaultKind::unsupported, "invitation", st
 
 std::optional<Fault> wrong_method(std::string_view method) {
   if (method == "REQUEST") return std::nullopt;
-  if (method == "CANCEL") return cannot("This is a cancellation; it needs no answer.");
+  if (method == "CANCEL") return cannot("This is a cancellation: acknowledge it, and the calendar says so, too.");
+  if (method == "REPLY") return cannot("This is somebody's answer: acknowledge it, and the calendar says so, too.");
   if (method == "COUNTER" || method == "DECLINECOUNTER")
     return cannot("This proposes another time; that cannot be answered here yet.");
   return cannot(fmt::format("This is no invitation, but a scheduling message of another kind ({}).", method));
+}
+
+/// Of a message, as 16 characters that compare as time does.
+std::string stamp_of(const pim::Component& item) {
+  const auto* line = item.find("DTSTAMP");
+  const auto said = line == nullptr ? std::nullopt : pim::parse_moment(line->value());
+  return pim::stamp(said ? pim::Utc(said->local.time_since_epoch()) : pim::Utc());
+}
+
+std::string attendee_named(const e2e::Command& command, const Answering& by) {
+  return pim::address_of(command.name.empty() ? by.user : command.name);
 }
 
 /// The same command, the same Message-ID: what may have been sent can be looked for.
@@ -50,7 +65,7 @@ std::optional<Fault> read_invitation(View content, const Answering& by, const e2
   auto request = pim::CalendarObject::parse(object, zones);
   if (!request) return std::move(request.error());
   auto& reply = into.reply;
-  reply.attendee = pim::address_of(command.name.empty() ? by.user : command.name);
+  reply.attendee = attendee_named(command, by);
   reply.answer = answer_of(command);
   reply.comment = command.comment;
   // Of the device's clock, so that it is the same however often it is made.
@@ -71,6 +86,45 @@ std::optional<Fault> read_invitation(View content, const Answering& by, const e2
               .at = by.now.time_since_epoch().count()};
   into.request = std::make_shared<const pim::CalendarObject>(std::move(*request));
   return std::nullopt;
+}
+
+std::optional<Fault> read_told(View content, const Answering& by, const e2e::Command& command,
+                               const pim::ZoneSource& zones, Answer& into) {
+  auto part = by.mail ? pim::scheduling_part(content) : std::nullopt;
+  if (!part) return cannot("There is no message about a meeting here that could be taken over.");
+  const bool cancels = part->method == "CANCEL";
+  if (part->method == "REQUEST") return cannot("This is an invitation: accept it, decline it, or do so tentatively.");
+  if (!cancels && part->method != "REPLY") return wrong_method(part->method);
+  auto told = pim::CalendarObject::parse(part->octets, zones);
+  if (!told) return std::move(told.error());
+  into.reply.attendee = attendee_named(command, by);
+  into.sender = pim::sender_of(content);
+  // Nothing leaves, so that nobody is its recipient: whose word it is takes that place.
+  auto key = pim::scheduling_key(*told);
+  const auto* guest = told->first().find("ATTENDEE");
+  key.recipient = cancels || guest == nullptr ? "cancelled" : "answered by " + pim::address_of(guest->value());
+  e2e::Digest digest;
+  digest.add(part->octets);
+  into.row = {.user = by.user,
+              .key = key.octets(),
+              .answer = stamp_of(told->first()) + digest.finish(),
+              .message_id = {},
+              .at = by.now.time_since_epoch().count()};
+  into.request = std::make_shared<const pim::CalendarObject>(std::move(*told));
+  return std::nullopt;
+}
+
+Result<std::optional<Bytes>> told_object(const Answer& answer, View there, const pim::ZoneSource& zones) {
+  auto own = pim::CalendarObject::parse(there, zones);
+  if (!own) return std::unexpected(std::move(own.error()));
+  const std::array organizer{answer.reply.attendee};
+  const auto& told = *answer.request;
+  auto taken = told.method() == "CANCEL" ? pim::take_cancel(*own, told, answer.sender)
+                                         : pim::take_reply(*own, told, answer.sender, organizer);
+  if (!taken) return std::unexpected(std::move(taken.error()));
+  auto octets = own->octets();
+  if (octets == there) return std::nullopt;
+  return std::optional(std::move(octets));
 }
 
 Bytes mail_of(const Answer& answer) {

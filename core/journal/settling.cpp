@@ -46,7 +46,7 @@ std::optional<Fault> refuse(const e2e::Command& command, std::uint64_t largest_c
   if (names_folder_anew(command.verb) && (command.name.empty() || command.name.find('\0') != std::string::npos))
     return invalid("The folder has no name.");
   if (command.verb == e2e::Verb::send && command.recipients.empty()) return invalid("The message has no recipient.");
-  if (command.verb == e2e::Verb::respond && command.reply > 2) return invalid("There is no such answer.");
+  if (command.verb == e2e::Verb::respond && command.reply > 3) return invalid("There is no such answer.");
   if (!has_content(command.verb) && (command.size > 0 || command.content.size > 0))
     return invalid("This command has no content.");
   if (command.content.size > command.size) return invalid("The content is longer than the command says.");

@@ -65,15 +65,6 @@ bool note_in(Component& part, const Reply& reply, bool by_mail) {
   return true;
 }
 
-/// Which instance a component is about, as an instant; none: the whole. Floating times and dates are alike for both
-/// sides wherever they are looked at from.
-std::optional<Utc> instance_of(const CalendarObject& object, const Component& item) {
-  const auto* line = item.find("RECURRENCE-ID");
-  if (line == nullptr) return std::nullopt;
-  const auto id = moment_of(*line);
-  return id ? std::optional(object.utc(*id, *Zone::utc())) : std::nullopt;
-}
-
 /// Index among the parts.
 std::optional<std::size_t> counterpart(const CalendarObject& object, std::optional<Utc> instance) {
   const auto& parts = object.calendar().parts;
@@ -135,6 +126,13 @@ std::string organizer_of(const CalendarObject& object) {
 }
 
 std::int64_t sequence_of(const Component& item) { return parse_integer(item.value("SEQUENCE")).value_or(0); }
+
+std::optional<Utc> instance_of(const CalendarObject& object, const Component& item) {
+  const auto* line = item.find("RECURRENCE-ID");
+  if (line == nullptr) return std::nullopt;
+  const auto id = moment_of(*line);
+  return id ? std::optional(object.utc(*id, *Zone::utc())) : std::nullopt;
+}
 
 std::string_view partstat(Answer answer) {
   return answer == Answer::accepted ? "ACCEPTED" : answer == Answer::declined ? "DECLINED" : "TENTATIVE";

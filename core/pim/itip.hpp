@@ -26,6 +26,9 @@ std::string address_of(std::string_view uri);
 const Line* attendee_of(const Component&, std::span<const std::string> addresses);
 std::string organizer_of(const CalendarObject&);  ///< his address; empty: there is none
 std::int64_t sequence_of(const Component&);
+/// Which instance a component is about, as an instant; none: the whole. Floating times and dates are alike for both
+/// sides wherever they are looked at from.
+std::optional<Utc> instance_of(const CalendarObject&, const Component&);
 
 enum class Answer : std::uint8_t { accepted, tentative, declined };
 std::string_view partstat(Answer);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/e2e/windows.hpp"
-#include "core/pim/instances.hpp"
 #include "core/push/feed.hpp"
 #include "core/push/quarantine.hpp"
 
@@ -123,27 +122,41 @@ void Feed::got(std::uint64_t serial, Result<account::Accounts::Piece> piece) {
     entry->from = piece->offset;
     entry->length = piece->length;
     entry->total = piece->total;
-    entry->ready = true;
     entry->tries = 0;
-    if (entry->chosen && entry->offset == 0 && entry->length == entry->total) leave_if_outside(*entry);
+    if (entry->chosen && entry->offset == 0 && entry->length == entry->total) return choose(*entry);
+    entry->ready = true;
   }
   sink_.progress();
 }
 
+Choice Feed::choice(const Entry& entry) {
+  Choice made{.wanted = e2e::instances(position_.windows, entry.row.kind)};
+  if (const auto* of = job(entry.job)) made.had_from = of->had_from, made.had_until = of->had_until;
+  return made;
+}
+
 /// An event of which nothing happens while its device wants to know does not go; one that is larger than a piece goes
-/// whatever it holds. What the device may have of it by an earlier revision it drops.
-void Feed::leave_if_outside(Entry& entry) {
-  const auto object = tidegate::View(*entry.octets).substr(entry.from, entry.length);
-  const auto inside = [&](std::int64_t from, std::int64_t until) {
-    return pim::wanted_between(object, wiring_.zones->source(), from, until);
+/// whatever it holds.
+void Feed::choose(Entry& entry) {
+  auto chosen = [weak = weak_from_this(), serial = entry.serial](bool goes) {
+    auto self = weak.lock();
+    if (!self || self->stopped_) return;
+    const auto found = std::ranges::find(self->queue_, serial, &Entry::serial);
+    if (found == self->queue_.end()) return;  // put back meanwhile
+    found->ready = true;
+    if (!goes) {
+      self->leave(*found);
+      self->wiring_.quarantine.readable(self->view_.id, found->row.gid);
+    }
+    self->sink_.progress();
   };
-  const auto wanted = e2e::instances(position_.windows, entry.row.kind);
-  const auto* of = job(entry.job);
-  const bool had = of != nullptr && (of->had_from != 0 || of->had_until != 0) && inside(of->had_from, of->had_until);
-  if (!had && (wanted.all() || inside(wanted.from, wanted.until))) return;
+  wiring_.chooser->ask(view_.id, entry.row, entry.octets, entry.from, entry.length, choice(entry), std::move(chosen));
+}
+
+/// What the device may have of it by an earlier revision it drops.
+void Feed::leave(Entry& entry) {
   entry.what = entry.job == 0 && !comparing_ ? What::drop : What::nothing;
   entry.octets.reset();
-  wiring_.quarantine.readable(view_.id, entry.row.gid);
 }
 
 /// The next piece of what may be the device's own. Stores add headers and rewrite calendars: only the octets tell. Each

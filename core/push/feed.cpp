@@ -286,6 +286,10 @@ void Feed::enqueue(store::ItemRow row, std::uint64_t of_job, What what) {
   entry.chosen = what == What::content && !e2e::instances(position_.windows, entry.row.kind).all();
   entry.serial = next_serial_++;
   if (what == What::content && wiring_.quarantine.holds(view_.id, entry.row)) pass_over(entry);
+  if (const auto goes = entry.chosen ? wiring_.chooser->goes(view_.id, entry.row, choice(entry)) : std::nullopt) {
+    entry.chosen = false;
+    if (!*goes) leave(entry);
+  }
   queue_.push_back(std::move(entry));
 }
 

@@ -105,7 +105,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void looked(Entry&, const account::Accounts::Piece&);
   std::shared_ptr<Stub> may_be_stub(const store::ItemRow&) const;
   bool may_be_made(const store::ItemRow&, std::uint64_t job) const;
-  void leave_if_outside(Entry&);
+  Choice choice(const Entry&);
+  void choose(Entry&);
+  void leave(Entry&);
   void recognise(Entry&, const account::Accounts::Piece&);
   void begin_again(Entry&, std::uint64_t size);
   void failed(Entry&, const Fault&);

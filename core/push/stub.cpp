@@ -150,7 +150,10 @@ void Stub::begin_part() {
     state_ = State::outside;
     return;
   }
-  auto* kept = part_.subtype == "plain" ? &plain_ : part_.subtype == "html" ? &html_ : nullptr;
+  auto* kept = part_.subtype == "plain"      ? &plain_
+               : part_.subtype == "html"     ? &html_
+               : part_.subtype == "calendar" ? &calendar_
+                                             : nullptr;
   if (!cut && part_.text() && kept != nullptr && !kept->found) {
     *kept = {.header = part_header_, .body = {}, .found = true};
     keeping_ = kept;
@@ -205,7 +208,11 @@ Bytes Stub::as_part(std::uint64_t size) const {
   const auto& text = plain_.found ? plain_ : html_;
   const auto delimiter_line = fmt::format("--{}{}", top_.boundary, eol_);
   Bytes body, rest;
+  // One message holds a stub: what a calendar object takes is left by header and text.
+  const bool calendar = calendar_.found && !calendar_.cut &&
+                        header_.size() + text.body.size() + calendar_.body.size() <= header_most + text_most;
   if (text.found) body = delimiter_line + text.header + text.body + Bytes(eol_);
+  const auto object = calendar ? delimiter_line + calendar_.header + calendar_.body + Bytes(eol_) : Bytes();
   rest = delimiter_line;
   rest += fmt::format("Content-Type: message/external-body; access-type=x-tidegate;{} size={}{}", eol_, size, eol_);
   rest += e2e::stub_mark(gid_).append(eol_).append(eol_);
@@ -215,18 +222,19 @@ Bytes Stub::as_part(std::uint64_t size) const {
   rest += note(size, {}, {});
   const bool behind = size > look_most && !boundaries_.empty();
   const bool twice = plain_.found && html_.found;
-  if (!left_out_.empty() || text.cut || twice || behind) rest += fmt::format("Left out:{}", eol_);
+  if (!left_out_.empty() || text.cut || twice || behind || (calendar_.found && !calendar)) rest += fmt::format("Left out:{}", eol_);
   for (const auto& each : left_out_)
     rest += fmt::format("  {}{}{}{}{}", each.name, each.name.empty() ? "" : ", ", each.type,
                         each.whole ? ", " + about(each.octets, each.base64) : std::string(), eol_);
   if (more_left_out_ != 0) rest += fmt::format("  {} more{}", more_left_out_, eol_);
   if (text.cut) rest += fmt::format("  the rest of its text{}", eol_);
   if (twice) rest += fmt::format("  its text as text/html{}", eol_);
+  if (calendar_.found && !calendar) rest += fmt::format("  text/calendar{}", eol_);
   if (behind) rest += fmt::format("  and what lies behind{}", eol_);
   // RFC 2046 §5.1.4: of alternatives the last is the best, and that is not the stub.
   Bytes out = header_;
   if (header_cut_) out += eol_;
-  out += top_.subtype == "alternative" ? rest + body : body + rest;
+  out += top_.subtype == "alternative" ? rest + body + object : body + object + rest;
   return out + fmt::format("--{}--{}", top_.boundary, eol_);
 }
 

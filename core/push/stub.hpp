@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mail without what makes it large (docs/wire.md §8.6; design: end to end): its own header block, its text part, and
+// A mail without what makes it large (docs/wire.md §8.6; design: end to end): its own header block, its text part, a
+// calendar object that stands beside it (RFC 6047: what it invites to can be answered without the rest), and
 // one message/external-body part (RFC 2046 §5.2.3) that says what was left out and how to get it. Where the mail is no
 // multipart there can be no such part: its text is cut, and the note stands below it. What cannot be made sense of
 // becomes header and note. Pure: octets in, octets out; the same mail always gives the same stub. Bounded memory.
@@ -63,7 +64,7 @@ class Stub {
   mime::PartHeader top_, part_;
   tidegate::View eol_ = "\r\n";
   std::vector<std::string> boundaries_;  ///< from the outermost in
-  Kept plain_, html_;
+  Kept plain_, html_, calendar_;
   Kept* keeping_ = nullptr;
   std::vector<LeftOut> left_out_;
   std::uint64_t more_left_out_ = 0;  ///< beyond those that are named

@@ -10,7 +10,7 @@
 #include "core/account/account.hpp"
 #include "core/e2e/noise.hpp"
 #include "core/journal/commands.hpp"
-#include "core/pim/system_zones.hpp"
+#include "core/push/chooser.hpp"
 #include "core/sim/world.hpp"
 #include "core/store/directory.hpp"
 #include "core/store/log.hpp"
@@ -77,7 +77,7 @@ struct Wiring {
   std::function<void(std::uint64_t)> backup_heard;
   /// The log was restored from a backup and may lack what came after it. May be empty: no.
   std::function<bool()> set_back;
-  std::shared_ptr<pim::SystemZones> zones = std::make_shared<pim::SystemZones>();
+  std::shared_ptr<Chooser> chooser = std::make_shared<Chooser>(world);
 
   e2e::Random random() const {
     return [&reactor = world.reactor()](std::span<std::byte> into) { reactor.random(into); };

@@ -14,13 +14,15 @@ Result<Claimed> look_at_scheduling(void* sqlite, const SchedulingRow& row) {
   Once known(sqlite, "SELECT answer, state, message_id FROM scheduling_ledger WHERE user = ? AND key = ?", row.user,
              blob(row.key));
   // Another answer to the same takes the place of the last one: who changed his mind says so once more.
-  if (known.row() && known.bytes(0) == row.answer) {
-    const auto state = known.integer(1);
-    if (state == taken) return Claimed{Claim::sent, known.bytes(2)};
-    if (state == about_to) return Claimed{Claim::unknown, known.bytes(2)};
+  Bytes before;
+  if (known.row()) {
+    before = known.bytes(0);
+    const auto state = before == row.answer ? known.integer(1) : 0;
+    if (state == taken) return Claimed{Claim::sent, known.bytes(2), std::move(before)};
+    if (state == about_to) return Claimed{Claim::unknown, known.bytes(2), std::move(before)};
   }
   if (auto read = known.finish(); !read) return std::unexpected(std::move(read.error()));
-  return Claimed{Claim::go, row.message_id};
+  return Claimed{Claim::go, row.message_id, std::move(before)};
 }
 
 Result<Claimed> claim_scheduling(void* sqlite, const SchedulingRow& row) {

@@ -29,6 +29,7 @@ enum class Claim : std::uint8_t {
 struct Claimed {
   Claim claim = Claim::go;
   std::string message_id;
+  Bytes before{};  ///< SchedulingRow::answer of what was claimed last under this key; empty: nothing
 };
 Result<Claimed> claim_scheduling(void* sqlite, const SchedulingRow&);
 /// What a claim would answer; nothing is claimed. On any connection.

@@ -52,14 +52,6 @@ TEST(Letter, AddsWhatAMessageMustHave) {
   EXPECT_EQ(read_letter("Subject: s\n\nx\n", given).error().kind, FaultKind::invalid);
 }
 
-TEST(Letter, AddressesOfOddLists) {
-  EXPECT_EQ(addresses_of(" , ;"), Words{});
-  EXPECT_EQ(addresses_of("<a@b>"), Words{"a@b"});
-  EXPECT_EQ(addresses_of("\"a,b\"@c, \"x\\\"y\" <d@e"), (Words{"\"a,b\"@c", "d@e"}));
-  EXPECT_EQ(addresses_of("(((("), Words{});
-  EXPECT_EQ(addresses_of("\"\\"), Words{"\"\\"});
-}
-
 TEST(SendArguments, AsMailProgramsCallSendmail) {
   const auto mutt = read_send_arguments({"send", "-oem", "-oi", "-f", "me@example.net", "--", "a@b", "-c@d"});
   ASSERT_TRUE(mutt && *mutt);

@@ -35,6 +35,16 @@ TEST(Accounts, AMailboxIsLookedThroughWhenAllOfItIsInTheLog) {
   EXPECT_FALSE(bed.accounts->looked_through("bob"));
 }
 
+TEST(Accounts, SayWhatTheyTakeFromABackEnd) {
+  AccountBed bed;
+  bed.serve("ann", {Kind::mail, Kind::event});
+  EXPECT_TRUE(bed.accounts->serves("ann", "mail", Kind::event));
+  EXPECT_FALSE(bed.accounts->serves("ann", "mail", Kind::task));
+  EXPECT_TRUE(bed.accounts->serves("ann", "another", Kind::task));
+  bed.serve("bob");
+  EXPECT_TRUE(bed.accounts->serves("bob", "mail", Kind::task)) << "all of it";
+}
+
 TEST(Accounts, WhileTheServerIsAwayNothingWasLookedThrough) {
   AccountBed bed;
   bed.backend.fail_next("open", FaultKind::unavailable, {}, 3);

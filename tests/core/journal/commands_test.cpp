@@ -184,6 +184,22 @@ TEST(Commands, CreateKeepsTheGidThatTheDeviceChose) {
   EXPECT_EQ(bed.gid_of("100"), command.gid);
 }
 
+/// It would be on the server, and never come from there.
+TEST(Commands, WhatIsNotTakenFromAServerIsNotMadeThere) {
+  CommandBed bed;
+  bed.actors->not_served = Kind::task;
+  auto command = bed.creating("BEGIN:VCALENDAR");
+  command.kind = Kind::task;
+  const auto result = bed.insist(command);
+  EXPECT_EQ(result.fault, code(FaultKind::unsupported));
+  EXPECT_TRUE(result.text.starts_with("Your gateway takes no tasks from the server of this folder")) << result.text;
+  EXPECT_EQ(bed.count("create"), 0);
+  auto other = bed.creating("BEGIN:VCALENDAR");
+  other.kind = Kind::event;
+  EXPECT_EQ(bed.insist(other).fault, 0U);
+  EXPECT_EQ(bed.count("create"), 1);
+}
+
 TEST(Commands, CreateThatAPageToldFirstAnswersItsGid) {
   CommandBed bed;
   const auto command = bed.creating("hello");

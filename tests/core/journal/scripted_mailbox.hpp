@@ -253,6 +253,11 @@ class Actors final : public account::Accounts {
     hinted.insert(hinted.end(), scopes.begin(), scopes.end());
   }
   std::string mail_backend(const std::string&) const override { return "mail"; }
+  std::optional<Kind> not_served{};
+  bool serves(const std::string& user, const std::string& backend, Kind kind) const override {
+    EXPECT_EQ(user + " " + backend, "ann mail");
+    return kind != not_served;
+  }
   void deliver(const std::string&, Bytes, Bytes, account::Done<void>) override {}
   void test(const account::BackendUse&, const std::string&, account::Done<void>) override {}
   std::size_t retry(const std::string&, const std::string&) override { return 0; }

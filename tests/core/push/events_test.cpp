@@ -163,5 +163,33 @@ TEST_F(EventsTest, ACompareSendsNothingThatIsNotWanted) {
   EXPECT_EQ(only<e2e::CompareEnd>(heard).size(), 1U);
 }
 
+/// A calendar of thousands is not read each day, by each compare and for each device because of what happened long ago.
+TEST_F(EventsTest, WhatIsKnownOfAnEventNeedNotBeReadAgain) {
+  years();
+  event(12, at(-400) + "RRULE:FREQ=DAILY;UNTIL=" + at(-390).substr(8, 16) + "\r\n");
+  auto peer = connect(7, {}, week);
+  EXPECT_FALSE(gids(hear(*peer)).contains(gid(12)));
+  accounts.reads.clear();
+  world.skew_wall("gateway", 24h);
+  world.run_for(20s);
+  EXPECT_TRUE(gids(hear(*peer)).empty());
+  const auto read = [&](unsigned number) { return std::ranges::count(accounts.reads, gid(number)); };
+  for (const unsigned number : {1U, 3U, 4U, 5U, 12U}) EXPECT_EQ(read(number), 0) << number;
+  EXPECT_EQ(read(6), 1) << "of a series its octets tell";
+  sessions->lost();
+  sessions->users({.whole = true, .users = {{.user = "alice@example.com"}}});
+  accounts.reads.clear();
+  peer = connect(8, {{.view = 1, .epoch = {std::byte{99}}, .live = 1}}, week);
+  hear(*peer);
+  sessions->frame(peer->say(e2e::CompareWant{.view = 1, .items = {gid(1), gid(3), gid(5)}, .last = true}));
+  EXPECT_EQ(gids(hear(*peer)), std::set{gid(3)});
+  EXPECT_EQ(accounts.reads, std::vector{gid(3)}) << "what goes";
+  // In another revision it is another event.
+  accounts.contents[gid(5)] = object(5, at(1));
+  log.body(5, accounts.contents[gid(5)].size());
+  changed();
+  EXPECT_EQ(gids(hear(*peer)), std::set{gid(5)});
+}
+
 }  // namespace
 }  // namespace tidegate::push

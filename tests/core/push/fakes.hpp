@@ -346,6 +346,7 @@ class Accounts final : public account::Accounts {
   }
   void hint(const std::string&, const std::string&, const std::vector<Bytes>&) override {}
   std::string mail_backend(const std::string&) const override { return "b"; }
+  bool serves(const std::string&, const std::string&, Kind) const override { return true; }
   void deliver(const std::string&, Bytes, Bytes, Done<void>) override {}
   void test(const account::BackendUse&, const std::string&, Done<void>) override {}
   std::size_t retry(const std::string&, const std::string&) override { return 0; }

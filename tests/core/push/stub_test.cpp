@@ -104,6 +104,39 @@ TEST(Stub, OfAlternativesTheTextIsTheBetterOne) {
   EXPECT_LT(stub->find("message/external-body"), stub->find("\r\nhi\r\n"));
 }
 
+/// What it invites to can be answered on the device.
+TEST(Stub, ACalendarObjectBesideTheTextStays) {
+  const Bytes object =
+      "Content-Type: text/calendar; method=REQUEST\nContent-Transfer-Encoding: base64\n\nQkVHSU46VkNBTEVOREFSDQo=\n";
+  const auto alternative =
+      "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nhi\n--b\n" + object +
+      "--b--\n";
+  const auto inside = stub_of(mail_of("Content-Type: multipart/mixed; boundary=m\n\n--m\n" + alternative +
+                                      "--m\nContent-Type: image/png\n\n{BIG}\n--m--\n"),
+                              false);
+  ASSERT_TRUE(inside);
+  const auto part = mail_of(object);
+  EXPECT_TRUE(inside->contains("hi\r\n--m\r\n" + part + "--m\r\nContent-Type: message/external-body")) << *inside;
+  EXPECT_FALSE(inside->contains("  text/calendar"));
+  const auto whole =
+      stub_of(mail_of("Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\n"
+                      "hi\n--b\nContent-Type: text/html\n\n{BIG}\n--b\n" +
+                      object + "--b--\n"));
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE(whole->ends_with("hi\r\n--b\r\n" + part + "--b--\r\n")) << "the best of the alternatives is the last";
+  const auto large =
+      stub_of(mail_of("Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: text/calendar\n\n{BIG}\n"
+                      "--m--\n"));
+  ASSERT_TRUE(large);
+  EXPECT_FALSE(large->contains("Content-Type: text/calendar")) << "half an object is none";
+  EXPECT_TRUE(large->contains("Left out:\r\n  text/calendar\r\n"));
+  const auto file = stub_of(mail_of("Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: text/calendar\n"
+                                    "Content-Disposition: attachment; filename=x.ics\n\n{BIG}\n--m--\n"),
+                            false);
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(file->contains("  x.ics, text/calendar")) << "a file is one";
+}
+
 TEST(Stub, ALongTextIsCutAtALine) {
   const auto stub = stub_of(mail_of("Subject: log\n\nfirst\n{BIG}\n"));
   ASSERT_TRUE(stub);

@@ -118,6 +118,29 @@ TEST(DavListing, WhatComesMeanwhileIsOnTheNextPage) {
   EXPECT_EQ(with.server.verdict(), "");
 }
 
+/// What waits is taken out of a list in which what was told is looked for afterwards.
+TEST(DavListing, WhatWasToldAndStaysIsNotSaidToBeGone) {
+  const auto ours = event("n", "new");
+  const auto three = two + etag("/h/c/c.ics", "1");
+  OnScript with({said(look, calendar("", "k1", syncs)),
+                 said(report, three, {query}),
+                 contents("a"),
+                 {.hear = "PUT /h/c/n.ics", .status = 201, .fields = "ETag: \"1\"\r\n"},
+                 said(report, three + etag("/h/c/n.ics", "1"), {query}),
+                 contents("n"),
+                 contents("b"),
+                 contents("c")});
+  auto page = with.changes({}, 1);
+  EXPECT_EQ(told(page), "+/h/c/a.ics");
+  Attempt attempt;
+  ASSERT_TRUE(with.session->create(within(), "/h/c/", {Kind::event, ours.size(), 0, {}, {}}, source_of(ours), attempt));
+  for (const auto* expected : {"+/h/c/n.ics", "+/h/c/b.ics", "+/h/c/c.ics ."}) {
+    page = with.changes(page->anchor, 1);
+    EXPECT_EQ(told(page), expected);
+  }
+  EXPECT_EQ(with.server.verdict(), "");
+}
+
 TEST(DavListing, WhatIsTooLargeToBeComparedHasItsTokenBefore) {
   std::string many;
   for (int n = 0; n < 12'001; ++n) many += etag(fmt::format("/h/c/{:05}.ics", n), "1");

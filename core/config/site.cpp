@@ -11,7 +11,7 @@ namespace {
 
 struct Raw {
   std::vector<std::string> users;
-  std::string mail, calendar, contacts, tasks;
+  std::string mail, calendar, contacts, tasks, notes;
 };
 
 const Table<Raw>& table() {
@@ -24,14 +24,16 @@ const Table<Raw>& table() {
        text("mail", &Raw::mail, "", "Back-end of the mail folders."),
        text("calendar", &Raw::calendar, "", "Back-end of the calendars."),
        text("contacts", &Raw::contacts, "", "Back-end of the address books."),
-       text("tasks", &Raw::tasks, "", "Back-end of the task lists.")}};
+       text("tasks", &Raw::tasks, "", "Back-end of the task lists."),
+       text("notes", &Raw::notes, "", "Back-end of the notes.")}};
   return table;
 }
 
-constexpr std::array<std::pair<Part, std::string Raw::*>, 4> parts{{{Part::mail, &Raw::mail},
+constexpr std::array<std::pair<Part, std::string Raw::*>, 5> parts{{{Part::mail, &Raw::mail},
                                                                     {Part::calendar, &Raw::calendar},
                                                                     {Part::contacts, &Raw::contacts},
-                                                                    {Part::tasks, &Raw::tasks}}};
+                                                                    {Part::tasks, &Raw::tasks},
+                                                                    {Part::notes, &Raw::notes}}};
 
 char small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -68,7 +70,7 @@ Result<Site> read_site(const Ini& ini, const Section& section) {
   }
   if (site.backends.empty())
     return fault(FaultKind::invalid, place(ini, section.line),
-                 fmt::format("[{}] serves nothing; give it mail, calendar, contacts or tasks", section.title));
+                 fmt::format("[{}] serves nothing; give it mail, calendar, contacts, tasks or notes", section.title));
   return site;
 }
 
@@ -84,6 +86,8 @@ std::string_view to_string(Part part) {
       return "contacts";
     case Part::tasks:
       return "tasks";
+    case Part::notes:
+      return "notes";
   }
   return "?";
 }

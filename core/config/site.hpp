@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whose store is made of what: [site:NAME] says for a pattern of users which [backend:NAME] holds their mail,
-// calendars, contacts and tasks. Pure. Any thread.
+// calendars, contacts, tasks and notes. Pure. Any thread.
 #pragma once
 #include <map>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace tidegate::config {
 
-enum class Part : std::uint8_t { mail, calendar, contacts, tasks };
+enum class Part : std::uint8_t { mail, calendar, contacts, tasks, notes };
 std::string_view to_string(Part);
 
 struct Site {

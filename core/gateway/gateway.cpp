@@ -17,13 +17,15 @@ constexpr std::size_t alarms_kept = 100;
 std::vector<Kind> kinds_of(config::Part part) {
   switch (part) {
     case config::Part::mail:
-      return {Kind::mail, Kind::note};
+      return {Kind::mail};
     case config::Part::calendar:
       return {Kind::event};
     case config::Part::contacts:
       return {Kind::contact};
     case config::Part::tasks:
       return {Kind::task};
+    case config::Part::notes:
+      return {Kind::note};
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "core/pim/content_line.hpp"
 #include "plugins/ews/base64.hpp"
 #include "plugins/ews/faults.hpp"
 
@@ -103,8 +104,10 @@ std::optional<std::string> property_of(const xml::Element& item, const Property&
     if (each.local != "ExtendedProperty") continue;
     const auto* uri = find(each, "ExtendedFieldURI");
     if (uri == nullptr) continue;
-    const bool it = property.tag.empty() ? uri->attribute("PropertyName") == fmt::format("tidegate-{}", property.name)
-                                         : same_tag(uri->attribute("PropertyTag"), property.tag);
+    const bool it = !property.tag.empty()  ? same_tag(uri->attribute("PropertyTag"), property.tag)
+                    : property.set.empty() ? uri->attribute("PropertyName") == fmt::format("tidegate-{}", property.name)
+                                           : pim::same_word(uri->attribute("PropertySetId"), property.set) &&
+                                                 same_tag(uri->attribute("PropertyId"), property.name);
     if (it) return std::string(words(each, "Value"));
   }
   return std::nullopt;
@@ -209,11 +212,13 @@ std::optional<Kind> kind_of_folder(const xml::Element& element) {
   if (is("IPF.Appointment")) return Kind::event;
   if (said == "IPF.Contact") return Kind::contact;  // below it are lists that the server makes
   if (is("IPF.Task")) return Kind::task;
+  if (is("IPF.StickyNote")) return Kind::note;
   if (said.empty() || said == "IPF" || is("IPF.Note") || said == "IPF.Imap") return Kind::mail;
   return std::nullopt;
 }
 
-constexpr std::pair<char, Kind> kind_letters[] = {{'e', Kind::event}, {'c', Kind::contact}, {'t', Kind::task}};
+constexpr std::pair<char, Kind> kind_letters[] = {
+    {'e', Kind::event}, {'c', Kind::contact}, {'t', Kind::task}, {'n', Kind::note}};
 
 }  // namespace
 
@@ -235,7 +240,7 @@ std::optional<Folder> folder_of(const xml::Element& element, const Roles& roles)
     made.rights = may("Read", may_read) | may("CreateContents", may_insert) | may("Modify", may_flag | may_update) |
                   may("Delete", may_remove) | may("CreateHierarchy", may_administer);
   }
-  if (made.role != Role::none) made.rights &= ~std::uint32_t{may_administer};
+  if (role != roles.roles.end()) made.rights &= ~std::uint32_t{may_administer};
   return made;
 }
 

@@ -37,7 +37,7 @@ std::string updates_of(const FlagDelta&);
 /// Properties that a new mail is made with.
 std::vector<std::string> properties_of(const NewItem&, View token);
 
-/// Folders the hierarchy may know by name; id → role. Root is "".
+/// Folders the hierarchy may know by name; id → role, none of one that the Store has no role for. Root is "".
 struct Roles {
   Bytes root;  ///< id of the root that all are below
   std::map<Bytes, Role> roles = {};

@@ -10,6 +10,7 @@
 #include "plugins/ews/faults.hpp"
 #include "plugins/ews/groups.hpp"
 #include "plugins/ews/items.hpp"
+#include "plugins/ews/notes.hpp"
 #include "plugins/ews/requests.hpp"
 #include "plugins/ews/tasks.hpp"
 
@@ -17,7 +18,7 @@ namespace tidegate::ews {
 namespace {
 
 constexpr std::pair<std::string_view, Kind> prefixes[] = {
-    {"e:", Kind::event}, {"c:", Kind::contact}, {"t:", Kind::task}};
+    {"e:", Kind::event}, {"c:", Kind::contact}, {"t:", Kind::task}, {"n:", Kind::note}};
 
 // Beyond that a property becomes a burden for the server and each synchronisation.
 constexpr std::size_t stored_most = 256U << 10;
@@ -51,13 +52,19 @@ std::string_view element_of(Kind kind) {
       return "Contact";
     case Kind::task:
       return "Task";
+    case Kind::note:
+      return "Message";
     default:
       return {};
   }
 }
 
 bool is_of(Kind kind, std::string_view element) {
-  return element == element_of(kind) || (kind == Kind::contact && element == group_element);
+  return element == element_of(kind) || (kind == Kind::contact && element == group_element) ||
+         (kind == Kind::note && element == "Item");  // as a server may have what is of no class that it knows
+}
+bool is_of(Kind kind, const xml::Element& item) {
+  return is_of(kind, item.local) && (kind != Kind::note || is_note(item));
 }
 
 std::string object_shape(Kind kind) {
@@ -65,6 +72,7 @@ std::string object_shape(Kind kind) {
       shape_of({"item:ItemClass", "item:DateTimeCreated"}) + uid_mark.path() + stored_object.path() + search_key.path();
   return (kind == Kind::contact ? contact_shape() + group_shape()
           : kind == Kind::event ? event_shape()
+          : kind == Kind::note  ? note_shape()
                                 : task_shape()) +
          common;
 }
@@ -98,6 +106,7 @@ Result<Bytes> object_of(Kind kind, const xml::Element& item, std::span<const xml
       before ? pim::CalendarObject::parse(*before, zones) : Result<pim::CalendarObject>(std::unexpected(Fault{}));
   const auto* there = base ? &*base : nullptr;
   if (kind == Kind::task) return task_of(task_fields(item), uid, there);
+  if (kind == Kind::note) return note_of(note_fields(item), uid, there);
   const auto event = event_of(item, exceptions, zones);
   if (!event) return std::unexpected(event.error());
   return event_object(*event, uid, there, zones);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events, tasks and contacts as the Store has them: an id that says the kind, an object in octets, made of the server's
-// fields and of the object that was stored beside them when a device wrote it. Pure.
+// Events, tasks, contacts and notes as the Store has them: an id that says the kind, an object in octets, made of the
+// server's fields and of the object that was stored beside them when a device wrote it. Pure.
 #pragma once
 #include <functional>
 #include <span>
@@ -21,10 +21,12 @@ struct Named {
 Bytes name_of(const Named&);
 Named named(View);
 
-/// Element of items of that kind: CalendarItem, Contact, Task; empty: of several.
+/// Element of items of that kind: CalendarItem, Contact, Task, Message (of notes); empty: mail has several.
 std::string_view element_of(Kind);
-/// Whether an element is an item of that kind; a group is a contact.
+/// Whether an element may be an item of that kind; a group is a contact.
 bool is_of(Kind, std::string_view element);
+/// Whether it is one: notes are told from mail by their class.
+bool is_of(Kind, const xml::Element& item);
 /// Properties that a GetItem for them asks for.
 std::string object_shape(Kind);
 

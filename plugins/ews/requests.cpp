@@ -51,6 +51,8 @@ std::pair<std::string_view, std::string_view> folder_words(Kind kind) {
       return {"ContactsFolder", "IPF.Contact"};
     case Kind::task:
       return {"TasksFolder", "IPF.Task"};
+    case Kind::note:
+      return {"Folder", "IPF.StickyNote"};
     default:
       return {"Folder", "IPF.Note"};
   }
@@ -91,6 +93,9 @@ std::string envelope(Version version, std::string_view impersonated, std::string
 
 std::string Property::path() const {
   if (!tag.empty()) return fmt::format("<t:ExtendedFieldURI PropertyTag=\"{}\" PropertyType=\"{}\"/>", tag, type);
+  if (!set.empty())
+    return fmt::format("<t:ExtendedFieldURI PropertySetId=\"{}\" PropertyId=\"{}\" PropertyType=\"{}\"/>", set, name,
+                       type);
   return fmt::format("<t:ExtendedFieldURI PropertySetId=\"{}\" PropertyName=\"tidegate-{}\" PropertyType=\"{}\"/>",
                      own_set, name, type);
 }
@@ -267,7 +272,9 @@ std::string create_mail(std::string_view folder, const NewMail& mail) {
 std::string create_object(std::string_view folder, std::string_view element, const std::string& children,
                           std::string_view invitations) {
   return fmt::format(
-      "<m:CreateItem{}><m:SavedItemFolderId>{}</m:SavedItemFolderId><m:Items><t:{}>{}</t:{}></m:Items></m:CreateItem>",
+      "<m:CreateItem{}{}><m:SavedItemFolderId>{}</m:SavedItemFolderId><m:Items><t:{}>{}</t:{}></m:Items>"
+      "</m:CreateItem>",
+      element == "Message" ? " MessageDisposition=\"SaveOnly\"" : "",
       invitations.empty() ? std::string() : fmt::format(" SendMeetingInvitations=\"{}\"", invitations), folder, element,
       children, element);
 }

@@ -20,11 +20,12 @@ std::string_view word(Version);
 /// `impersonated`: SMTP address of who is acted for; empty: who logs in.
 std::string envelope(Version, std::string_view impersonated, std::string_view body);
 
-/// A property that no element of the schema stands for: of MAPI, or one of ours.
+/// A property that no element of the schema stands for: of MAPI, by its tag or by its number in a set, or one of ours.
 struct Property {
   std::string_view tag;  ///< "0x1090"; empty: one of ours, by name
   std::string_view name;
   std::string_view type;
+  std::string_view set = {};                       ///< of one by its number, `name`; empty: ours
   std::string path() const;                        ///< t:ExtendedFieldURI
   std::string with(std::string_view value) const;  ///< t:ExtendedProperty
 };
@@ -35,9 +36,11 @@ inline constexpr Property delivery_time{"0x0E06", "", "SystemTime"};  // PidTagM
 inline constexpr Property icon{"0x1080", "", "Integer"};              // PidTagIconIndex: 261 replied, 262 forwarded
 inline constexpr Property last_verb{"0x1081", "", "Integer"};  // PidTagLastVerbExecuted: 102 103 replied, 104 forwarded
 inline constexpr Property flag_status{"0x1090", "", "Integer"};  // PidTagFlagStatus: 2 flagged
-inline constexpr Property search_key{"0x300B", "", "Binary"};    // PidTagSearchKey: stays when an item moves
-inline constexpr Property token_mark{"", "token", "String"};     // the command that made it
-inline constexpr Property uid_mark{"", "uid", "String"};         // of a card or task: Exchange has none of its own
+inline constexpr Property note_color{"", "35584", "Integer",
+                                     "0006200E-0000-0000-C000-000000000046"};  // PidLidNoteColor: 0x8B00 of PSETID_Note
+inline constexpr Property search_key{"0x300B", "", "Binary"};  // PidTagSearchKey: stays when an item moves
+inline constexpr Property token_mark{"", "token", "String"};   // the command that made it
+inline constexpr Property uid_mark{"", "uid", "String"};       // of a card or task: Exchange has none of its own
 inline constexpr Property stored_object{"", "object",
                                         "Binary"};  // as it was written, for what Exchange has no field for
 inline constexpr Property answered_mark{"", "answered", "Boolean"};

@@ -6,6 +6,7 @@
 #include "core/pim/system_zones.hpp"
 #include "plugins/ews/contacts.hpp"
 #include "plugins/ews/groups.hpp"
+#include "plugins/ews/notes.hpp"
 #include "plugins/ews/tasks.hpp"
 
 namespace tidegate::ews {
@@ -33,6 +34,7 @@ Result<Said> said_by(Kind kind, const Bytes& octets, const std::string& home) {
     if (!event) return std::unexpected(std::move(event.error()));
     return Said{object->uid(), event->master, std::move(*event), std::string(element_of(kind))};
   }
+  if (kind == Kind::note) return Said{object->uid(), note_fields(*object), {}, std::string(element_of(kind))};
   auto fields = task_fields(*object);
   if (!fields) return std::unexpected(std::move(fields.error()));
   return Said{object->uid(), std::move(*fields), {}, std::string(element_of(kind))};

@@ -15,7 +15,7 @@ constexpr std::uint32_t changes_most = 512;  // MaxChangesReturned
 constexpr std::pair<std::string_view, Role> known_folders[] = {
     {"inbox", Role::inbox},        {"sentitems", Role::sent}, {"drafts", Role::drafts},
     {"deleteditems", Role::trash}, {"junkemail", Role::junk}, {"calendar", Role::calendar},
-    {"contacts", Role::contacts},  {"tasks", Role::tasks}};
+    {"contacts", Role::contacts},  {"tasks", Role::tasks},    {"notes", Role::none}};
 
 Fault no_such(const std::string& where, std::string_view what) {
   return {FaultKind::not_found, where, fmt::format("The Exchange server has no such {}.", what), {}, {}};

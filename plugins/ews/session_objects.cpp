@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events, tasks and contacts: read as objects, written as what differs.
+// Events, tasks, contacts and notes: read as objects, written as what differs.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -7,6 +7,7 @@
 #include "plugins/ews/base64.hpp"
 #include "plugins/ews/contacts.hpp"
 #include "plugins/ews/groups.hpp"
+#include "plugins/ews/notes.hpp"
 #include "plugins/ews/said.hpp"
 #include "plugins/ews/session.hpp"
 #include "plugins/ews/tasks.hpp"
@@ -19,6 +20,7 @@ constexpr std::size_t photos_at_once = 16;       // contacts of a page that are 
 
 std::string updates_of(Kind kind, std::string_view element, const Fields& before, const Fields& after) {
   if (element == group_element) return group_updates(before, after);
+  if (kind == Kind::note) return note_updates(before, after);
   return kind == Kind::contact ? contact_updates(before, after) : task_updates(before, after);
 }
 
@@ -41,7 +43,7 @@ Result<std::vector<Upsert>> EwsSession::objects(const Call& call, const SyncPage
     if (kind == Kind::contact)
       if (auto brought = bring_photos(call, part); !brought) return std::unexpected(std::move(brought.error()));
     for (auto& item : part) {
-      if (!is_of(kind, item.local) || id_of(item).empty()) continue;
+      if (!is_of(kind, item) || id_of(item).empty()) continue;
       upserts.push_back(object_upsert(kind, item, folder_, object_of(kind, item, *changed, zones()),
                                       along < inline_page ? want.inline_up_to : 0));
       along += upserts.back().content ? upserts.back().content->size() : 0;
@@ -100,14 +102,14 @@ Result<void> EwsSession::unchanged(const Call& call, const Named& what, View if_
 Result<Written> EwsSession::create_object(const Call& call, View folder_, const NewItem& item, Source source,
                                           Attempt& attempt) {
   if (element_of(item.kind).empty())
-    return fault(FaultKind::unsupported, backend_.where(), "The ews plugin makes no notes.");
+    return fault(FaultKind::unsupported, backend_.where(), "The ews plugin makes no files.");
   const auto mark = base64(attempt.token);
   std::optional<Written> before;
   if (!attempt.note.empty()) {
     auto found = found_by(call, folder_id(folder_), token_mark, mark, item.kind);
     if (!found) return std::unexpected(std::move(found.error()));
     before = std::move(*found);
-    if (before && item.kind == Kind::task) return std::move(*before);
+    if (before && (item.kind == Kind::task || item.kind == Kind::note)) return std::move(*before);
   }
   auto octets = all_of(source, backend_.where());
   if (!octets) return std::unexpected(std::move(octets.error()));
@@ -133,6 +135,7 @@ Result<Written> EwsSession::create_object(const Call& call, View folder_, const 
   const auto children = said->element == group_element ? group_children(fields)
                         : item.kind == Kind::contact   ? contact_children(fields)
                         : item.kind == Kind::task      ? task_children(fields)
+                        : item.kind == Kind::note      ? note_children(fields)
                                                        : event_children(whole, zones());
   auto made = backend_.one(call, who_, "CreateItem", [&](Version) {
     return ews::create_object(folder_id(folder_), said->element, children, invitations);

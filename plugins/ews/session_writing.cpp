@@ -91,7 +91,7 @@ Result<xml::Element> EwsSession::properties(const Call& call, View item, const P
 
 Result<Written> EwsSession::set_flags(const Call& call, View item, const FlagDelta& delta) {
   if (named(item).kind != Kind::mail)
-    return unsupported(backend_.where(), "Events, tasks and contacts have no flags; they are updated.");
+    return unsupported(backend_.where(), "Events, tasks, contacts and notes have no flags; they are updated.");
   const auto updates = updates_of(delta);
   if (!delta.keywords_add.empty() || !delta.keywords_clear.empty())
     return change_categories(call, item, delta, updates);
@@ -176,8 +176,7 @@ Result<Folder> EwsSession::folder(const Call& call, View id) {
 }
 
 Result<Folder> EwsSession::make_folder(const Call& call, const Folder& like, Attempt& attempt) {
-  if (like.kind == Kind::note || like.kind == Kind::file)
-    return unsupported(backend_.where(), "The ews plugin makes folders for mail, events, tasks and contacts.");
+  if (like.kind == Kind::file) return unsupported(backend_.where(), "The ews plugin makes no folders for files.");
   const bool repeated = !attempt.note.empty();
   if (attempt.before)
     if (auto noted = attempt.before("made"); !noted) return std::unexpected(noted.error());

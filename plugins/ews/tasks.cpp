@@ -87,6 +87,17 @@ constexpr std::string_view order[] = {"Subject",         "Sensitivity",      "Bo
 
 }  // namespace
 
+Component new_calendar(std::string_view component, const std::string& uid) {
+  auto calendar = Component::named("VCALENDAR");
+  calendar.add(Line("VERSION", "2.0"));
+  calendar.add(Line("PRODID", "-//Tidegate//EWS//EN"));
+  auto made = Component::named(component);
+  made.add(Line("UID", pim::escaped(uid)));
+  made.add(Line("DTSTAMP", "19700101T000000Z"));  // the same whenever it is made
+  calendar.add_part(std::move(made));
+  return calendar;
+}
+
 void set_text(Component& component, std::string_view property, std::string_view wanted, std::string_view said) {
   if (wanted == said) return;
   if (wanted.empty())
@@ -209,15 +220,9 @@ Result<Fields> task_fields(const pim::CalendarObject& object) {
 }
 
 Bytes task_of(const Fields& fields, const std::string& uid, const pim::CalendarObject* base) {
-  auto calendar = base != nullptr ? base->calendar() : Component::named("VCALENDAR");
+  auto calendar = base != nullptr ? base->calendar() : new_calendar("VTODO", uid);
   Fields said;
   if (base == nullptr) {
-    calendar.add(Line("VERSION", "2.0"));
-    calendar.add(Line("PRODID", "-//Tidegate//EWS//EN"));
-    auto todo = Component::named("VTODO");
-    todo.add(Line("UID", pim::escaped(uid)));
-    todo.add(Line("DTSTAMP", "19700101T000000Z"));  // the same whenever it is made
-    calendar.add_part(std::move(todo));
     said = {{"item:Importance", "Normal"}, {"item:Sensitivity", "Normal"}, {"task:Status", "NotStarted"}};
   } else if (auto read = task_fields(*base)) {
     said = std::move(*read);

@@ -15,7 +15,10 @@ Bytes task_of(const Fields&, const std::string& uid, const pim::CalendarObject* 
 std::string task_updates(const Fields& before, const Fields& after);
 std::string task_children(const Fields&);
 
-// What tasks and events have in common.
+// What tasks, events and notes have in common.
+
+/// A calendar with one new component.
+pim::Component new_calendar(std::string_view component, const std::string& uid);
 
 /// Subject, body, categories, importance, sensitivity.
 void common_fields(const xml::Element& item, Fields&);

@@ -50,7 +50,7 @@ class OnDav:
         for number in range(30):
             server.put(f"{cls.work}e{number}.ics", dav.event(f"e{number}", f"Event {number}"))
             server.put(f"{cls.friends}c{number}.vcf", dav.card(f"c{number}", f"Friend Number{number}"))
-        stage.write_gateway_ini({**server.backend(), "poll_quiet": "1s"}, parts="calendar contacts")
+        stage.write_gateway_ini({**server.backend(), "poll_quiet": "1s"}, parts="calendar contacts notes")
         cls.device = stage.first_device()
 
     def on_device(self, what, condition):
@@ -147,6 +147,23 @@ class OnDav:
 
 class OnRadicale(OnDav, unittest.TestCase):
     Server = dav.Radicale
+
+    def test_c_notes_go_both_ways(self):
+        """(Xandikos keeps no component sets: what it has is calendars)"""
+        journal = (b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VJOURNAL\r\nUID:note-1\r\nDTSTAMP:20260101T000000Z\r\n"
+                   b"SUMMARY:Shopping\r\nDESCRIPTION:milk\r\nEND:VJOURNAL\r\nEND:VCALENDAR\r\n")
+        at = self.server.calendars() + "paper/"
+        self.server.make(at, "Paper", component="VJOURNAL")
+        self.server.put(at + "note-1.ics", journal)
+        self.on_device("the note", lambda found: "note-1" in found)
+        here = os.path.join(self.device.state, "pim", "notes", "Paper")
+        for name, octets in (("note-1.ics", journal.replace(b"milk", b"bread")),
+                             ("made.ics", journal.replace(b"note-1", b"note-2").replace(b"Shopping", b"Made here"))):
+            with open(os.path.join(here, name + ".tmp"), "wb") as file:
+                file.write(octets)
+            os.rename(os.path.join(here, name + ".tmp"), os.path.join(here, name))
+        st.wait_for("the edit on the server", lambda: b"DESCRIPTION:bread" in self.served(at + "note-1.ics"))
+        st.wait_for("the new one there", lambda: b"note-2" in self.server.must("PROPFIND", at, Depth="1")[1])
 
 
 class OnXandikos(OnDav, unittest.TestCase):

@@ -56,7 +56,7 @@ class OnExchange(unittest.TestCase):
             cls.alice.deliver(letter(f"old {number}"))
         stage.write_gateway_ini({"plugin": "ews", "url": server.url, "ca_file": stage.ca, "admin": "gateway@example.com", "proxy": "none",
                                  "password_file": stage.write("ews.password", "all of it\n")},
-                                gateway={"alive": "2s"}, parts="mail contacts tasks calendar")
+                                gateway={"alive": "2s"}, parts="mail contacts tasks calendar notes")
         cls.device = stage.first_device()
 
     def setUp(self):
@@ -309,6 +309,28 @@ class OnExchange(unittest.TestCase):
             self.alice.changed(item)
         self.wait("it done on the device", lambda: b"STATUS:COMPLETED" in (self.pim(".ics", "made-here") or ("", b""))[1])
         self.assertIn(b"X-MINE:kept", self.pim(".ics", "made-here")[1])
+
+    def test_i_notes_go_both_ways(self):
+        self.made_here("notes", "Message", ItemClass="IPM.StickyNote", Subject="Shopping", Body="Shopping\r\nmilk")
+        path, octets = self.wait("the note", lambda: self.pim(".ics", "Shopping"))
+        for line in (b"BEGIN:VJOURNAL", b"SUMMARY:Shopping", b"DESCRIPTION:milk"):
+            self.assertIn(line, octets)
+        folder = os.path.dirname(os.path.relpath(path, os.path.join(self.device.state, "pim")))
+        self.assertEqual(folder.split("/")[0], "notes")
+        self.put(folder, os.path.basename(path), octets.replace(b"milk", b"milk\\, bread\nX-MINE:kept"))
+        self.wait("the edit on the server", lambda: self.item_with("notes", "Body", "Shopping\nmilk, bread"))
+        self.put(folder, "made.ics", b"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VJOURNAL\nUID:note-here\nDTSTAMP:20260101T000000Z\n"
+                 b"SUMMARY:Made here\nCOLOR:blue\nEND:VJOURNAL\nEND:VCALENDAR\n")
+        self.wait("another one there", lambda: self.item_with("notes", "Subject", "Made here"))
+        item = self.item_with("notes", "Subject", "Made here")
+        self.assertEqual((item.item_class(), item.draft), ("IPM.StickyNote", False))
+        with self.server.lock:
+            item.set(T.Body("Made here\nand changed there", BodyType="Text"))
+            self.alice.changed(item)
+        self.wait("the change there", lambda: b"DESCRIPTION:and changed there" in (self.pim(".ics", "note-here") or ("", b""))[1])
+        self.assertIn(b"COLOR:blue", self.pim(".ics", "note-here")[1])
+        os.remove(self.pim(".ics", "Shopping")[0])
+        self.wait("its end on the server", lambda: not self.item_with("notes", "Subject", "Shopping"))
 
     def test_j_events_go_both_ways_with_their_exceptions(self):
         weekly = T.Recurrence(T.WeeklyRecurrence(T.Interval("1"), T.DaysOfWeek("Monday")),

@@ -16,7 +16,7 @@ constexpr std::string_view two =
     "[backend:m]\nplugin = mock\n[backend:d]\nplugin = mock\n"
     "[site:all]\nusers = *\nmail = m\n"
     "[site:hq]\nusers = *@example.com *@example.org\nmail = m\ncalendar = d\ncontacts = d\n"
-    "[site:boss]\nusers = boss@example.com\nmail = d\n";
+    "[site:boss]\nusers = boss@example.com\nmail = d\nnotes = m\n";
 
 TEST(Site, TheMostSpecificPatternWins) {
   auto all = sites(two);
@@ -30,6 +30,9 @@ TEST(Site, TheMostSpecificPatternWins) {
   EXPECT_EQ(parts.at(Part::mail), "m");
   EXPECT_EQ(parts.at(Part::calendar), "d");
   EXPECT_FALSE(parts.contains(Part::tasks));
+  const auto& boss = all->of("boss@example.com")->site->backends;
+  EXPECT_EQ(boss.at(Part::notes), "m");
+  EXPECT_EQ(boss.size(), 2U);
 }
 
 TEST(Site, NobodysUserIsNotFoundAndTheFileNamed) {

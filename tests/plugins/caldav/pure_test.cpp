@@ -32,6 +32,15 @@ TEST(DavMultistatus, PropertiesThatWereNotFoundAreNotThere) {
   const auto collection = collection_of(one, "/c/");
   ASSERT_TRUE(collection);
   EXPECT_EQ(collection->kind, Kind::task);
+  const std::pair<std::vector<std::string>, Kind> table[] = {{{}, Kind::event},
+                                                             {{"VJOURNAL"}, Kind::note},
+                                                             {{"VJOURNAL", "VTODO"}, Kind::task},
+                                                             {{"VJOURNAL", "VTODO", "VEVENT"}, Kind::event}};
+  for (const auto& [components, kind] : table) {
+    auto like = one;
+    like.components = components;
+    EXPECT_EQ(collection_of(like, "/c/")->kind, kind);
+  }
 }
 
 TEST(DavMultistatus, WhatIsNoneIsInvalid) {

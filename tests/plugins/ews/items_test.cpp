@@ -126,9 +126,11 @@ TEST(Items, FoldersByWhatTheyHold) {
   EXPECT_EQ(inbox->role, Role::inbox);
   EXPECT_EQ(inbox->parent, "");
   EXPECT_EQ(inbox->rights, std::uint32_t{may_read});
-  for (const auto* other :
-       {"<Folder><FolderId Id='n'/><FolderClass>IPF.StickyNote</FolderClass></Folder>", "<Folder/>"})
-    EXPECT_FALSE(folder_of(tree(other), roles)) << other;
+  EXPECT_FALSE(folder_of(tree("<Folder/>"), roles));
+  const auto own = folder_of(tree("<Folder><FolderId Id='n'/><FolderClass>IPF.StickyNote</FolderClass></Folder>"),
+                             {.root = "r", .roles = {{"n", Role::none}}});
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->rights, all_rights & ~std::uint32_t{may_administer}) << "the server's own folders keep their names";
   const auto kind = [&](const std::string& element, const std::string& name) {
     const auto made = folder_of(
         tree("<" + element + "><FolderId Id='c'/><FolderClass>" + name + "</FolderClass></" + element + ">"), roles);
@@ -140,12 +142,14 @@ TEST(Items, FoldersByWhatTheyHold) {
   EXPECT_EQ(kind("ContactsFolder", "IPF.Contact"), Kind::contact);
   EXPECT_EQ(kind("ContactsFolder", "IPF.Contact.RecipientCache"), std::nullopt) << "the server's own list";
   EXPECT_EQ(kind("TasksFolder", "IPF.Task"), Kind::task);
+  EXPECT_EQ(kind("Folder", "IPF.StickyNote"), Kind::note);
   EXPECT_EQ(kind("Folder", "IPF.Journal"), std::nullopt);
 }
 
 TEST(Items, Anchors) {
-  for (const auto& each : {Anchor{true, "state:1"}, Anchor{false, "s"}, Anchor{true, "e", Kind::event},
-                           Anchor{false, "x", Kind::contact}, Anchor{false, "L", Kind::task}}) {
+  for (const auto& each :
+       {Anchor{true, "state:1"}, Anchor{false, "s"}, Anchor{true, "e", Kind::event}, Anchor{false, "x", Kind::contact},
+        Anchor{false, "L", Kind::task}, Anchor{true, "s", Kind::note}}) {
     const auto back = parse_anchor(anchor(each));
     ASSERT_TRUE(back);
     EXPECT_EQ(back->listing, each.listing);

@@ -26,14 +26,18 @@ using State = Invitation::State;
 
 constexpr std::uint64_t read_limit = std::uint64_t{16} << 20;  // of a file
 constexpr int days_usual = 90, days_most = 36500;
-constexpr auto far = days(3660);  // a series with no instance in so long does not go on
-constexpr std::array<std::pair<const char*, std::uint32_t>, 3> answers{
-    {{"accept", 0}, {"tentative", 1}, {"decline", 2}}};
+constexpr auto far = days(3660);           // a series with no instance in so long does not go on
+constexpr std::uint32_t acknowledged = 3;  // docs/wire.md §8.8
+constexpr std::array<std::pair<const char*, std::uint32_t>, 4> answers{
+    {{"accept", 0}, {"tentative", 1}, {"decline", 2}, {"acknowledge", acknowledged}}};
 
 Gid gid_of_row(const std::map<std::string, Gid>& by_name, const std::string& name) {
   const auto found = by_name.find(name);
   return found == by_name.end() ? Gid{} : found->second;
 }
+
+/// One instance, or the whole, of what has that UID: instances are named in several ways.
+using About = std::pair<std::string, std::optional<pim::Utc>>;
 
 /// What a note of an answer is called: of the same invitation, in the same revision, from here.
 std::string note_key(const pim::SchedulingKey& key) {
@@ -69,7 +73,16 @@ class Looking {
     Invitation what;
     std::string method;
     pim::SchedulingKey key;
+    std::optional<pim::Utc> instance;
     bool to_come = false;
+    About about() const { return {what.uid, instance}; }
+  };
+  /// As a calendar has it.
+  struct There {
+    std::int64_t sequence = 0;
+    bool cancelled = false, own = false;           ///< own: organized by the user
+    std::string partstat;                          ///< the user's; empty: he is not asked
+    std::map<std::string, std::string> partstats;  ///< of all who are asked, by address
   };
 
   static bool looks_into(Role role) {
@@ -81,11 +94,11 @@ class Looking {
       const auto name = parse_mail_name(file.name);
       const auto row = name ? index_.item(named.row.view, name->gid) : std::nullopt;
       const auto received = row ? row->received : file.mtime_ns / 1'000'000'000;
-      if (received < since || (row && row->stub)) return;
+      if (received < since) return;
       const auto mail = files_.read_part(path, 0, read_limit);
       if (!mail) return;  // moved meanwhile
       auto part = pim::scheduling_part(*mail);
-      if (!part || part->method == "REPLY" || part->method == "REFRESH" || part->method == "PUBLISH") return;
+      if (!part || part->method == "REFRESH" || part->method == "PUBLISH") return;
       Found found;
       found.method = std::move(part->method);
       found.what.view = named.row.view;
@@ -108,13 +121,7 @@ class Looking {
       if (!object) return;  // the agenda says so
       std::vector<const pim::Component*> items = object->overrides();
       if (const auto* master = object->master()) items.push_back(master);
-      for (const auto* item : items) {
-        const auto* asked = pim::attendee_of(*item, wish_.addresses);
-        if (asked == nullptr) continue;
-        const auto partstat = pim::upper(asked->first("PARTSTAT"));
-        said_[{object->uid(), std::string(item->value("RECURRENCE-ID"))}] = {
-            pim::sequence_of(*item), partstat.empty() ? "NEEDS-ACTION" : partstat};
-      }
+      for (const auto* item : items) there_[{object->uid(), pim::instance_of(*object, *item)}] = seen_in(*item);
       Found found;
       found.method = "REQUEST";
       found.what.view = named.row.view;
@@ -127,6 +134,26 @@ class Looking {
     });
   }
 
+  There seen_in(const pim::Component& item) const {
+    There there;
+    there.sequence = pim::sequence_of(item);
+    there.cancelled = pim::upper(item.value("STATUS")) == "CANCELLED";
+    const auto word = [](const pim::Line& asked) {
+      const auto partstat = pim::upper(asked.first("PARTSTAT"));
+      return partstat.empty() ? std::string("NEEDS-ACTION") : partstat;
+    };
+    if (const auto* asked = pim::attendee_of(item, wish_.addresses)) there.partstat = word(*asked);
+    const auto* organizer = item.find("ORGANIZER");
+    there.own = organizer != nullptr && is_own(pim::address_of(organizer->value()));
+    for (const auto* each : item.all("ATTENDEE")) there.partstats[pim::address_of(each->value())] = word(*each);
+    return there;
+  }
+
+  bool is_own(const std::string& address) const {
+    return std::ranges::any_of(wish_.addresses,
+                               [&](const std::string& own) { return pim::address_of(own) == address; });
+  }
+
   void take(Found found, View octets) {
     const auto object = pim::CalendarObject::parse(octets, zones_);
     if (!object) {
@@ -136,6 +163,7 @@ class Looking {
     auto& what = found.what;
     const auto& first = object->first();
     found.key = pim::scheduling_key(*object);
+    found.instance = pim::instance_of(*object, first);
     what.uid = object->uid();
     what.recurrence_id = found.key.recurrence;
     what.sequence = found.key.sequence;
@@ -144,13 +172,25 @@ class Looking {
     what.place = pim::text_value(first.value("LOCATION"));
     what.start = pim::start_of(first);
     if (what.start) what.begins = object->utc(*what.start, *out_.zone);
-    const bool mine = std::ranges::any_of(
-        wish_.addresses, [&](const std::string& own) { return pim::address_of(own) == what.organizer; });
-    if (found.method == "REQUEST" && (mine || what.organizer.empty())) return;
+    if (found.method == "REQUEST" && (is_own(what.organizer) || what.organizer.empty())) return;
+    if (found.method == "REPLY" && !answers(found, first)) return;
+    if (found.method == "CANCEL") found.key.recipient = "cancelled";
+    what.notice = found.method == "CANCEL" || found.method == "REPLY";
+    what.note = note_key(found.key);
     if (what.kind == Kind::event && pim::attendee_of(first, wish_.addresses) == nullptr) return;
     found.to_come =
         !what.begins || *what.begins >= now_ || pim::any_inside(*object, {now_, now_ + far, out_.zone}).value_or(true);
     all_.push_back(std::move(found));
+  }
+
+  /// What is noted of an acknowledged message tells it from answers, and from what came before.
+  static bool answers(Found& found, const pim::Component& told) {
+    const auto* guest = told.find("ATTENDEE");
+    if (guest == nullptr) return false;
+    found.what.guest = pim::address_of(guest->value());
+    found.what.answer = pim::upper(guest->first("PARTSTAT"));
+    found.key.recipient = found.what.guest + " " + std::string(told.value("DTSTAMP"));
+    return true;
   }
 
   /// Of each the newest revision, the mail before what a calendar has of it.
@@ -161,43 +201,82 @@ class Looking {
       if (mail(a) != mail(b)) return mail(a);
       return a.what.received != b.what.received ? a.what.received > b.what.received : a.what.path < b.what.path;
     });
-    std::map<std::pair<std::string, std::string>, std::int64_t> cancelled;
+    std::map<About, std::int64_t> cancelled;
     for (const auto& each : all_)
       if (each.method == "CANCEL") {
-        auto& newest = cancelled.try_emplace({each.what.uid, each.what.recurrence_id}, -1).first->second;
+        auto& newest = cancelled.try_emplace(each.about(), -1).first->second;
         newest = std::max(newest, each.what.sequence);
       }
-    std::set<std::pair<std::string, std::string>> seen;
+    std::set<About> seen, off;
+    std::set<std::pair<About, std::string>> replied;
     for (auto& each : all_) {
-      if (each.method == "CANCEL") continue;
-      if (each.method == "COUNTER") {
-        each.what.state = State::counter;
-        out_.found.push_back(std::move(each.what));
+      auto& what = each.what;
+      if (each.method == "CANCEL") {
+        if (!off.insert(each.about()).second || !is_news(each)) continue;
+        what.state = acknowledged_here(each).value_or(State::off);
+      } else if (each.method == "REPLY") {
+        if (!replied.insert({each.about(), what.guest}).second || !is_news(each)) continue;
+        what.state = acknowledged_here(each).value_or(State::replied);
+      } else if (each.method == "COUNTER") {
+        what.state = State::counter;
+      } else if (each.method == "REQUEST" && seen.insert(each.about()).second) {
+        what.state = is_off(each, cancelled) ? State::cancelled : state_of(each);
+      } else {
         continue;
       }
-      if (each.method != "REQUEST" || !seen.insert({each.what.uid, each.what.recurrence_id}).second) continue;
-      const auto off = [&](const std::string& recurrence) {
-        const auto at = cancelled.find({each.what.uid, recurrence});
-        return at != cancelled.end() && at->second >= each.what.sequence;
-      };
-      each.what.state = off(each.what.recurrence_id) || off("") ? State::cancelled : state_of(each);
-      out_.found.push_back(std::move(each.what));
+      out_.found.push_back(std::move(what));
     }
     std::ranges::sort(out_.found, [](const Invitation& a, const Invitation& b) {
       return a.received != b.received ? a.received > b.received : a.path < b.path;
     });
   }
 
+  bool is_off(const Found& each, const std::map<About, std::int64_t>& cancelled) const {
+    const auto by = [&](const About& about) {
+      const auto at = cancelled.find(about);
+      const auto there = there_.find(about);
+      return (at != cancelled.end() && at->second >= each.what.sequence) ||
+             (there != there_.end() && there->second.cancelled && there->second.sequence >= each.what.sequence);
+    };
+    return by(each.about()) || by({each.what.uid, std::nullopt});
+  }
+
+  /// Of what rules it in a calendar.
+  const There* there(const Found& each) const {
+    auto found = there_.find(each.about());
+    if (found == there_.end()) found = there_.find({each.what.uid, std::nullopt});
+    return found == there_.end() ? nullptr : &found->second;
+  }
+
+  /// The calendar here has what the message is about, and does not say what it says. The gateway looks closer.
+  bool is_news(const Found& each) const {
+    const auto* known = there(each);
+    if (known == nullptr || known->sequence > each.what.sequence) return false;
+    if (each.method == "CANCEL") return !known->cancelled && !known->own;
+    const auto guest = known->partstats.find(each.what.guest);
+    return known->own && guest != known->partstats.end() && guest->second != each.what.answer;
+  }
+
+  /// What became of it, if it was; none: it was not.
+  std::optional<State> acknowledged_here(const Found& each) {
+    const auto noted = index_.note(each.what.note);
+    if (noted.size() <= 16) return std::nullopt;
+    const auto command = journal_.find(View(noted).substr(0, 16));
+    if (!command) return each.method == "CANCEL" ? State::cancelled : State::answered;
+    return command->live() ? State::waiting : State::failed;
+  }
+
   State state_of(Found& each) {
     auto& what = each.what;
-    if (const auto noted = index_.note(note_key(each.key)); noted.size() > 16) {
+    if (const auto noted = index_.note(what.note); noted.size() > 16) {
       what.answer = noted.substr(16);
       const auto command = journal_.find(View(noted).substr(0, 16));
       if (command) return command->live() ? State::waiting : State::failed;
     }
-    const auto there = said_.find({what.uid, what.recurrence_id});
-    if (there != said_.end() && there->second.first >= what.sequence && there->second.second != "NEEDS-ACTION")
-      what.answer = there->second.second;
+    const auto there = there_.find(each.about());
+    if (there != there_.end() && there->second.sequence >= what.sequence && !there->second.partstat.empty() &&
+        there->second.partstat != "NEEDS-ACTION")
+      what.answer = there->second.partstat;
     if (!what.answer.empty()) return State::answered;
     return each.to_come ? State::open : State::over;
   }
@@ -211,22 +290,25 @@ class Looking {
   const InvitationWish& wish_;
   const pim::Utc now_;
   std::vector<Found> all_;
-  /// (UID, RECURRENCE-ID) → SEQUENCE and PARTSTAT, as calendars have them.
-  std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::string>> said_;
+  std::map<About, There> there_;
 };
 
-const char* word(State state) {
-  switch (state) {
+const char* word(const Invitation& of) {
+  switch (of.state) {
     case State::open:
       return "open";
     case State::waiting:
-      return "being answered";
+      return of.notice ? "being taken over" : "being answered";
     case State::failed:
-      return "not answered";
+      return of.notice ? "not taken over" : "not answered";
     case State::answered:
-      return "answered";
+      return of.notice ? "taken over" : "answered";
     case State::cancelled:
       return "cancelled";
+    case State::off:
+      return "cancelled by its organizer";
+    case State::replied:
+      return "answers";
     case State::over:
       return "over";
     case State::counter:
@@ -236,7 +318,8 @@ const char* word(State state) {
 }
 
 bool shown(const Invitation& each, bool all) {
-  return all || each.state == State::open || each.state == State::failed || each.state == State::counter;
+  return all || each.state == State::open || each.state == State::failed || each.state == State::counter ||
+         each.state == State::off || each.state == State::replied;
 }
 
 bool is_called(const Invitation& each, const std::string& which, std::optional<Gid> gid) {
@@ -248,15 +331,18 @@ std::unexpected<Fault> nothing_to_answer(std::string why) {
   return fault(FaultKind::denied, "respond", std::move(why));
 }
 
-/// The mail or event that a word names.
-Result<Invitation> named(Index& index, const Invitations& all, const std::string& which) {
+/// The mail or event that a word names; `notice`: that is to be acknowledged.
+Result<Invitation> named(Index& index, const Invitations& all, const std::string& which, bool notice) {
   auto gid = gid_from_text(which);
   if (const auto name = parse_mail_name(last_of(which)); !gid && name) gid = name->gid;
   std::vector<const Invitation*> found;
   for (const auto& each : all.found)
     if (is_called(each, which, gid)) found.push_back(&each);
-  // The series and one of its instances, say.
-  if (found.size() > 1) std::erase_if(found, [](const Invitation* each) { return each->state != State::open; });
+  // The series and one of its instances, say; or the invitation and its cancellation.
+  if (found.size() > 1)
+    std::erase_if(found, [&](const Invitation* each) {
+      return each->notice != notice || (each->state != State::open && !notice);
+    });
   if (found.size() == 1) return *found.front();
   if (found.size() > 1)
     return fault(FaultKind::not_found, "respond",
@@ -291,8 +377,10 @@ Result<Invitations> invitations(sim::World& world, Index& index, const Places& p
 Result<std::string> respond(sim::World& world, Index& index, const Invitations& all, const ResponseWish& wish) {
   const auto answer = std::ranges::find_if(answers, [&](const auto& each) { return wish.answer == each.first; });
   if (answer == answers.end())
-    return fault(FaultKind::invalid, "respond", "The answer is accept, decline or tentative.");
-  const auto which = named(index, all, wish.which);
+    return fault(FaultKind::invalid, "respond",
+                 "The answer is accept, decline or tentative; of a cancellation or a guest's answer: acknowledge.");
+  const bool notice = answer->second == acknowledged;
+  const auto which = named(index, all, wish.which, notice);
   if (!which) return std::unexpected(which.error());
   switch (which->state) {
     case State::cancelled:
@@ -304,6 +392,9 @@ Result<std::string> respond(sim::World& world, Index& index, const Invitations& 
     default:
       break;
   }
+  if (!which->uid.empty() && which->notice != notice)
+    return nothing_to_answer(notice ? "This is an invitation: accept it, decline it, or do so tentatively."
+                                    : "This needs no answer: acknowledge it, and the calendar says so, too.");
   if (which->gid == Gid{})
     return nothing_to_answer("The gateway does not know it by this file yet: let `tidegate-device run` connect once.");
   e2e::Command command{.view = which->view, .id = Bytes(16, '\0'), .verb = e2e::Verb::respond, .gid = which->gid};
@@ -314,9 +405,8 @@ Result<std::string> respond(sim::World& world, Index& index, const Invitations& 
   command.comment = wish.comment;
   command.reply = answer->second;
   Transaction together(index.database());
-  const pim::SchedulingKey key{which->uid, which->recurrence_id, which->sequence, which->organizer};
-  constexpr std::array partstats{pim::Answer::accepted, pim::Answer::tentative, pim::Answer::declined};
-  if (!which->uid.empty()) index.note(note_key(key), command.id + std::string(pim::partstat(partstats[command.reply])));
+  constexpr std::array<std::string_view, 4> said{"ACCEPTED", "TENTATIVE", "DECLINED", "ACKNOWLEDGED"};
+  if (!which->note.empty()) index.note(which->note, command.id + std::string(said[command.reply]));
   CommandRow row;
   row.at_unix = command.received;
   row.command = std::move(command);
@@ -334,10 +424,11 @@ std::string invitations_text(const Invitations& invitations, bool all) {
       const auto local = invitations.zone->local(*each.begins);
       when = date_text(local) + (each.start->all_day() ? "" : " " + time_text(local));
     }
+    const auto& who = each.guest.empty() ? each.organizer : each.guest;
     out += fmt::format("{}  {:<16}  {}{}, by {}  ({}{}{})\n", gid_text(each.gid), when,
                        each.title.empty() ? "(no title)" : for_people(each.title),
-                       each.place.empty() ? "" : ", " + for_people(each.place), for_people(each.organizer),
-                       word(each.state), each.answer.empty() ? "" : ": ", for_people(each.answer));
+                       each.place.empty() ? "" : ", " + for_people(each.place), for_people(who), word(each),
+                       each.answer.empty() ? "" : ": ", for_people(each.answer));
   }
   if (out.empty()) out = "nothing is to be answered\n";
   for (const auto& [path, why] : invitations.trouble)
@@ -353,11 +444,11 @@ std::string invitations_json(const Invitations& invitations, bool all) {
                            ? when_json(*each.begins, invitations.zone->local(*each.begins), each.start->all_day())
                            : std::string();
     out += fmt::format(
-        R"({}{{"gid":{},"uid":{},"recurrence_id":{},"sequence":{},"title":{},"place":{},"organizer":{},"start":{},)"
+        R"({}{{"gid":{},"uid":{},"recurrence_id":{},"sequence":{},"title":{},"place":{},"organizer":{},"guest":{},"start":{},)"
         R"("state":{},"answer":{},"received_unix":{},"folder":{},"path":{}}})",
         out.empty() ? "" : ",", json_text(gid_text(each.gid)), json_text(each.uid), json_text(each.recurrence_id),
-        each.sequence, json_text(each.title), json_text(each.place), json_text(each.organizer), json_text(start),
-        json_text(word(each.state)), json_text(each.answer), each.received, json_text(each.folder),
+        each.sequence, json_text(each.title), json_text(each.place), json_text(each.organizer), json_text(each.guest),
+        json_text(start), json_text(word(each)), json_text(each.answer), each.received, json_text(each.folder),
         json_text(each.path));
   }
   return "[" + out + "]\n";

@@ -19,7 +19,9 @@ struct Invitation {
     waiting,    ///< answered here; the gateway has not said that it is done
     failed,     ///< answered here, and that could not be done: the queue says why
     answered,   ///< `answer`
-    cancelled,  ///< by a later mail
+    cancelled,  ///< by a later mail, or in the calendar
+    off,        ///< by this mail, and the calendar does not say so
+    replied,    ///< `guest` says `answer`, and the calendar does not say so
     over,       ///< it is not to happen any more
     counter     ///< no invitation: somebody proposes another time, which cannot be answered here
   };
@@ -29,6 +31,9 @@ struct Invitation {
   Kind kind = Kind::mail;
   std::string path, folder;
   std::string uid, recurrence_id, title, place, organizer;
+  bool notice = false;  ///< a cancellation or a guest's answer: to be acknowledged instead of answered
+  std::string guest;    ///< whose answer it is
+  std::string note;     ///< under which what was answered here is remembered
   std::int64_t sequence = 0;
   std::int64_t received = 0;  ///< Unix seconds
   std::string answer;         ///< PARTSTAT as the calendar has it
@@ -53,17 +58,17 @@ Result<Invitations> invitations(sim::World&, Index&, const Places&, const pim::Z
 
 struct ResponseWish {
   std::string which;      ///< the mail's file or gid, or the event's UID
-  std::string answer;     ///< accept, decline, tentative
+  std::string answer;     ///< accept, decline, tentative; acknowledge
   std::string comment{};  ///< empty: none
   std::string as{};       ///< who of those who are invited; empty: the account's address
 };
-/// Journals the answer. Faults: invalid (no such answer), not_found (nothing of that name, or several), denied (there
+/// Journals the answer, or the acknowledgement. Faults: invalid (no such answer), not_found (nothing of that name, or several), denied (there
 /// is nothing to answer: why). What it is an answer to.
 Result<std::string> respond(sim::World&, Index&, const Invitations&, const ResponseWish&);
 
-/// Those that can be answered; `all`: whatever became of them.
+/// Those that can be answered or acknowledged; `all`: whatever became of them.
 std::string invitations_text(const Invitations&, bool all);
-/// [{"gid":…,"uid":…,"recurrence_id":…,"sequence":n,"title":…,"place":…,"organizer":…,"start":…,"state":…,"answer":…,
+/// [{"gid":…,"uid":…,"recurrence_id":…,"sequence":n,"title":…,"place":…,"organizer":…,"guest":…,"start":…,"state":…,"answer":…,
 ///  "received_unix":n,"folder":…,"path":…}, …]
 std::string invitations_json(const Invitations&, bool all);
 

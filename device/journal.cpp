@@ -91,7 +91,7 @@ std::string in_words(const CommandRow& row, const FolderName& folder) {
     case e2e::Verb::remove_folder:
       return "removing the folder" + named(" ", said.gid);
     case e2e::Verb::respond:
-      return "answering an invitation";
+      return said.reply > 2 ? "taking over what was said of a meeting" : "answering an invitation";
     default:
       return "a change";
   }

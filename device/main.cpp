@@ -289,7 +289,7 @@ int agenda(const Command& command) {
 int respond(const Command& command) {
   const auto words = words_of(command);
   if (words.size() != 0 && words.size() != 2) {
-    std::cerr << "tidegate-device: respond, or respond MAIL|UID accept|decline|tentative; see --help\n";
+    std::cerr << "tidegate-device: respond, or respond MAIL|UID accept|decline|tentative|acknowledge; see --help\n";
     return wrong_usage;
   }
   const auto state = settings_of(command).state;
@@ -309,7 +309,8 @@ int respond(const Command& command) {
     }
     const auto done = respond(beside, index, *all, {words[0], words[1], command.text("comment"), command.text("as")});
     if (!done) return std::unexpected(done.error());
-    fmt::print("to be answered{}\n", done->empty() ? "" : ": " + for_people(*done));
+    fmt::print("to be {}{}\n", words[1] == "acknowledge" ? "taken over" : "answered",
+               done->empty() ? "" : ": " + for_people(*done));
     return {};
   });
 }

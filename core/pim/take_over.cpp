@@ -96,10 +96,8 @@ Result<void> change(CalendarObject& own, const CalendarObject& message, const Co
     edit(*there);
     return {};
   }
-  // RFC 5545 §3.8.4.4: an id names the same instant in whatever form; the override gets the master's.
-  const Moment at{Moment::Form::utc, Local(instance->time_since_epoch()), {}};
-  const auto like = start_of(*there);
-  const auto id = like ? own.in_form_of(at, *like, *Zone::utc()) : at;
+  // The override gets its id in the form of the master's DTSTART.
+  const Moment id{Moment::Form::utc, Local(instance->time_since_epoch()), {}};
   if (!instance_named(own, id, *Zone::utc())) return none();  // also of what does not recur
   auto made = edit_instance(own, id, *Zone::utc(), edit);
   return made;

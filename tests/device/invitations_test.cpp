@@ -139,6 +139,115 @@ TEST(Invitations, CancellationsProposalsAndWhatIsPast) {
   EXPECT_TRUE(past.show().contains("(proposes another time)"));
 }
 
+TEST(Invitations, ACancellationIsAcknowledgedWhileTheCalendarDoesNotSaySo) {
+  Invited disk(9);
+  disk.gets(20, calendar(asked("ACCEPTED", 1)), Objects::home);
+  disk.gets(11, mail_with(asked("NEEDS-ACTION", 2), "CANCEL"));
+  EXPECT_EQ(disk.show(),
+            disk.gid(11) + "  2090-03-01 10:00  Plans, Room 1, by boss@example.com  (cancelled by its organizer)\n");
+  EXPECT_EQ(disk.refusal({disk.gid(11), "accept"}),
+            "This needs no answer: acknowledge it, and the calendar says so, too.");
+  EXPECT_EQ(disk.answer({"u@x", "acknowledge"}).value_or("failed"), "Plans");
+  EXPECT_EQ(disk.show(), "nothing is to be answered\n");
+  EXPECT_TRUE(disk.show(true).contains("(being taken over)")) << disk.show(true);
+  ASSERT_TRUE(disk.send());
+  ASSERT_EQ(disk.store.carried_out.size(), 1U);
+  EXPECT_EQ(disk.store.carried_out[0].verb, e2e::Verb::respond);
+  EXPECT_EQ(disk.store.carried_out[0].reply, 3U);
+  EXPECT_EQ(disk.store.carried_out[0].gid, disk.log.entries.at(11).gid) << "the message, not the event";
+  EXPECT_EQ(disk.show(), "nothing is to be answered\n");
+  disk.log.body(20, calendar(asked("ACCEPTED", 2, "STATUS:CANCELLED\r\n")));
+  disk.catch_up(disk.log);
+  EXPECT_EQ(disk.show(), "nothing is to be answered\n");
+  EXPECT_TRUE(disk.show(true).contains("(cancelled)")) << disk.show(true);
+}
+
+TEST(Invitations, ACancellationOfWhatTheCalendarHasNotOrLaterIsNoNews) {
+  Invited disk(10);
+  disk.gets(11, mail_with(asked("NEEDS-ACTION", 2), "CANCEL"));
+  EXPECT_EQ(disk.show(true), "nothing is to be answered\n") << "it was declined, say";
+  disk.gets(20, calendar(asked("ACCEPTED", 3)), Objects::home);
+  EXPECT_EQ(disk.show(), "nothing is to be answered\n") << "invited anew since";
+  EXPECT_TRUE(disk.answer({disk.gid(11), "acknowledge"})) << "the gateway may know more calendars";
+}
+
+/// The calendar names it in its own zone, the message in UTC.
+TEST(Invitations, OneInstanceIsCancelled) {
+  Invited disk(11);
+  const auto zoned = std::string("TZID=Europe/Berlin:20900302T110000");
+  auto series = asked("ACCEPTED", 1, "RRULE:FREQ=DAILY\r\n");
+  series.replace(series.find("DTSTART:20900301T100000Z"), 24, "DTSTART;TZID=Europe/Berlin:20900301T110000");
+  disk.gets(20, calendar(series), Objects::home);
+  disk.gets(11,
+            mail_with(asked("NEEDS-ACTION", 2, "RECURRENCE-ID:20900302T100000Z\r\n", "20900302T100000Z"), "CANCEL"));
+  EXPECT_TRUE(disk.show().contains("2090-03-02 10:00")) << disk.show();
+  auto off = asked("ACCEPTED", 2, "STATUS:CANCELLED\r\nRECURRENCE-ID;" + zoned + "\r\n", "x");
+  off.replace(off.find("DTSTART:x"), 9, "DTSTART;" + zoned);
+  disk.log.body(20, calendar(series + off));
+  disk.catch_up(disk.log);
+  EXPECT_EQ(disk.show(), "nothing is to be answered\n");
+}
+
+TEST(Invitations, AnAnswerToOnesOwnMeetingIsAcknowledged) {
+  Invited disk(12);
+  const auto own = [](const std::string& partstat) {
+    return calendar(
+        "BEGIN:VEVENT\r\nUID:u@x\r\nSEQUENCE:1\r\nDTSTART:20900301T100000Z\r\nSUMMARY:Mine\r\n"
+        "ORGANIZER:mailto:alice@example.com\r\nATTENDEE;PARTSTAT=" +
+        partstat + ":mailto:bob@example.com\r\nEND:VEVENT\r\n");
+  };
+  const auto answer = [](const std::string& who, const std::string& at, const std::string& partstat = "DECLINED") {
+    return mail_with("BEGIN:VEVENT\r\nUID:u@x\r\nSEQUENCE:1\r\nDTSTAMP:" + at +
+                         "\r\nSUMMARY:Mine\r\nORGANIZER:mailto:alice@example.com\r\nATTENDEE;PARTSTAT=" + partstat +
+                         ":mailto:" + who + "@example.com\r\nEND:VEVENT\r\n",
+                     "REPLY");
+  };
+  disk.gets(20, own("NEEDS-ACTION"), Objects::home);
+  disk.gets(11, answer("eve", "20260101T000000Z"));
+  EXPECT_EQ(disk.show(true), "nothing is to be answered\n") << "who was not asked";
+  disk.gets(12, answer("bob", "20260101T000000Z"));
+  EXPECT_EQ(disk.show(), disk.gid(12) + "  no time           Mine, by bob@example.com  (answers: DECLINED)\n");
+  EXPECT_TRUE(disk.answer({disk.gid(12), "acknowledge"}));
+  ASSERT_TRUE(disk.send());
+  EXPECT_EQ(disk.store.carried_out.at(0).reply, 3U);
+  EXPECT_EQ(disk.show(), "nothing is to be answered\n");
+  EXPECT_TRUE(disk.show(true).contains("(taken over: DECLINED)")) << disk.show(true);
+  disk.log.body(20, own("DECLINED"));
+  disk.catch_up(disk.log);
+  disk.gets(13, answer("bob", "20260102T000000Z", "ACCEPTED"));
+  EXPECT_TRUE(disk.show().contains("(answers: ACCEPTED)")) << disk.show() << "who changes his mind is heard again";
+}
+
+TEST(Invitations, AnUpdateIsOfferedAgainAfterTheAnswer) {
+  Invited disk(13);
+  disk.gets(10, mail_with(asked("NEEDS-ACTION", 1)));
+  EXPECT_TRUE(disk.answer({"u@x", "accept"}));
+  ASSERT_TRUE(disk.send());
+  EXPECT_EQ(disk.show(), "nothing is to be answered\n");
+  disk.gets(11, mail_with(asked("NEEDS-ACTION", 2)));
+  EXPECT_TRUE(disk.show().starts_with(disk.gid(11)) && disk.show().contains("(open)")) << disk.show();
+  EXPECT_TRUE(disk.answer({"u@x", "accept"}));
+  ASSERT_TRUE(disk.send());
+  EXPECT_EQ(disk.store.carried_out.at(1).gid, disk.log.entries.at(11).gid);
+}
+
+/// The gateway leaves the invitation in what it sends of a mail (core/push/stub.hpp), and has all of it for the answer.
+TEST(Invitations, WhatIsHereOnlyInPartCanBeAnswered) {
+  Invited disk(14);
+  disk.log.add(10, mail_with(asked("NEEDS-ACTION", 1)) + std::string(100'000, 'x'), 0, 1, Kind::mail);
+  auto item = disk.log.item(disk.log.entries.at(10));
+  const auto stub = mail_with(asked("NEEDS-ACTION", 1));
+  item.first = {e2e::Compression::none, stub.size(), stub};
+  item.stub = true;
+  disk.tell(item);
+  disk.tell(disk.log.mark(disk.log.head));
+  disk.look();
+  EXPECT_TRUE(disk.show().contains("Plans, Room 1, by boss@example.com  (open)")) << disk.show();
+  EXPECT_TRUE(disk.answer({disk.gid(10), "accept"}));
+  ASSERT_TRUE(disk.send());
+  EXPECT_EQ(disk.store.carried_out.at(0).gid, disk.log.entries.at(10).gid);
+}
+
 TEST(Invitations, SaysWhatIsWrong) {
   Invited disk(7);
   disk.gets(10, mail_with(asked("NEEDS-ACTION", 1, "", "TZID=x")));
@@ -146,13 +255,15 @@ TEST(Invitations, SaysWhatIsWrong) {
   EXPECT_TRUE(disk.refusal({disk.gid(10), "accept"}).contains(disk.path(10) + ": Line 8: "));
   EXPECT_TRUE(disk.refusal({"nothing", "accept"}).starts_with("There is no invitation nothing here"));
   disk.gets(11, mail_with(asked("NEEDS-ACTION", 1)));
-  EXPECT_EQ(disk.refusal({disk.gid(11), "maybe"}), "The answer is accept, decline or tentative.");
+  EXPECT_EQ(disk.refusal({disk.gid(11), "maybe"}),
+            "The answer is accept, decline or tentative; of a cancellation or a guest's answer: acknowledge.");
   EXPECT_TRUE(disk.shelf->with_index([&](Index& index) {
     EXPECT_FALSE(invitations(*disk.cutter, index, disk.places, disk.zones.source(), nullptr, {"0", {}}));
   }));
   const auto json = invitations_json(disk.all(), false);
-  EXPECT_TRUE(json.contains(R"("uid":"u@x","recurrence_id":"","sequence":1,"title":"Plans","place":"Room 1",)"
-                            R"("organizer":"boss@example.com","start":"2090-03-01T10:00:00+00:00","state":"open")"))
+  EXPECT_TRUE(
+      json.contains(R"("uid":"u@x","recurrence_id":"","sequence":1,"title":"Plans","place":"Room 1",)"
+                    R"("organizer":"boss@example.com","guest":"","start":"2090-03-01T10:00:00+00:00","state":"open")"))
       << json;
 }
 

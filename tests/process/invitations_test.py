@@ -32,7 +32,7 @@ def calendar(inside, method=""):
 def invitation(uid, method="REQUEST", **more):
     mail = email.message.EmailMessage(email.policy.SMTP)
     mail["From"], mail["To"], mail["Subject"] = BOB, ALICE, f"Invitation {uid}"
-    mail["Message-ID"] = f"<{uid}.{method}.{os.getpid()}@example.com>"
+    mail["Message-ID"] = f"<{uid}.{method}.{more.get('sequence', 0)}.{os.getpid()}@example.com>"
     mail.set_content("Come!\n")
     mail.add_alternative(calendar(event(uid, **more), f"METHOD:{method}\r\n"), subtype="calendar", params={"method": method})
     return bytes(mail)
@@ -136,6 +136,38 @@ class Invitations(exim_case.ThroughExim):
         self.assertEqual((refused.returncode, refused.stderr), (1, "tidegate-device: It was cancelled; there is nothing to answer.\n"))
         self.invited("other", invitation("other", "COUNTER"))
         self.assertIn("(proposes another time)", self.tool("respond").stdout)
+
+    def test_a_cancellation_that_is_acknowledged_reaches_the_calendar(self):
+        self.invited("called")
+        self.tool("respond", "called", "accept")
+        self.answers("Accepted", "called")
+
+        def on_the_device():
+            return "Pläne für called" in self.tool("agenda", "--from", "2090-03-01", "--days", "1", "--zone", "Europe/Berlin").stdout
+        st.wait_for("the event on the device", on_the_device)
+        self.settled()
+        forged = invitation("called", "CANCEL", sequence=1).replace(f"From: {BOB}".encode(), b"From: carol@example.com")
+        for octets in (forged, invitation("called", "CANCEL", sequence=2)):
+            with self.stage.lmtp() as lmtp:
+                lmtp.sendmail(BOB, [ALICE], octets)
+
+            def listed():
+                return [row for row in json.loads(self.tool("respond", "--json").stdout) if row["uid"] == "called"]
+            sequence = 1 if octets is forged else 2
+            row = st.wait_for("the cancellation", lambda: [each for each in listed() if each["sequence"] == sequence])[0]
+            self.assertEqual(row["state"], "cancelled by its organizer")
+            self.assertEqual(self.tool("respond", row["gid"], "acknowledge").stdout, "to be taken over: Pläne für called\n")
+            if octets is forged:
+                refused = self.with_state("taking over", "failed")
+                self.assertIn("does not come from who organizes it (bob@example.com)", refused["text"])
+                self.assertNotIn("STATUS", self.in_calendar("called")[0])
+                self.tool("queue", "--drop", str(refused["id"]))
+        st.wait_for("it in the calendar", lambda: "STATUS:CANCELLED\r\n" in self.in_calendar("called")[0])
+        self.settled()
+        st.wait_for("the agenda to say so", lambda: "(cancelled)" in self.tool(
+            "agenda", "--from", "2090-03-01", "--days", "1", "--zone", "Europe/Berlin").stdout)
+        self.assertEqual((len(self.in_calendar("called")), len(self.replies("Accepted", "called"))), (1, 1))
+        self.assertEqual(listed(), [])
 
     def test_killed_before_the_dot_it_is_answered_once(self):
         self.invited("early")

@@ -84,6 +84,11 @@ TEST(TakeOver, WhoseCancellationIsBelieved) {
        {.sequence = 2, .organizer = "ORGANIZER:mailto:eve@example.com\r\n"},
        "eve@example.com",
        "denied"},
+      {"a mail of the organizer's that names another",
+       {},
+       {.sequence = 2, .organizer = "ORGANIZER:mailto:eve@example.com\r\n"},
+       boss,
+       "denied"},
       {"it names the organizer, and its sender sends for him by its own word only",
        {.organizer = "ORGANIZER:mailto:boss@example.com\r\n"},
        {.sequence = 2, .organizer = "ORGANIZER;SENT-BY=\"mailto:eve@x\":mailto:boss@example.com\r\n"},
@@ -129,6 +134,17 @@ TEST(TakeOver, AnInstanceIsTheSameInWhateverZoneItIsNamed) {
   EXPECT_TRUE(got.contains("RECURRENCE-ID;TZID=Europe/Berlin:20260102T110000\r\n")) << got;
   EXPECT_TRUE(got.contains("DTSTART;TZID=Europe/Berlin:20260102T110000\r\n")) << got;
   EXPECT_EQ(told(parsed(got), window("20260101T000000Z", "20260103T000000Z")), "20260101T100000Z S 20260102T100000Z S");
+}
+
+TEST(TakeOver, ADayOfWholeDaysIsCancelled) {
+  auto series = event({.more = daily});
+  series.replace(series.find("DTSTART:" + first), 24, "DTSTART;VALUE=DATE:20260101");
+  auto told = event({.sequence = 2, .id = second});
+  told.replace(told.find("RECURRENCE-ID:" + second), 30, "RECURRENCE-ID;VALUE=DATE:20260102");
+  told.replace(told.find("DTSTART:" + second), 24, "DTSTART;VALUE=DATE:20260102");
+  const auto got = cancelled(series, told);
+  EXPECT_TRUE(got.contains("RECURRENCE-ID;VALUE=DATE:20260102\r\n")) << got;
+  EXPECT_TRUE(got.contains("STATUS:CANCELLED")) << got;
 }
 
 TEST(TakeOver, TheWholeIsCancelledWithItsInstancesUnlessTheyAreNewer) {

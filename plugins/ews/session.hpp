@@ -82,6 +82,8 @@ class EwsSession final : public Session {
                                   const Event& after);
   /// SendMeetingInvitations and the like. `there`: the event as the server has it; empty: it has none yet.
   std::string_view invitations_of(const xml::Element& there, const Fields& before, const Fields& after) const;
+  /// The same of an event that is to be made; the directory is asked where another organizes it by name.
+  Result<std::string_view> invitations_of_new(const Call&, const Fields&);
   Result<void> remove_event(const Call&, const Named&, View if_content_rev);
   Result<Written> update_event(const Call&, const Named&, View if_content_rev, const Object& now, const Bytes& octets);
   /// Contents that may come along, by id.

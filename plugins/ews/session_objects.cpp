@@ -138,9 +138,11 @@ Result<Written> EwsSession::create_object(const Call& call, View folder_, const 
   else if (!said->uid.empty())
     fields["ready:uid"] = uid_mark.with(said->uid);
   set(fields, "ready:object", stored_property(item.kind, *octets));
+  const auto invitations =
+      item.kind == Kind::event ? invitations_of_new(call, fields) : Result<std::string_view>(std::string_view{});
+  if (!invitations) return std::unexpected(invitations.error());
   if (attempt.before)
     if (auto noted = attempt.before("created"); !noted) return std::unexpected(std::move(noted.error()));
-  const auto invitations = item.kind == Kind::event ? invitations_of({}, {}, fields) : std::string_view{};
   // Guests get what comes along; older servers take files of an item that is there only.
   const auto children = [&](bool along) {
     auto all = fields;
@@ -154,7 +156,7 @@ Result<Written> EwsSession::create_object(const Call& call, View folder_, const 
   bool along = false;
   auto made = backend_.one(call, who_, "CreateItem", [&](Version version) {
     along = version >= Version::exchange2013;
-    return ews::create_object(folder_id(folder_), said->element, children(along), invitations);
+    return ews::create_object(folder_id(folder_), said->element, children(along), *invitations);
   });
   if (!made) return std::unexpected(std::move(made.error()));
   const auto* there = item_in(*made);

@@ -186,7 +186,7 @@ Result<web::Response> EwsBackend::send(const Call& call, const Who& who, const B
 }
 
 Result<std::vector<xml::Element>> EwsBackend::messages(const Call& call, const Who& who, std::string_view operation,
-                                                       const Body& body) {
+                                                       const Body& body, std::uint64_t octets) {
   const auto name = std::string(operation) + "ResponseMessage";
   std::vector<xml::Element> found;
   Answer answer(
@@ -195,7 +195,7 @@ Result<std::vector<xml::Element>> EwsBackend::messages(const Call& call, const W
         found.push_back(std::move(element));
         return {};
       },
-      96U << 20);
+      octets);
   if (auto done = ask(call, who, body, answer); !done) return std::unexpected(done.error());
   if (found.empty())
     return tidegate::fault(FaultKind::invalid, where(),

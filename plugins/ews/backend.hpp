@@ -52,7 +52,9 @@ class EwsBackend final : public Backend {
   /// A request whose answer has no end: its octets go into `sink`. It takes no place among the others.
   Result<web::Response> stream(const Call&, const Who&, const std::string& body, const http::Fields&, web::Sink);
   /// The response messages of an operation, each an element; faults in them are the caller's to see.
-  Result<std::vector<xml::Element>> messages(const Call&, const Who&, std::string_view operation, const Body&);
+  /// `octets`: most of one of them; more is too_large.
+  Result<std::vector<xml::Element>> messages(const Call&, const Who&, std::string_view operation, const Body&,
+                                             std::uint64_t octets = 96U << 20);
   /// Of an operation with one thing: its response message, which is a success.
   Result<xml::Element> one(const Call&, const Who&, std::string_view operation, const Body&);
   /// What a response message's trouble means; if the server wants peace it will have it.

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include "core/pim/values.hpp"
+#include "plugins/ews/attachments.hpp"
 #include "plugins/ews/base64.hpp"
 #include "plugins/ews/faults.hpp"
 #include "plugins/ews/items.hpp"
@@ -280,8 +280,6 @@ std::string image_type(View octets) {
   return "image/jpeg";
 }
 
-constexpr const char* photo_name = "tidegate-photo";  // no element of the schema
-
 std::string shown_name(const Fields& fields) {
   for (const auto* path : {"contacts:DisplayName", "contacts:FileAs"})
     if (const auto text = text_at(fields, path); !text.empty()) return std::string(text);
@@ -295,29 +293,8 @@ std::string shown_name(const Fields& fields) {
 
 }  // namespace
 
-PhotoPlace photo_of(const xml::Element& contact) {
-  const auto* attachments = find(contact, "Attachments");
-  if (attachments == nullptr) return {};
-  for (const auto& each : attachments->children) {
-    const auto* id = find(each, "AttachmentId");
-    if (each.local != "FileAttachment" || id == nullptr || !truth(words(each, "IsContactPhoto"))) continue;
-    PhotoPlace made{.id = Bytes(id->attribute("Id"))};
-    const auto size = words(each, "Size");
-    std::from_chars(size.data(), size.data() + size.size(), made.size);
-    return made;
-  }
-  return {};
-}
-
-void add_photo(xml::Element& contact, std::string_view base64_) {
-  std::string octets;
-  if (from_base64(base64_, octets) && !octets.empty())
-    contact.children.push_back({{}, photo_name, base64(octets), {}, {}});
-}
-
 std::string contact_shape() {
-  std::string made = shape_of(
-      {"item:Attachments", "item:Body", "item:Categories", "contacts:DisplayName", "contacts:FileAs", prefix_path});
+  std::string made = shape_of({"item:Body", "item:Categories", "contacts:DisplayName", "contacts:FileAs", prefix_path});
   for (const auto& each : simple)
     if (std::string_view(each.path) != "item:Body") made += shape_of({each.path});
   for (const auto& each : days) made += shape_of({each.path});
@@ -347,7 +324,9 @@ Fields contact_fields(const xml::Element& contact) {
   set(made, std::string(prefix_path), tag_text(contact, prefix_path.substr(prefix_path.find(':') + 1)));
   for (const auto part : org_parts) set(made, std::string(part), child(part));
   set(made, "item:Categories", joined_categories(contact));
-  set(made, photo_path, words(contact, photo_name));
+  // The last one: who died while giving it another has left both.
+  for (const auto& each : attachments_of(contact))
+    if (each.photo && each.octets) set(made, photo_path, base64(*each.octets));
   for (const auto& [key, types] : phones)
     set(made, fmt::format("contacts:PhoneNumber#{}", key), indexed_text(contact, "PhoneNumbers", key));
   for (int i = 1; i <= 3; ++i) {

@@ -8,16 +8,10 @@ namespace tidegate::ews {
 
 /// AdditionalProperties of a GetItem for contacts.
 std::string contact_shape();
-/// The attachment that is the contact's photo; an empty id: it has none.
-struct PhotoPlace {
-  Bytes id = {};
-  std::uint64_t size = 0;
-};
-PhotoPlace photo_of(const xml::Element& contact);
-/// Puts the photo's content beside the fields of a contact that GetItem gave, for contact_fields.
-void add_photo(xml::Element& contact, std::string_view base64);
 /// Where the photo stands among the fields, in base64; it is no field of the server's.
 inline constexpr const char* photo_path = "read:Photo";
+/// Outlook finds a contact's photo by this name, others by the mark.
+inline constexpr std::string_view photo_file = "ContactPicture.jpg";
 
 Fields contact_fields(const xml::Element& contact);
 /// What the server can keep of a card; the rest lives in the card that is stored beside it.

@@ -194,6 +194,7 @@ Result<Fields> fields_of(const Sight& sight, const Component& event, bool series
 constexpr std::string_view order[] = {"Subject",
                                       "Sensitivity",
                                       "Body",
+                                      "Attachments",
                                       "Categories",
                                       "Importance",
                                       "ReminderIsSet",

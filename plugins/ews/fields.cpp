@@ -70,6 +70,7 @@ std::string element_of(const Path& path, std::string_view whole, std::string_vie
 }  // namespace
 
 std::string plain_inner(std::string_view path, std::string_view text) {
+  if (path == "item:Attachments") return std::string(text);  // is XML
   if (path != "item:Categories") return escaped(text);
   std::string made;
   for (std::size_t at = 0; at <= text.size();) {

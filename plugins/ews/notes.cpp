@@ -82,7 +82,8 @@ std::string icon_of(std::string_view color) {  // [MS-OXONOTE] §2.2.2.3
   return fmt::to_string(0x300 + number);
 }
 
-constexpr std::string_view order[] = {"ItemClass", "Subject", "Sensitivity", "Body", "Categories", "ExtendedProperty"};
+constexpr std::string_view order[] = {"ItemClass",   "Subject",    "Sensitivity",     "Body",
+                                      "Attachments", "Categories", "ExtendedProperty"};
 
 }  // namespace
 

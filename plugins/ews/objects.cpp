@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/pim/canonical.hpp"
+#include "plugins/ews/attachments.hpp"
 #include "plugins/ews/base64.hpp"
 #include "plugins/ews/contacts.hpp"
 #include "plugins/ews/events.hpp"
@@ -68,8 +69,8 @@ bool is_of(Kind kind, const xml::Element& item) {
 }
 
 std::string object_shape(Kind kind) {
-  const auto common =
-      shape_of({"item:ItemClass", "item:DateTimeCreated"}) + uid_mark.path() + stored_object.path() + search_key.path();
+  const auto common = shape_of({"item:ItemClass", "item:DateTimeCreated", "item:Attachments"}) + uid_mark.path() +
+                      stored_object.path() + search_key.path();
   return (kind == Kind::contact ? contact_shape() + group_shape()
           : kind == Kind::event ? event_shape()
           : kind == Kind::note  ? note_shape()
@@ -105,11 +106,11 @@ Result<Bytes> object_of(Kind kind, const xml::Element& item, std::span<const xml
   const auto base =
       before ? pim::CalendarObject::parse(*before, zones) : Result<pim::CalendarObject>(std::unexpected(Fault{}));
   const auto* there = base ? &*base : nullptr;
-  if (kind == Kind::task) return task_of(task_fields(item), uid, there);
-  if (kind == Kind::note) return note_of(note_fields(item), uid, there);
+  if (kind == Kind::task) return with_files(task_of(task_fields(item), uid, there), item);
+  if (kind == Kind::note) return with_files(note_of(note_fields(item), uid, there), item);
   const auto event = event_of(item, exceptions, zones);
   if (!event) return std::unexpected(event.error());
-  return event_object(*event, uid, there, zones);
+  return with_files(event_object(*event, uid, there, zones), item);
 }
 
 Upsert object_upsert(Kind kind, const xml::Element& item, View folder, Result<Bytes> octets,
@@ -127,13 +128,21 @@ Upsert object_upsert(Kind kind, const xml::Element& item, View folder, Result<By
   return made;
 }
 
+std::optional<Bytes> stored_form(Kind kind, View octets) {
+  auto form = kind == Kind::contact ? Bytes(octets) : with_digests(octets);
+  // What makes a card that long is its photo.
+  if (form.size() > stored_most && kind == Kind::contact) form = without_files(kind, octets);
+  return form.size() <= stored_most ? std::optional(std::move(form)) : std::nullopt;
+}
+
 std::string stored_property(Kind kind, View octets) {
-  if (octets.size() <= stored_most) return stored_object.with(base64(octets));
-  // What makes a card that long is its photo, which is stored as such.
-  auto card = kind == Kind::contact ? pim::Card::parse(octets) : Result<pim::Card>(std::unexpected(Fault{}));
-  if (!card || card->component().find("PHOTO") == nullptr) return {};
-  card->component().remove("PHOTO");
-  return stored_property(kind, card->octets());
+  const auto form = stored_form(kind, octets);
+  return form ? stored_object.with(base64(*form)) : std::string();
+}
+
+bool bears(Kind kind, const xml::Element& item, View now, View octets) {
+  const auto form = stored_form(kind, octets);
+  return form && stored(item) == form && without_files(kind, now) == without_files(kind, octets);
 }
 
 }  // namespace tidegate::ews

@@ -37,7 +37,11 @@ Result<Bytes> object_of(Kind, const xml::Element& item, std::span<const xml::Ele
 Upsert object_upsert(Kind, const xml::Element& item, View folder, Result<Bytes> octets, std::uint32_t inline_up_to);
 std::string uid_of(Kind, const xml::Element& item);
 
-/// The object as a property; empty: it is too long to be stored.
-std::string stored_property(Kind, View octets);
+/// The object as it is stored beside the fields, without what is stored as files; nullopt: it is too long.
+std::optional<Bytes> stored_form(Kind, View octets);
+std::string stored_property(Kind, View octets);  ///< the same as a property; empty: it is too long
+/// Whether the item, which reads as `now`, is as this object has it but for its files, and bears it: who wrote it came
+/// that far.
+bool bears(Kind, const xml::Element& item, View now, View octets);
 
 }  // namespace tidegate::ews

@@ -202,14 +202,17 @@ std::string get_attachments(std::span<const Bytes> ids) {
   return made + "</m:AttachmentIds></m:GetAttachment>";
 }
 
-// Outlook finds a contact's photo by this name, others by the mark.
-std::string create_photo(View contact, std::string_view content) {
+std::string file_attachment(std::string_view name, std::string_view type, std::string_view content, bool photo) {
+  return fmt::format("<t:FileAttachment><t:Name>{}</t:Name>{}{}<t:Content>{}</t:Content></t:FileAttachment>",
+                     name.empty() ? "attachment" : escaped(name),
+                     type.empty() ? std::string() : fmt::format("<t:ContentType>{}</t:ContentType>", escaped(type)),
+                     photo ? "<t:IsContactPhoto>true</t:IsContactPhoto>" : "", content);
+}
+
+std::string create_attachment(View item, const std::string& files) {
   return fmt::format(
-      "<m:CreateAttachment><m:ParentItemId "
-      "Id=\"{}\"/><m:Attachments><t:FileAttachment><t:Name>ContactPicture.jpg</t:Name>"
-      "<t:IsContactPhoto>true</t:IsContactPhoto><t:Content>{}</t:Content></t:FileAttachment></m:Attachments>"
-      "</m:CreateAttachment>",
-      escaped(contact), content);
+      "<m:CreateAttachment><m:ParentItemId Id=\"{}\"/><m:Attachments>{}</m:Attachments></m:CreateAttachment>",
+      escaped(item), files);
 }
 
 std::string delete_attachment(View id) {

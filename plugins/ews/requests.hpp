@@ -67,8 +67,9 @@ std::string get_items(std::span<const Bytes> ids);  ///< what an Upsert needs
 std::string get_mime(std::span<const Bytes> ids);
 std::string get_objects(std::span<const Bytes> ids, std::string_view properties);  ///< bodies as text
 std::string get_attachments(std::span<const Bytes> ids);
-/// `content`: base64.
-std::string create_photo(View contact, std::string_view content);
+/// `content`: base64. Without a name: "attachment".
+std::string file_attachment(std::string_view name, std::string_view type, std::string_view content, bool photo = false);
+std::string create_attachment(View item, const std::string& files);
 std::string delete_attachment(View id);
 std::string get_revision(View id);                   ///< the ChangeKey alone
 std::string get_property(View id, const Property&);  ///< and the item's categories

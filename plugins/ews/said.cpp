@@ -29,15 +29,18 @@ Result<Said> said_by(Kind kind, const Bytes& octets, const std::string& home) {
   if (!object) return std::unexpected(std::move(object.error()));
   if (object->kind() != kind)
     return fault(FaultKind::unsupported, {}, "Such an object does not belong into that folder.");
+  auto files = files_in(*object);
+  if (!files) return std::unexpected(std::move(files.error()));
+  const std::string element(element_of(kind));
   if (kind == Kind::event) {
     auto event = event_of(*object, home, zones());
     if (!event) return std::unexpected(std::move(event.error()));
-    return Said{object->uid(), event->master, std::move(*event), std::string(element_of(kind))};
+    return Said{object->uid(), event->master, std::move(*event), element, std::move(*files)};
   }
-  if (kind == Kind::note) return Said{object->uid(), note_fields(*object), {}, std::string(element_of(kind))};
+  if (kind == Kind::note) return Said{object->uid(), note_fields(*object), {}, element, std::move(*files)};
   auto fields = task_fields(*object);
   if (!fields) return std::unexpected(std::move(fields.error()));
-  return Said{object->uid(), std::move(*fields), {}, std::string(element_of(kind))};
+  return Said{object->uid(), std::move(*fields), {}, element, std::move(*files)};
 }
 
 std::unexpected<Fault> said_at(const std::string& where, Fault why) {

@@ -7,6 +7,7 @@
 
 #include "core/pim/zone.hpp"
 #include "core/sdk/store.hpp"
+#include "plugins/ews/attachments.hpp"
 #include "plugins/ews/events.hpp"
 #include "plugins/ews/objects.hpp"
 #include "plugins/ews/requests.hpp"
@@ -20,6 +21,7 @@ struct Said {
   Fields fields = {};
   Event event = {};
   std::string element = {};  ///< of the item that it becomes
+  std::vector<File> files = {};
 };
 /// `home`: the zone of floating times and all-day events. Faults: invalid, unsupported.
 Result<Said> said_by(Kind, const Bytes& octets, const std::string& home);

@@ -10,6 +10,7 @@
 #include "plugins/ews/events.hpp"
 #include "plugins/ews/items.hpp"
 #include "plugins/ews/objects.hpp"
+#include "plugins/ews/said.hpp"
 
 namespace tidegate::ews {
 
@@ -52,13 +53,19 @@ class EwsSession final : public Session {
     Bytes octets;
   };
   Result<Object> object(const Call&, const Named&);
-  /// Asks for the photos of contacts, into their elements.
-  Result<void> bring_photos(const Call&, std::span<xml::Element> contacts);
-  /// Both in base64, empty: none; true: it is another one now. `there`: the contact as GetItem gave it.
-  Result<bool> change_photo(const Call&, View contact, const xml::Element& there, std::string_view before,
-                            std::string_view after);
-  /// Gives the contact the photo that the fields have.
-  Result<Written> with_photo(const Call&, const Named&, const xml::Element& there, const Fields& wanted);
+  /// Asks for the files of items, or the photos of contacts, into their elements. Not of those that have more than
+  /// `most` octets of it.
+  Result<void> bring_attachments(const Call&, Kind, std::span<xml::Element>, std::uint64_t most = files_most);
+  Result<void> make_attachment(const Call&, View item, const std::string& element);
+  Result<void> remove_attachment(const Call&, View id);
+  /// True: something was changed. `there`: the item as GetItem gave it, with what was brought.
+  Result<bool> change_photo(const Call&, View contact, const xml::Element& there, const Fields& wanted);
+  Result<bool> change_files(const Call&, View item, const xml::Element& there, const std::vector<File>& wanted,
+                            bool only_more);
+  /// Gives the item the files, or the photo, that the object has. `only_more`: none goes; in a repeated attempt it may
+  /// be another's. `done`: what to answer where nothing changes.
+  Result<Written> with_files_of(const Call&, const Named&, const xml::Element& there, const Said&, Written done,
+                                bool only_more);
   /// The ChangeKey is what it is now.
   Result<Written> revision(const Call&, const Named&);
   /// Octets of those that can be said, by id.
@@ -66,6 +73,7 @@ class EwsSession final : public Session {
   Result<Kind> kind_of(const Call&, View scope);
   Result<Written> create_object(const Call&, View folder, const NewItem&, Source, Attempt&);
   Result<Written> update_object(const Call&, const Named&, View if_content_rev, const Bytes& octets);
+  Result<Written> update_fields(const Call&, const Named&, const Object& now, const Said&, const Bytes& octets);
   Result<void> unchanged(const Call&, const Named&, View if_content_rev);
   /// The changed occurrences of the series among these.
   Result<std::vector<xml::Element>> exceptions(const Call&, std::span<const xml::Element>);
@@ -74,6 +82,8 @@ class EwsSession final : public Session {
                                   const Event& after);
   /// SendMeetingInvitations and the like. `there`: the event as the server has it; empty: it has none yet.
   std::string_view invitations_of(const xml::Element& there, const Fields& before, const Fields& after) const;
+  /// The same of an event that is to be made; the directory is asked where another organizes it by name.
+  Result<std::string_view> invitations_of_new(const Call&, const Fields&);
   Result<void> remove_event(const Call&, const Named&, View if_content_rev);
   Result<Written> update_event(const Call&, const Named&, View if_content_rev, const Object& now, const Bytes& octets);
   /// Contents that may come along, by id.

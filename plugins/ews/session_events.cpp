@@ -23,6 +23,19 @@ std::string_view EwsSession::invitations_of(const xml::Element& there, const Fie
   return organizes(words(there, "MyResponseType"), named_, owner_of(who_)) ? to_all : to_none;
 }
 
+// An address that is not the mailbox's first one may be the user's all the same: whose it is the directory knows.
+Result<std::string_view> EwsSession::invitations_of_new(const Call& call, const Fields& fields) {
+  const auto by_name = invitations_of({}, {}, fields);
+  if (by_name == to_all || !has_attendees(fields)) return by_name;
+  auto people = resolve(call, "smtp:" + organizer_of(fields), 2);
+  if (!people) {
+    const auto kind = people.error().kind;
+    if (kind == FaultKind::denied || kind == FaultKind::unsupported || kind == FaultKind::invalid) return by_name;
+    return std::unexpected(std::move(people.error()));
+  }
+  return people->size() == 1 && pim::same_word(people->front().address, owner_of(who_)) ? to_all : to_none;
+}
+
 // An organizer's guests hear that it is off, unless it is over or was called off before.
 Result<void> EwsSession::remove_event(const Call& call, const Named& what, View if_content_rev) {
   const Bytes one[] = {what.id};

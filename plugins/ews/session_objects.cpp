@@ -15,8 +15,9 @@
 namespace tidegate::ews {
 namespace {
 
-constexpr std::uint64_t inline_page = 2U << 20;  // contents that come along with one page
-constexpr std::size_t photos_at_once = 16;       // contacts of a page that are held with their photos
+constexpr std::uint64_t inline_page = 2U << 20;       // contents that come along with one page
+constexpr std::size_t files_at_once = 16;             // items of a page that are held with their files
+constexpr std::uint64_t files_ahead_most = 4U << 20;  // of what is read next
 
 std::string updates_of(Kind kind, std::string_view element, const Fields& before, const Fields& after) {
   if (element == group_element) return group_updates(before, after);
@@ -38,16 +39,19 @@ Result<std::vector<Upsert>> EwsSession::objects(const Call& call, const SyncPage
   if (!changed) return std::unexpected(std::move(changed.error()));
   std::vector<Upsert> upserts;
   std::uint64_t along = 0;
-  for (std::size_t from = 0; from < got->size(); from += photos_at_once) {
-    const auto part = std::span(*got).subspan(from, std::min(photos_at_once, got->size() - from));
-    if (kind == Kind::contact)
-      if (auto brought = bring_photos(call, part); !brought) return std::unexpected(std::move(brought.error()));
+  for (std::size_t from = 0; from < got->size(); from += files_at_once) {
+    const auto part = std::span(*got).subspan(from, std::min(files_at_once, got->size() - from));
+    // What is too long to come along is not asked for yet.
+    if (auto brought = bring_attachments(call, kind, part, want.inline_up_to); !brought)
+      return std::unexpected(std::move(brought.error()));
     for (auto& item : part) {
       if (!is_of(kind, item) || id_of(item).empty()) continue;
+      const auto apart = held_size(kind, item) > want.inline_up_to ? held_size(kind, item) : 0;
       upserts.push_back(object_upsert(kind, item, folder_, object_of(kind, item, *changed, zones()),
-                                      along < inline_page ? want.inline_up_to : 0));
+                                      along < inline_page && apart == 0 ? want.inline_up_to : 0));
+      upserts.back().size += apart + apart / 3;
       along += upserts.back().content ? upserts.back().content->size() : 0;
-      item = {};  // its photo is not kept
+      item = {};  // its files are not kept
     }
   }
   return upserts;
@@ -60,9 +64,8 @@ Result<EwsSession::Object> EwsSession::object(const Call& call, const Named& wha
   if (item_in(*got) == nullptr)
     return fault(FaultKind::not_found, backend_.where(), "The Exchange server does not give the item.");
   auto there = *item_in(*got);
-  if (what.kind == Kind::contact)
-    if (auto brought = bring_photos(call, std::span(&there, 1)); !brought)
-      return std::unexpected(std::move(brought.error()));
+  if (auto brought = bring_attachments(call, what.kind, std::span(&there, 1)); !brought)
+    return std::unexpected(std::move(brought.error()));
   auto changed = exceptions(call, std::span(&there, 1));
   if (!changed) return std::unexpected(std::move(changed.error()));
   auto octets = object_of(what.kind, there, *changed, zones());
@@ -77,8 +80,10 @@ std::map<Bytes, Bytes> EwsSession::objects_ahead(const Call& call, std::span<con
   std::map<Bytes, Bytes> made;
   auto got = items(call, ids, ask_objects, kind);
   if (!got) return made;
+  std::uint64_t together = 0;
+  std::erase_if(*got, [&](const auto& item) { return (together += held_size(kind, item)) > files_ahead_most; });
   const auto changed = exceptions(call, *got);
-  if (!changed || (kind == Kind::contact && !bring_photos(call, *got))) return made;
+  if (!changed || !bring_attachments(call, kind, *got)) return made;
   for (const auto& item : *got)
     if (auto octets = object_of(kind, item, *changed, zones()); octets && !id_of(item).empty())
       made.insert_or_assign(id_of(item), std::move(*octets));
@@ -109,50 +114,64 @@ Result<Written> EwsSession::create_object(const Call& call, View folder_, const 
     auto found = found_by(call, folder_id(folder_), token_mark, mark, item.kind);
     if (!found) return std::unexpected(std::move(found.error()));
     before = std::move(*found);
-    if (before && (item.kind == Kind::task || item.kind == Kind::note)) return std::move(*before);
   }
   auto octets = all_of(source, backend_.where());
   if (!octets) return std::unexpected(std::move(octets.error()));
   auto said = said_by(item.kind, *octets, backend_.settings().time_zone);
   if (!said) return said_at(backend_.where(), std::move(said.error()));
-  if (before) {  // its occurrences, or its photo, may not have come to their turn
+  if (before) {
+    const bool whole = item.kind == Kind::task || item.kind == Kind::note;  // but for files that did not come along
+    if (whole && said->files.empty()) return std::move(*before);
+    // Its occurrences, its photo or its files may not have come to their turn.
     auto now = object(call, named(before->id));
     if (!now) return std::unexpected(std::move(now.error()));
-    if (item.kind == Kind::contact) return with_photo(call, named(before->id), now->element, said->fields);
-    return update_event(call, named(before->id), change_key_of(now->element), *now, *octets);
+    Result<Written> done = written_of(now->element, item.kind);
+    if (item.kind == Kind::event && !bears(item.kind, now->element, now->octets, *octets))
+      done = update_event(call, named(before->id), change_key_of(now->element), *now, *octets);
+    if (!done) return done;
+    return with_files_of(call, named(done->id), now->element, *said, *done, true);
   }
-  auto fields = std::move(said->fields);
+  auto fields = said->fields;
   if (!attempt.token.empty()) fields["ready:token"] = token_mark.with(mark);
   if (item.kind == Kind::event)
     set(fields, "calendar:UID", said->uid);
   else if (!said->uid.empty())
     fields["ready:uid"] = uid_mark.with(said->uid);
   set(fields, "ready:object", stored_property(item.kind, *octets));
+  const auto invitations =
+      item.kind == Kind::event ? invitations_of_new(call, fields) : Result<std::string_view>(std::string_view{});
+  if (!invitations) return std::unexpected(invitations.error());
   if (attempt.before)
     if (auto noted = attempt.before("created"); !noted) return std::unexpected(std::move(noted.error()));
-  const auto invitations = item.kind == Kind::event ? invitations_of({}, {}, fields) : std::string_view{};
-  const Event whole{fields, {}, {}, said->event.zone};
-  const auto children = said->element == group_element ? group_children(fields)
-                        : item.kind == Kind::contact   ? contact_children(fields)
-                        : item.kind == Kind::task      ? task_children(fields)
-                        : item.kind == Kind::note      ? note_children(fields)
-                                                       : event_children(whole, zones());
-  auto made = backend_.one(call, who_, "CreateItem", [&](Version) {
-    return ews::create_object(folder_id(folder_), said->element, children, invitations);
+  // Guests get what comes along; older servers take files of an item that is there only.
+  const auto children = [&](bool along) {
+    auto all = fields;
+    if (along) set(all, "item:Attachments", file_elements(said->files));
+    return said->element == group_element ? group_children(all)
+           : item.kind == Kind::contact   ? contact_children(all)
+           : item.kind == Kind::task      ? task_children(all)
+           : item.kind == Kind::note      ? note_children(all)
+                                          : event_children({all, {}, {}, said->event.zone}, zones());
+  };
+  bool along = false;
+  auto made = backend_.one(call, who_, "CreateItem", [&](Version version) {
+    along = version >= Version::exchange2013;
+    return ews::create_object(folder_id(folder_), said->element, children(along), *invitations);
   });
   if (!made) return std::unexpected(std::move(made.error()));
   const auto* there = item_in(*made);
   if (there == nullptr)
     return fault(FaultKind::invalid, backend_.where(), "The Exchange server did not say what became of the new item.");
   const auto id = id_of(*there);
-  if (item.kind == Kind::contact && !text_at(fields, photo_path).empty())
-    return with_photo(call, {Kind::contact, id}, *there, fields);
-  if (said->event.changed.empty() && said->event.deleted.empty()) return written_of(*there, item.kind);
+  Result<Written> done = written_of(*there, item.kind);
+  if (item.kind == Kind::contact || !along)
+    done = with_files_of(call, {item.kind, id}, *there, *said, std::move(*done), true);
+  if (!done || (said->event.changed.empty() && said->event.deleted.empty())) return done;
   Event plain = said->event;
   plain.changed.clear();
   plain.deleted.clear();
-  if (auto done = change_occurrences(call, id, {}, plain, said->event); !done)
-    return std::unexpected(std::move(done.error()));
+  if (auto changed = change_occurrences(call, id, {}, plain, said->event); !changed)
+    return std::unexpected(std::move(changed.error()));
   return revision(call, {item.kind, id});
 }
 
@@ -163,40 +182,41 @@ Result<Written> EwsSession::revision(const Call& call, const Named& what) {
   return fault(FaultKind::invalid, backend_.where(), "The Exchange server did not say what became of the change.");
 }
 
-Result<Written> EwsSession::with_photo(const Call& call, const Named& what, const xml::Element& there,
-                                       const Fields& wanted) {
-  const auto has = contact_fields(there);
-  auto changed = change_photo(call, what.id, there, text_at(has, photo_path), text_at(wanted, photo_path));
-  if (!changed) return std::unexpected(std::move(changed.error()));
-  return revision(call, what);
-}
-
 Result<Written> EwsSession::update_object(const Call& call, const Named& what, View if_content_rev,
                                           const Bytes& octets) {
   auto now = object(call, what);
   if (!now) return std::unexpected(std::move(now.error()));
-  if (change_key_of(now->element) != if_content_rev)
-    return fault(FaultKind::conflict, backend_.where(), "It was changed meanwhile on the Exchange server.");
-  if (what.kind == Kind::event) return update_event(call, what, if_content_rev, *now, octets);
-  const auto said = said_by(what.kind, octets, {});
+  const auto said = said_by(what.kind, octets, backend_.settings().time_zone);
   if (!said) return said_at(backend_.where(), said.error());
+  // An earlier attempt may have come as far as its files.
+  const bool repeated = change_key_of(now->element) != if_content_rev;
+  if (repeated && !bears(what.kind, now->element, now->octets, octets))
+    return fault(FaultKind::conflict, backend_.where(), "It was changed meanwhile on the Exchange server.");
+  auto done = repeated                   ? Result<Written>(written_of(now->element, what.kind))
+              : what.kind == Kind::event ? update_event(call, what, if_content_rev, *now, octets)
+                                         : update_fields(call, what, *now, *said, octets);
+  if (!done) return done;
+  return with_files_of(call, what, now->element, *said, *done, repeated);
+}
+
+Result<Written> EwsSession::update_fields(const Call& call, const Named& what, const Object& now, const Said& said,
+                                          const Bytes& octets) {
   // What the device had, so that only its own changes are sent and what it could not see stays.
-  const auto before = said_by(what.kind, now->octets, {});
+  const auto before = said_by(what.kind, now.octets, {});
   if (!before) return said_at(backend_.where(), before.error());
-  if (before->element != said->element)
+  if (before->element != said.element)
     return fault(FaultKind::unsupported, backend_.where(),
                  "A contact does not become a group on an Exchange server, nor a group a contact.");
-  if (said->element == group_element && !members_may_change(now->element, before->fields, said->fields))
+  if (said.element == group_element && !members_may_change(now.element, before->fields, said.fields))
     return fault(FaultKind::unsupported, backend_.where(),
                  "This group has members without a mail address; they can be changed on the Exchange server only.");
-  auto updates = updates_of(what.kind, said->element, before->fields, said->fields);
+  auto updates = updates_of(what.kind, said.element, before->fields, said.fields);
   const auto kept = stored_property(what.kind, octets);
-  updates += kept.empty() ? clear_property(stored_object) : set_ready(said->element, stored_object, kept);
-  auto done = backend_.one(call, who_, "UpdateItem",
-                           [&](Version) { return ews::update_object(item_id(what.id, if_content_rev), updates); });
+  updates += kept.empty() ? clear_property(stored_object) : set_ready(said.element, stored_object, kept);
+  auto done = backend_.one(call, who_, "UpdateItem", [&](Version) {
+    return ews::update_object(item_id(what.id, change_key_of(now.element)), updates);
+  });
   if (!done) return std::unexpected(std::move(done.error()));
-  if (what.kind == Kind::contact && text_at(before->fields, photo_path) != text_at(said->fields, photo_path))
-    return with_photo(call, what, now->element, said->fields);
   const auto* there = item_in(*done);
   if (there == nullptr)
     return fault(FaultKind::invalid, backend_.where(), "The Exchange server did not say what became of the change.");

@@ -81,9 +81,10 @@ void set_day(Component& todo, const Day& day, std::string_view wanted) {
   }
 }
 
-constexpr std::string_view order[] = {"Subject",         "Sensitivity",      "Body",         "Categories",
-                                      "Importance",      "ExtendedProperty", "CompleteDate", "DueDate",
-                                      "PercentComplete", "Recurrence",       "StartDate",    "Status"};
+constexpr std::string_view order[] = {
+    "Subject",    "Sensitivity",      "Body",         "Attachments", "Categories",
+    "Importance", "ExtendedProperty", "CompleteDate", "DueDate",     "PercentComplete",
+    "Recurrence", "StartDate",        "Status"};
 
 }  // namespace
 

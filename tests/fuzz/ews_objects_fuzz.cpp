@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any element as an event, a task or a contact of Exchange: what becomes an object can be read as one. Any object as
-// what is sent: it is XML. Any answer of Autodiscover.
+// Any element as an event, a task, a note or a contact of Exchange, with its files: what becomes an object can be read
+// as one. Any object as what is sent: it is XML. Any answer of Autodiscover.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
 #include "core/pim/system_zones.hpp"
 #include "core/xml/element.hpp"
+#include "plugins/ews/attachments.hpp"
 #include "plugins/ews/autodiscover.hpp"
 #include "plugins/ews/contacts.hpp"
 #include "plugins/ews/events.hpp"
+#include "plugins/ews/notes.hpp"
 #include "plugins/ews/objects.hpp"
 #include "plugins/ews/tasks.hpp"
 
@@ -25,7 +28,11 @@ void must_be_xml(const std::string& inner) { must(xml::tree("<x xmlns:t='u'>" + 
 
 void as_item(const xml::Element& item, const pim::ZoneSource& zones) {
   (void)occurrences_of(item);
-  for (const auto kind : {Kind::event, Kind::task, Kind::contact}) {
+  std::uint64_t held = 0;
+  for (const auto& each : held_attachments(Kind::task, item)) held += each.size;
+  must(held <= files_most);
+  (void)is_note(item);
+  for (const auto kind : {Kind::event, Kind::task, Kind::contact, Kind::note}) {
     const auto made = object_of(kind, item, std::span(&item, 1), zones);
     if (!made) continue;
     if (kind == Kind::contact)
@@ -43,6 +50,26 @@ void as_object(View octets, const pim::ZoneSource& zones) {
   }
   const auto object = pim::CalendarObject::parse(octets, zones);
   if (!object) return;
+  if (object->kind() == Kind::note) {
+    const auto fields = note_fields(*object);
+    must_be_xml(note_children(fields) + note_updates({}, fields) + note_updates(fields, {}));
+    must(pim::CalendarObject::parse(note_of(fields, "u", &*object), zones).has_value());
+  }
+  const auto files = files_in(*object);
+  if (files) {
+    // What is stored, and read with the same files at the server, has all of them again.
+    auto at_server = xml::tree("<i xmlns:t='u'><Attachments>" + file_elements(*files) + "</Attachments></i>");
+    must(at_server.has_value());
+    int number = 0;
+    for (auto& each : at_server->children.front().children)
+      each.children.push_back({{}, "AttachmentId", {}, {{{}, "Id", std::to_string(++number)}}, {}});
+    const auto stored = with_digests(octets);
+    if (!pim::CalendarObject::parse(stored, zones)) return;  // a line has as many parameters as there may be
+    const auto again = pim::CalendarObject::parse(with_files(stored, *at_server), zones);
+    must(again.has_value());
+    const auto read = files_in(*again);
+    must(read && std::ranges::equal(*read, *files, {}, &File::octets, &File::octets));
+  }
   if (const auto fields = task_fields(*object)) must_be_xml(task_children(*fields) + task_updates({}, *fields));
   if (const auto event = event_of(*object, "Europe/Berlin", zones)) {
     must_be_xml(event_children(*event, zones) + event_updates({}, event->master, event->zone, zones));

@@ -284,11 +284,13 @@ class OnExchange(unittest.TestCase):
         another = b"PHOTO;ENCODING=b;TYPE=PNG:" + base64.b64encode(b"\x89PNG second")
         edited = b"\r\n".join(another if line.startswith(b"PHOTO") else line for line in lines)
         folder = os.path.dirname(os.path.relpath(path, os.path.join(self.device.state, "pim")))
+        self.server.misfortunes.add(operation="CreateAttachment", do="cut", octets=0)
         self.put(folder, os.path.basename(path), edited)
 
         def kept():
             with self.server.lock:
                 return sorted((each.photo, each.content) for each in item.attachments)
+        # The answer to the new one is lost: it is not made twice, and the old one goes all the same.
         self.wait("the other photo", lambda: kept() == [(False, b"not a photo"), (True, b"\x89PNG second")])
         edited = b"\r\n".join(line for line in edited.split(b"\r\n") if not line.startswith(b"PHOTO"))
         self.put(folder, os.path.basename(path), edited)
@@ -362,6 +364,42 @@ class OnExchange(unittest.TestCase):
         octets = self.pim(".ics", "round-1")[1]
         for line in (b"X-MINE:kept", b"EXDATE;TZID=Europe/Berlin:20261207T090000", b"SUMMARY:Later round"):
             self.assertIn(line, octets)
+
+
+    def test_k_files_of_events_go_both_ways(self):
+        item = self.made_here("calendar", "CalendarItem", Subject="With files", Start="2026-12-03T08:00:00Z", End="2026-12-03T09:00:00Z",
+                              UID="files-1")
+        with self.server.lock:
+            for name, octets, inline in (("plan.txt", b"the plan", False), ("logo.png", b"inline", True), ("film", bytes(9 << 20), False)):
+                item.attachments.append(self.server.attachment(name, "text/plain", octets, inline, ""))
+            self.alice.changed(item)
+        plan, mine = base64.b64encode(b"the plan"), base64.b64encode(b"mine")
+        unfolded = lambda: (self.pim(".ics", "files-1") or ("", b""))[1].replace(b"\r\n", b"\n").replace(b"\n ", b"")
+        self.wait("its file", lambda: plan in unfolded())
+        octets = unfolded()
+        self.assertIn(b"ATTACH;FMTTYPE=text/plain;FILENAME=plan.txt;VALUE=BINARY;ENCODING=BASE64:" + plan, octets)
+        self.assertIn(b"SIZE=%d:film" % (9 << 20), octets)
+        self.assertNotIn(b"logo", octets)
+
+        def kept():
+            with self.server.lock:
+                return sorted(each.name for each in item.attachments)
+        folder = os.path.dirname(os.path.relpath(self.pim(".ics", "files-1")[0], os.path.join(self.device.state, "pim")))
+        more = b"ATTACH;FILENAME=mine.txt;VALUE=BINARY;ENCODING=BASE64:" + mine + b"\nEND:VEVENT"
+        self.server.misfortunes.add(operation="CreateAttachment", do="cut", octets=0)
+        self.put(folder, os.path.basename(self.pim(".ics", "files-1")[0]), octets.replace(b"END:VEVENT", more))
+        self.wait("another file", lambda: "mine.txt" in kept())
+        # Its answer was lost: it is not made twice, the edit is no conflict, and the device has it as the server does, in its order.
+        self.wait("it back", lambda: mine in unfolded() and unfolded().index(mine) < unfolded().index(b"SIZE="))
+        with self.server.lock:
+            item.set(T.Location("Harbour"))
+            self.alice.changed(item)
+        self.wait("another client's change", lambda: b"Harbour" in unfolded())
+        self.assertEqual(kept(), ["film", "logo.png", "mine.txt", "plan.txt"])
+        without = b"\n".join(line for line in unfolded().split(b"\n") if plan not in line)
+        self.put(folder, os.path.basename(self.pim(".ics", "files-1")[0]), without)
+        self.wait("the end of one", lambda: kept() == ["film", "logo.png", "mine.txt"])
+        self.assertFalse(os.path.exists(os.path.join(self.device.state, "pim", "Conflicts")))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ ZONES = {"UTC": ("(UTC) Coordinated Universal Time", 0, None), "Tokyo Standard T
 
 def resolve_names(call, request):
     sought = text(request, "UnresolvedEntry").lower().removeprefix("smtp:")
-    found = [box for box in call.server.boxes.values() if sought and (sought in box.name.lower() or box.address.startswith(sought))]
+    found = [box for box in call.server.boxes.values() if sought and (sought in box.name.lower() or box.address.startswith(sought)
+                                                                          or sought in box.aliases)]
 
     def one(_):
         if not found:

@@ -6,7 +6,7 @@ import copy
 
 from . import meetings, mime, occurrences, search, soap
 from .mailbox import FLAG_STATUS
-from .schema import EwsError, M, T, check_item, child, extended_key, invalid, local, property_of, text, truth
+from .schema import ATTACHMENT, EwsError, M, T, check_item, check_order, child, extended_key, invalid, local, property_of, text, truth
 from .shape import Shape, need, only_id, render
 
 PR_MESSAGE_FLAGS, MSGFLAG_UNSENT = (("PropertyTag", str(0x0E07)), ("PropertyType", "Integer")), 8
@@ -307,6 +307,9 @@ def copy_item(call, request):
 def attachment_of(call, element):
     if local(element) != "FileAttachment":
         raise EwsError("ErrorInvalidOperation", "This server keeps files, not items, as attachments.")
+    check_order(element, ATTACHMENT, "FileAttachment")
+    if not text(element, "Name"):
+        raise invalid("FileAttachment needs a Name.")
     try:
         content = base64.b64decode(text(element, "Content"), validate=False)
     except binascii.Error:

@@ -117,6 +117,7 @@ class Mailbox:
         self.sequence = 0
         self.gone = []  # (sequence, "item" or "folder", id, its folder's id, created)
         self.events = []  # (number, kind, element builder)
+        self.aliases = set()  # other addresses of it
         self.delegates = {}  # address → the rights that it has here
         for name_, (above, element, shown) in TREE.items():
             folder_class = CLASSES.get(name_, FOLDERS[element])

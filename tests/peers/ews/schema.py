@@ -70,6 +70,9 @@ FOLDER = """FolderId ParentFolderId FolderClass DisplayName TotalCount ChildFold
 ManagedFolderInformation EffectiveRights DistinguishedFolderId PolicyTag ArchiveTag SharingEffectiveRights PermissionSet
 UnreadCount""".split()
 
+ATTACHMENT = """AttachmentId Name ContentType ContentId ContentLocation Size LastModifiedTime IsInline IsContactPhoto
+Content""".split()
+
 # Operation → (attributes it must have, its children in order; "?" may be missing, "|" one of).
 OPERATIONS = {
     "GetFolder": ("", "FolderShape FolderIds"),

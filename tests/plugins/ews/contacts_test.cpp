@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "plugins/ews/attachments.hpp"
 #include "plugins/ews/base64.hpp"
 #include "plugins/ews/objects.hpp"
 
@@ -189,11 +190,12 @@ std::string attachment(const std::string& id, bool photo, int size) {
 
 TEST(Contacts, APhotoIsTheAttachmentThatSaysSo) {
   auto with = parsed("<t:Attachments>" + attachment("a", false, 5) + attachment("b", true, 7) + "</t:Attachments>");
-  EXPECT_EQ(photo_of(with).id, "b");
-  EXPECT_EQ(photo_of(with).size, 7U);
-  EXPECT_EQ(photo_of(parsed("<t:Attachments>" + attachment("a", false, 5) + "</t:Attachments>")).id, "");
+  const auto held = held_attachments(Kind::contact, with);
+  ASSERT_EQ(held.size(), 1U);
+  EXPECT_EQ(held[0].id, "b");
+  EXPECT_EQ(held[0].size, 7U);
   EXPECT_FALSE(contact_fields(with).contains(photo_path)) << "it has not been asked for";
-  add_photo(with, base64("\x89PNG of Ann"));
+  add_content(with, "b", base64("\x89PNG of Ann"));
   const auto card = card_of(contact_fields(with), "u", nullptr);
   ASSERT_TRUE(card.photo());
   EXPECT_EQ(card.photo()->octets, "\x89PNG of Ann");

@@ -138,10 +138,10 @@ TEST(EwsContents, APhotoIsReplacedAddedAndTakenAway) {
     std::vector<HttpStep> script{said("GetItem", was.empty() ? plain : contact_with("a", "pa", "3"))};
     if (!was.empty()) script.push_back(said("GetAttachment", photo("pa", was)));
     script.push_back(said("UpdateItem", updated));
-    if (!was.empty() && was != is) script.push_back(said("DeleteAttachment", good("DeleteAttachment"), {"Id=\"pa\""}));
     if (!is.empty() && was != is)
       script.push_back(said("CreateAttachment", good("CreateAttachment"),
                             {"<m:ParentItemId Id=\"a\"/>", "<t:IsContactPhoto>true", base64(is)}));
+    if (!was.empty() && was != is) script.push_back(said("DeleteAttachment", good("DeleteAttachment"), {"Id=\"pa\""}));
     if (was != is) script.push_back(said("GetItem", now));
     OnScript with(std::move(script));
     const auto done = with.session->update(within(), "c:a", "k-a", source_of(card("Ann", is)));

@@ -72,12 +72,33 @@ std::string event_by(const std::string& organizer_, const std::string& summary =
 }
 
 TEST(Organizing, AnothersEventThatIsFiledInvitesNobody) {
-  for (const auto& [organizer_, invitations] :
-       {std::pair{"", "SendToAllAndSaveCopy"}, {"ann@x.org", "SendToAllAndSaveCopy"}, {"carl@x.org", "SendToNone"}}) {
-    OnScript with({said(
-        "CreateItem",
-        good("CreateItem", "<m:Items><t:CalendarItem><t:ItemId Id='m' ChangeKey='k'/></t:CalendarItem></m:Items>"),
-        {fmt::format("SendMeetingInvitations=\"{}\"", invitations)})});
+  const auto person = [](const std::string& address) {
+    return "<t:Resolution><t:Mailbox><t:Name>x</t:Name><t:EmailAddress>" + address +
+           "</t:EmailAddress></t:Mailbox></t:Resolution>";
+  };
+  const auto found = [](const std::string& people) {
+    return good("ResolveNames", "<m:ResolutionSet>" + people + "</m:ResolutionSet>");
+  };
+  const auto nobody = bad("ResolveNames", "ErrorNameResolutionNoResults");
+  const struct {
+    const char *organizer, *invitations;
+    std::string in_directory;  // empty: it is not asked
+  } table[] = {{"", "SendToAllAndSaveCopy", ""},
+               {"ann@x.org", "SendToAllAndSaveCopy", ""},
+               {"annie@x.org", "SendToAllAndSaveCopy", found(person("Ann@X.org"))},
+               {"carl@x.org", "SendToNone", found(person("carl@x.org"))},
+               {"carl@far.org", "SendToNone", nobody},
+               {"an@x.org", "SendToNone", found(person("an@x.org") + person("ann@x.org"))},
+               {"annie@x.org", "SendToNone", bad("ResolveNames", "ErrorAccessDenied")}};
+  for (const auto& [organizer_, invitations, in_directory] : table) {
+    std::vector<HttpStep> script;
+    if (!in_directory.empty())
+      script.push_back(said("ResolveNames", in_directory, {fmt::format("Entry>smtp:{}<", organizer_)}));
+    script.push_back(
+        said("CreateItem",
+             good("CreateItem", "<m:Items><t:CalendarItem><t:ItemId Id='m' ChangeKey='k'/></t:CalendarItem></m:Items>"),
+             {fmt::format("SendMeetingInvitations=\"{}\"", invitations)}));
+    OnScript with(std::move(script));
     Attempt attempt{"token", {}, {}};
     const auto octets = event_by(organizer_);
     EXPECT_TRUE(with.session->create(
@@ -85,6 +106,18 @@ TEST(Organizing, AnothersEventThatIsFiledInvitesNobody) {
         source_of(octets), attempt));
     EXPECT_EQ(with.server.verdict(), "") << organizer_;
   }
+}
+
+TEST(Organizing, WhileTheDirectoryIsBusyNothingIsMade) {
+  OnScript with({said("ResolveNames", bad("ResolveNames", "ErrorServerBusy", value("BackOffMilliseconds", "5000")))});
+  Attempt attempt{"token", {}, {}};
+  const auto octets = event_by("annie@x.org");
+  const auto made = with.session->create(
+      within(), "calendar", {.kind = Kind::event, .size = octets.size(), .flags = 0, .keywords = {}, .received = {}},
+      source_of(octets), attempt);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().kind, FaultKind::throttled);
+  EXPECT_EQ(with.server.verdict(), "");
 }
 
 TEST(Organizing, AGuestChangesHisOwnCopyAlone) {

@@ -41,7 +41,8 @@ class Stranger {
   std::map<Bytes, Known> items_;
 };
 
-/// Unfolded properties of an iCalendar object or a vCard, in order of the alphabet, but for those a server may rewrite.
-std::vector<std::string> properties(const std::string& text);
+/// Properties of an iCalendar object or a vCard that were written and cannot be read, but for those that a server may
+/// rewrite. What it adds (SOGo: CLASS) is its own affair.
+std::vector<std::string> lost_properties(const std::string& written, const std::string& read);
 
 }  // namespace tidegate::check

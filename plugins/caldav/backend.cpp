@@ -81,6 +81,8 @@ Result<web::Response> CaldavBackend::ask(const Call& call, const Mailbox& box, w
     if (auto who = identify(call, actor, asked); !who) return std::unexpected(std::move(who.error()));
     auto answer = sink ? client_.send(call, asked, [&](std::string_view piece) { return sink(piece); })
                        : client_.send(call, asked);
+    if (const auto* made_by = answer ? answer->fields.find("Server") : nullptr; made_by && made_by->contains("SOPE"))
+      is_sogo_ = true;
     const auto whose = token::identity_of(settings_.token, actor);
     if (!answer || answer->status != 401) {
       if (answer && settings_.auth == Auth::token) tokens_.accepted(whose, asked.login.secret, host_.now());

@@ -42,6 +42,7 @@ class CaldavBackend final : public Backend {
   std::uint64_t writes() const { return writes_; }
   void count_write() { ++writes_; }
   std::uint64_t connects() const { return client_.connects(); }
+  bool is_sogo() const { return is_sogo_; }  ///< by the name it gives itself (docs/quirks.md)
 
  private:
   Result<void> identify(const Call&, const std::string& actor, web::Request&);
@@ -57,6 +58,7 @@ class CaldavBackend final : public Backend {
   Contents contents_;
   Wrote wrote_;
   std::atomic<std::uint64_t> writes_ = 0;
+  std::atomic<bool> is_sogo_ = false;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const Homes>> homes_;  ///< by owner and actor
   std::vector<web::Url> starts_;                               ///< what DNS said

@@ -146,6 +146,7 @@ class CaldavSession final : public Session {
   Result<Written> carry(const Call&, View item, const std::string& to);
   Result<Resource> etags(const Call&, View item);
   Result<std::string> matching(const Call&, View item, const Revision&);
+  std::unexpected<Fault> changed_meanwhile() const;
   web::Url child(View folder, std::string_view name) const;
 
   // session_respond.cpp

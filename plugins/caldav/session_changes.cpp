@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,15 +21,16 @@ std::int64_t unix_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-/// Tokens made of the time count whole seconds (DAV-04: SOGo): what changes within the second of such a token is
-/// not told after it. `date`: the server's own clock.
+/// Tokens and CTags made of the time count whole seconds (DAV-04: SOGo): what changes within such a second is
+/// not told after it. `date`: the server's own clock; where it does not say (SOGo in its reports) ours, which may be
+/// off.
 bool is_young(const std::string& token, const std::string& date) {
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), seconds);
+  if (error != std::errc{} || end != token.data() + token.size()) return false;
   const auto now = http_date(date);
-  if (error != std::errc{} || end != token.data() + token.size() || !now) return false;
-  const auto age = now->time_since_epoch().count() - seconds;
-  return age >= -2 && age <= 2;
+  const auto age = (now ? now->time_since_epoch().count() : unix_now()) - seconds;
+  return std::abs(age) <= (now ? 2 : 60);
 }
 
 }  // namespace
@@ -232,7 +234,7 @@ void CaldavSession::finish(Turn& turn) {
     pending.expects = digest(turn.page.anchor);
     return;
   }
-  const bool young = is_young(pending.all.token, pending.all.date);
+  const bool young = is_young(pending.all.token, pending.all.date) || is_young(pending.ctag, pending.all.date);
   if (pending.all.truncated) {
     anchor.token = pending.all.token;
     anchor.compare = true;  // some give their newest token with a list cut short: what it left out shows then

@@ -189,6 +189,10 @@ Result<std::string> CaldavSession::matching(const Call& call, View item, const R
     if (!there->etag.empty() && strong(there->etag) != strong(edited.etag)) return there->etag;
     return edited.etag;  // it may have caught up meanwhile
   }
+  return changed_meanwhile();
+}
+
+std::unexpected<Fault> CaldavSession::changed_meanwhile() const {
   return fault(FaultKind::conflict, homes_->server.place(), "Somebody else has changed this item meanwhile.");
 }
 
@@ -226,6 +230,11 @@ Result<void> CaldavSession::remove(const Call& call, View item, View, View if_co
   if (auto on = in_time(call); !on) return std::unexpected(std::move(on.error()));
   const auto edited = decode_revision(if_content_rev);
   std::string etag = edited.etag;
+  if (backend_.is_sogo() && !etag.empty()) {  // it removes whatever If-Match says
+    auto there = etags(call, item);
+    if (!there) return std::unexpected(std::move(there.error()));
+    if (strong(there->etag.value_or("")) != strong(etag)) return changed_meanwhile();
+  }
   for (bool again = true;; again = false) {
     auto asked = request("DELETE", item);
     if (!asked) return std::unexpected(std::move(asked.error()));
@@ -294,6 +303,7 @@ Result<Written> CaldavSession::move(const Call& call, View item, View, View to, 
   }
   if (attempt.before)
     if (auto noted = attempt.before(id); !noted) return std::unexpected(std::move(noted.error()));
+  if (backend_.is_sogo() && item.ends_with(".vcf")) return carry(call, item, id);  // its MOVE gives cards another UID
   auto asked = request("MOVE", item);
   if (!asked) return std::unexpected(std::move(asked.error()));
   asked->fields = {{"Destination", target.text()}, {"Overwrite", "F"}};

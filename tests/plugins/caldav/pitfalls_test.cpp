@@ -87,6 +87,24 @@ TEST(DavPitfalls, dav04ATokenOfThisSecondIsAskedForAgain) {
   EXPECT_EQ(with.server.verdict(), "");
 }
 
+TEST(DavPitfalls, dav04ACTagOfThisSecondIsNotBelieved) {
+  const auto clock = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  for (const bool dated : {true, false}) {
+    SCOPED_TRACE(dated);
+    const std::string now = dated ? "784111777" : std::to_string(clock.time_since_epoch().count());
+    OnScript with(
+        {said(look, calendar("", now, syncs)),
+         said(report, etag("/h/c/a.ics", "1"), {"VCALENDAR"}, dated ? "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" : ""),
+         said(report, data("/h/c/a.ics", "1", event("a"))), said(look, calendar(now, now, syncs)),
+         said(look, etag("/h/c/b.ics", "1"), {"Depth: 1\n"}), said(report, data("/h/c/b.ics", "1", event("b")))});
+    auto page = with.changes({});
+    EXPECT_EQ(told(page), "+/h/c/a.ics .");
+    page = with.changes(page->anchor);
+    EXPECT_EQ(told(page), "-/h/c/a.ics +/h/c/b.ics") << "moved away within the second of the CTag";
+    EXPECT_EQ(with.server.verdict(), "");
+  }
+}
+
 TEST(DavPitfalls, dav05WhatTheServersLogLostIsFoundByComparing) {
   Anchor old = *decode_anchor(knows("t1", {{"a.ics", "1"}, {"ghost.ics", "1"}}));
   old.compared = 1;  // long ago

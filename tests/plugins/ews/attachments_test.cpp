@@ -77,6 +77,8 @@ TEST(Attachments, TheStoredObjectHasDigestsAndGetsItsFilesBack) {
             task_text("SUMMARY:Mow\r\nATTACH:https://x.org/y\r\nX-B:1\r\n"
                       "X-TIDEGATE-ATTACHMENT;FMTTYPE=text/plain;SIZE=3:a.txt\r\nX-TIDEGATE-ATTACHMENT;FMTTYPE=text/"
                       "plain;SIZE=3:attachment\r\n"));
+  EXPECT_EQ(with_files(stored, element("")), task_text("SUMMARY:Mow\r\nATTACH:https://x.org/y\r\nX-B:1\r\n"))
+      << "what was removed at the server";
   add_content(item_, "1", base64("one"));
   add_content(item_, "2", base64("two"));
   auto wanted = octets;

@@ -106,7 +106,7 @@ std::string card(const std::string& name, const std::string& photo_) {
 
 TEST(EwsContents, PhotosComeWithTheirContactsUnlessTheyAreLarge) {
   OnScript with({said("GetItem",
-                      contact_with("a", "pa", "4") + contact_with("b", "pb", "4") + contact_with("c", "pc", "9000000")),
+                      contact_with("a", "pa", "4") + contact_with("b", "pb", "4") + contact_with("c", "pc", "2000000")),
                  said("GetAttachment", photo("pb", "of b") + bad("GetAttachment", "ErrorItemNotFound"),
                       {"<t:AttachmentId Id=\"pa\"/><t:AttachmentId Id=\"pb\"/></m:AttachmentIds>"})});
   expect(with, {"c:a", "c:b", "c:c"});
@@ -215,8 +215,9 @@ TEST(EwsShared, WhoLooksIntoAnothersMailboxActsByHisOwnRights) {
   // The folders of a role are asked for in the owner's mailbox, by the actor, near where the mailbox is.
   const Mailbox team{"ann@x.org", "team@x.org", "ann@x.org"};
   HttpStep open = folders();
-  for (const auto* each : {"<t:PrimarySmtpAddress>ann@x.org</t:PrimarySmtpAddress>",
-                           "<t:EmailAddress>team@x.org</t:EmailAddress>", "X-AnchorMailbox: team@x.org"})
+  for (const auto* each :
+       {"<t:PrimarySmtpAddress>ann@x.org</t:PrimarySmtpAddress>", "<t:EmailAddress>team@x.org</t:EmailAddress>",
+        "X-AnchorMailbox: team@x.org", "<t:DistinguishedFolderId Id=\"inbox\"><t:Mailbox><t:EmailAddress>team@x.org"})
     open.holds.emplace_back(each);
   OnScript with({open, said("SyncFolderHierarchy",
                             good("SyncFolderHierarchy",

@@ -75,7 +75,6 @@ Line line_of(const Attachment& each) {
 }
 
 void fill(Component& item, std::vector<Attachment> rest) {
-  item.remove(left_property);
   item.remove_if([&](const Line& line) {
     if (!is_file(line)) return false;
     const auto digest = line.first(digest_parameter);
@@ -203,7 +202,7 @@ std::string file_elements(const std::vector<File>& files) {
 
 Bytes with_files(Bytes octets, const xml::Element& item) {
   auto all = attachments_of(item);
-  if (all.empty() && !octets.contains(digest_parameter) && !octets.contains(left_property)) return octets;
+  if (all.empty() && !octets.contains("ATTACH")) return octets;  // parameters may be folded, names are not
   auto read = pim::read_components(octets, pim::Dialect::icalendar);
   if (!read) return octets;
   Bytes made;

@@ -77,11 +77,20 @@ TEST(Attachments, TheStoredObjectHasDigestsAndGetsItsFilesBack) {
             task_text("SUMMARY:Mow\r\nATTACH:https://x.org/y\r\nX-B:1\r\n"
                       "X-TIDEGATE-ATTACHMENT;FMTTYPE=text/plain;SIZE=3:a.txt\r\nX-TIDEGATE-ATTACHMENT;FMTTYPE=text/"
                       "plain;SIZE=3:attachment\r\n"));
+  EXPECT_EQ(with_files(stored, element("")), task_text("SUMMARY:Mow\r\nATTACH:https://x.org/y\r\nX-B:1\r\n"))
+      << "what was removed at the server";
   add_content(item_, "1", base64("one"));
   add_content(item_, "2", base64("two"));
   auto wanted = octets;
   wanted.erase(wanted.find("X-TIDEGATE-ATTACHMENT:stale\r\n"), 29);
   EXPECT_EQ(with_files(stored, item_), wanted);
+  auto other_way_round = element(inside(file("2", "attachment", "3") + file("1", "a.txt", "3")));
+  add_content(other_way_round, "1", base64("one"));
+  add_content(other_way_round, "2", base64("two"));
+  EXPECT_EQ(with_files(stored, other_way_round), wanted);
+  const auto folded = with_digests(task_text(attach("one", ";FMTTYPE=text/plain;FILENAME=plan.txt")));
+  EXPECT_TRUE(folded.contains(";X-\r\n TIDEGATE")) << folded;
+  EXPECT_EQ(with_files(folded, element("")), task_text(""));
   EXPECT_EQ(without_files(Kind::task, octets), task_text("SUMMARY:Mow\r\nATTACH:https://x.org/y\r\nX-B:1\r\n"));
 }
 
@@ -243,6 +252,7 @@ TEST(Attachments, ARepeatedEditMakesWhatIsMissingAndTakesNothing) {
   // Where anything else differs it is a conflict as ever.
   for (const auto& [inside_, wanted] :
        {std::pair(there + "<t:Importance>High</t:Importance>", octets),
+        std::pair(there, task_text("SUMMARY:Mow\r\n" + attach("one", ";FILENAME=a"))),
         std::pair(there, task_text("SUMMARY:Mow\r\nX-A:1\r\n" + attach("one", ";FILENAME=a")))}) {
     with.server.more({said("GetItem", item("a", "Task", inside_)),
                       said("GetAttachment", given("1", "one") + given("of another", "two"))});

@@ -106,7 +106,7 @@ std::string card(const std::string& name, const std::string& photo_) {
 
 TEST(EwsContents, PhotosComeWithTheirContactsUnlessTheyAreLarge) {
   OnScript with({said("GetItem",
-                      contact_with("a", "pa", "4") + contact_with("b", "pb", "4") + contact_with("c", "pc", "9000000")),
+                      contact_with("a", "pa", "4") + contact_with("b", "pb", "4") + contact_with("c", "pc", "2000000")),
                  said("GetAttachment", photo("pb", "of b") + bad("GetAttachment", "ErrorItemNotFound"),
                       {"<t:AttachmentId Id=\"pa\"/><t:AttachmentId Id=\"pb\"/></m:AttachmentIds>"})});
   expect(with, {"c:a", "c:b", "c:c"});
@@ -151,6 +151,44 @@ TEST(EwsContents, APhotoIsReplacedAddedAndTakenAway) {
   }
 }
 
+TEST(EwsContents, APhotoThatADeviceCanNotSeeGoesOnlyForAnother) {
+  const auto updated =
+      good("UpdateItem", "<m:Items><t:Contact><t:ItemId Id='a' ChangeKey='k2'/></t:Contact></m:Items>");
+  const auto now = good("GetItem", "<m:Items><t:Contact><t:ItemId Id='a' ChangeKey='k3'/></t:Contact></m:Items>");
+  OnScript with({said("GetItem", contact_with("a", "large", "9000000")), said("UpdateItem", updated)});
+  EXPECT_TRUE(with.session->update(within(), "c:a", "k-a", source_of(card("Ann", ""))));
+  EXPECT_EQ(with.server.verdict(), "");
+  with.server.more({said("GetItem", contact_with("a", "large", "9000000")), said("UpdateItem", updated),
+                    said("CreateAttachment", good("CreateAttachment"), {base64("new")}),
+                    said("DeleteAttachment", good("DeleteAttachment"), {"Id=\"large\""}), said("GetItem", now)});
+  EXPECT_TRUE(with.session->update(within(), "c:a", "k-a", source_of(card("Ann", "new"))));
+  EXPECT_EQ(with.server.verdict(), "");
+}
+
+// Who died behind CreateAttachment left two.
+TEST(EwsContents, OfTwoPhotosTheLastCountsAndARepeatedEditTakesTheOtherAway) {
+  const auto octets = card("a", "new");
+  const auto photo_at = [](const std::string& id) {
+    return "<t:FileAttachment><t:AttachmentId Id='" + id +
+           "'/><t:Size>3</t:Size><t:IsContactPhoto>true"
+           "</t:IsContactPhoto></t:FileAttachment>";
+  };
+  const auto there = item("a", "Contact",
+                          "<t:Attachments>" + photo_at("old") + photo_at("last") + "</t:Attachments>" +
+                              stored_property(Kind::contact, octets) + "<t:DisplayName>a</t:DisplayName>");
+  const auto given = photo("old", "old") + photo("last", "new");
+  OnScript with({said("GetItem", there), said("GetAttachment", given)});
+  EXPECT_EQ(read(with, "c:a").octets, octets);
+  with.server.more({said("GetItem", there), said("GetAttachment", given),
+                    said("DeleteAttachment", good("DeleteAttachment"), {"Id=\"old\""}),
+                    said("GetItem", good("GetItem",
+                                         "<m:Items><t:Contact><t:ItemId Id='a' ChangeKey='k3'/></t:Contact>"
+                                         "</m:Items>"))});
+  const auto done = with.session->update(within(), "c:a", "before", source_of(octets));
+  EXPECT_TRUE(done) << done.error().text;
+  EXPECT_EQ(with.server.verdict(), "");
+}
+
 TEST(EwsContents, ACreatedContactGetsItsPhotoAlsoWhenItIsRepeated) {
   const auto created_ = "<m:Items><t:Contact><t:ItemId Id='a' ChangeKey='k'/></t:Contact></m:Items>";
   const auto octets = card("Ann", "new");
@@ -177,8 +215,9 @@ TEST(EwsShared, WhoLooksIntoAnothersMailboxActsByHisOwnRights) {
   // The folders of a role are asked for in the owner's mailbox, by the actor, near where the mailbox is.
   const Mailbox team{"ann@x.org", "team@x.org", "ann@x.org"};
   HttpStep open = folders();
-  for (const auto* each : {"<t:PrimarySmtpAddress>ann@x.org</t:PrimarySmtpAddress>",
-                           "<t:EmailAddress>team@x.org</t:EmailAddress>", "X-AnchorMailbox: team@x.org"})
+  for (const auto* each :
+       {"<t:PrimarySmtpAddress>ann@x.org</t:PrimarySmtpAddress>", "<t:EmailAddress>team@x.org</t:EmailAddress>",
+        "X-AnchorMailbox: team@x.org", "<t:DistinguishedFolderId Id=\"inbox\"><t:Mailbox><t:EmailAddress>team@x.org"})
     open.holds.emplace_back(each);
   OnScript with({open, said("SyncFolderHierarchy",
                             good("SyncFolderHierarchy",

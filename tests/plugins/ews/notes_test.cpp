@@ -21,10 +21,10 @@ std::string journal_text(const std::string& lines) {
          lines + "END:VJOURNAL\r\nEND:VCALENDAR\r\n";
 }
 pim::CalendarObject journal(const std::string& lines) { return object(journal_text(lines)); }
-std::string color(const std::string& number) {
+std::string color(const std::string& number, const std::string& id = "35584") {
   return "<t:ExtendedProperty><t:ExtendedFieldURI PropertySetId='0006200e-0000-0000-c000-000000000046' "
-         "PropertyId='35584' PropertyType='Integer'/><t:Value>" +
-         number + "</t:Value></t:ExtendedProperty>";
+         "PropertyId='" +
+         id + "' PropertyType='Integer'/><t:Value>" + number + "</t:Value></t:ExtendedProperty>";
 }
 Fields of_element(const std::string& inside) {
   return note_fields(*xml::tree("<t:Message xmlns:t='t'>" + inside + "</t:Message>"));
@@ -38,7 +38,7 @@ TEST(Notes, WhatTheServerSaysIsAJournal) {
       "<t:ItemClass>IPM.StickyNote</t:ItemClass><t:Subject>Shopping</t:Subject><t:Sensitivity>Private</t:Sensitivity>"
       "<t:Body BodyType='Text'>Shopping\r\nmilk, bread\r\n</t:Body><t:DateTimeCreated>2026-05-01T10:00:00Z"
       "</t:DateTimeCreated><t:Categories><t:String>home</t:String></t:Categories>" +
-      color("1") + "<t:LastModifiedTime>2026-05-02T10:00:00Z</t:LastModifiedTime>");
+      color("4", "35585") + color("1") + "<t:LastModifiedTime>2026-05-02T10:00:00Z</t:LastModifiedTime>");
   EXPECT_EQ(note_of(fields, "u-1", nullptr),
             "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Tidegate//EWS//EN\r\nBEGIN:VJOURNAL\r\nUID:u-1\r\nDTSTAMP:"
             "19700101T000000Z\r\nCATEGORIES:home\r\nCLASS:PRIVATE\r\nSUMMARY:Shopping\r\nDESCRIPTION:milk\\, bread\r\n"
@@ -152,6 +152,7 @@ TEST(Notes, OneIsMadeOnce) {
   OnScript with({said("CreateItem", good("CreateItem", "<m:Items>" + made + "</m:Items>"),
                       {"<m:CreateItem MessageDisposition=\"SaveOnly\">",
                        "<t:Message><t:ItemClass>IPM.StickyNote</t:ItemClass><t:Subject>Buy</t:Subject>",
+                       "PropertyTag=\"0x0E07\" PropertyType=\"Integer\"/><t:Value>1</t:Value>",
                        "<t:Body BodyType=\"Text\">Buy\nmilk</t:Body>", "<t:Value>771</t:Value>"})});
   Attempt attempt{"token", {}, {}};
   const auto done = with.session->create(within(), "notes", wanted, source_of(octets), attempt);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real khal, khard and todoman work on a device's vdir: they show what is in the store, what they change goes up, also
 what was changed offline and through kill -9 of device and gateway, and conflicts are kept."""
+import contextlib
 import datetime
 import glob
 import json
@@ -29,8 +30,9 @@ def texts(*parts):
     """name → content, of the objects in a directory."""
     found = {}
     for path in glob.glob(os.path.join(*parts, "*.[iv]c[sf]")):
-        with open(path, encoding="utf-8", newline="") as text:
-            found[os.path.basename(path)] = text.read()
+        with contextlib.suppress(FileNotFoundError):  # renamed between the look and this
+            with open(path, encoding="utf-8", newline="") as text:
+                found[os.path.basename(path)] = text.read()
     return found
 
 

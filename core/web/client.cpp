@@ -31,6 +31,10 @@ struct Client::Pool {
         return line;
       }
     }
+    return fresh(key);
+  }
+
+  static std::unique_ptr<Line> fresh(const std::string& key) {
     auto line = std::make_unique<Line>();
     line->key = key;
     return line;
@@ -39,6 +43,7 @@ struct Client::Pool {
   void give(std::unique_ptr<Line> line, const ClientSettings& settings) {
     std::vector<std::unique_ptr<Line>> old;  // closed outside of the lock
     const auto now = line->idle_since = Clock::now();
+    line->used = true;
     const std::scoped_lock lock(mutex);
     idle.push_back(std::move(line));
     while (!idle.empty() &&
@@ -125,12 +130,21 @@ Client::~Client() = default;
 std::uint64_t Client::connects() const { return pool_->connects; }
 
 Result<Response> Client::once(const Call& call, const Request& request, const Url& url, Sink& sink) {
+  bool died = false;
+  auto answer = over(pool_->take(key_of(request.login)), call, request, url, sink, died);
+  if (!died) return answer;
+  // libcurl sends a request again whose connection the server had closed, but only five times in the life of a handle
+  // (until 8.17). SOGo closes after each answer, and does not say so.
+  return over(pool_->fresh(key_of(request.login)), call, request, url, sink, died);
+}
+
+Result<Response> Client::over(std::unique_ptr<Line> line, const Call& call, const Request& request, const Url& url,
+                              Sink& sink, bool& died) {
   const auto place = url.place();
   if (url.scheme != "https" && !settings_.allow_plaintext)
     return fault(FaultKind::denied, place, "Nothing is sent unencrypted: the address must begin with https://.");
   if (call.stop.stop_requested() || Clock::now() >= call.deadline)
     return fault(FaultKind::cancelled, place, "The call was stopped or its time was over before it began.");
-  auto line = pool_->take(key_of(request.login));
   if (!line->good()) return fault(FaultKind::unavailable, place, "libcurl could not be started: memory is short.");
   line->sink = &sink;
   if (auto ready = line->prepare(settings_, request, url, call); !ready)
@@ -147,6 +161,7 @@ Result<Response> Client::once(const Call& call, const Request& request, const Ur
   if (line->oversize)
     return fault(FaultKind::too_large, place, "The answer of " + place + " is larger than is read here.");
   if (code != CURLE_OK && !line->enough) {
+    died = code == CURLE_SEND_ERROR && line->used && response.status == 0;
     return std::unexpected(fault_of_code(code, url, line->proxy, line->number(CURLINFO_HTTP_CONNECTCODE),
                                          line->words[0] != '\0' ? line->words.data() : curl_easy_strerror(code)));
   }

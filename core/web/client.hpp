@@ -78,6 +78,8 @@ class Client {
   struct Pool;
   struct Line;
   Result<Response> once(const Call&, const Request&, const Url&, Sink&);
+  /// died: the line had been used, and its connection ended before anything of an answer came.
+  Result<Response> over(std::unique_ptr<Line>, const Call&, const Request&, const Url&, Sink&, bool& died);
   std::unique_ptr<Pool> pool_;
   const ClientSettings settings_;
 };

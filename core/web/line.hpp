@@ -48,6 +48,7 @@ struct Client::Line {
 
   std::string key;  ///< whose connection this is; empty: everybody's
   Clock::time_point idle_since{};
+  bool used = false;  ///< a request has been sent over it before
 
  private:
   static std::size_t head(const char*, std::size_t, std::size_t, void*);

@@ -130,6 +130,7 @@ bool ScriptedHttp::answer(LineSocket& client, const std::string& first, const st
     }
   }
   if (step.hang) return true;
+  if (step.drop) return false;
   const bool no_body = first.starts_with("HEAD ") || step.status == 204 || step.status == 304;
   if (!step.raw.empty())
     client.say(step.raw);

@@ -23,6 +23,7 @@ struct HttpStep {
   std::string raw = {};  ///< instead of all that, the octets of the answer
   bool close = false;    ///< the connection ends after that
   bool hang = false;     ///< nothing is said; the connection stays
+  bool drop = false;     ///< nothing is said, and the connection ends
 };
 
 class LineSocket;

@@ -63,6 +63,36 @@ TEST(WebClient, KeepsItsConnectionAndSendsWhatItIsTold) {
   EXPECT_EQ(client.connects(), 1U);
 }
 
+// SOGo closes after each answer without saying so: whether that is seen before the next request is chance.
+TEST(WebClient, AConnectionThatEndsBetweenTwoRequestsIsNobodysFault) {
+  constexpr int rounds = 14;
+  std::vector<HttpStep> script{{.hear = "PUT /0", .status = 201}};
+  for (int round = 1; round < rounds; ++round) {
+    script.push_back({.hear = "PUT /" + std::to_string(round), .drop = true});
+    script.push_back({.hear = "PUT /" + std::to_string(round), .holds = {"\n\nwhat is stored"}, .status = 201});
+  }
+  ScriptedHttp server(std::move(script));
+  Client client(plain());
+  for (int round = 0; round < rounds; ++round) {
+    auto request = get(server, "/" + std::to_string(round));
+    request.method = "PUT";
+    request.body = "what is stored";
+    const auto answer = client.send(within(), request);
+    ASSERT_TRUE(answer) << round << ": " << answer.error().text << answer.error().cause;
+    EXPECT_EQ(answer->status, 201U);
+  }
+  EXPECT_EQ(server.verdict(), "");
+}
+
+TEST(WebClient, AServerThatNeverAnswersIsAFault) {
+  ScriptedHttp server({{.hear = "GET /", .drop = true}});
+  Client client(plain());
+  const auto answer = client.send(within(), get(server, "/"));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, FaultKind::unavailable);
+  EXPECT_EQ(server.verdict(), "");
+}
+
 TEST(WebClient, TlsIsVerified) {
   tests::Certificates ours, foreign("Somebody Else");
   const auto files = ours.issue();

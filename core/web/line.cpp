@@ -75,6 +75,7 @@ Result<void> Client::Line::prepare(const ClientSettings& settings, const Request
   set(CURLOPT_QUICK_EXIT, 1L);  // giving up does not wait for a name server
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(CURLOPT_USERAGENT, "Tidegate");  // RFC 9110 §10.1.5; to who says nothing SOGo shows one address book alone
   set(CURLOPT_TCP_NODELAY, 1L);
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_ERRORBUFFER, words.data());

@@ -48,6 +48,8 @@ void types(const xml::Element& element, Resource& resource) {
       resource.addressbook = true;
     else if (each.uri == server && (each.local.starts_with("shared") || each.local == "public"))
       continue;  // a calendar of somebody else's, which is a calendar
+    else if (each.is({cal, "schedule-outbox"}))
+      continue;  // SOGo's first calendar is one, too; others' outboxes are no calendars
     else if (each.uri == cal || each.uri == server || each.uri == card)
       resource.other = true;
   }

@@ -32,7 +32,8 @@ ClientSettings plain() {
 
 TEST(WebClient, KeepsItsConnectionAndSendsWhatItIsTold) {
   ScriptedHttp server({{.hear = "PROPFIND /a%20b/",
-                        .holds = {"Depth: 1\n", "Content-Length: 4\n", "\n\n<x/>", "!Expect", "!Authorization"},
+                        .holds = {"Depth: 1\n", "User-Agent: Tidegate\n", "Content-Length: 4\n", "\n\n<x/>", "!Expect",
+                                  "!Authorization"},
                         .status = 207,
                         .fields = "ETag: \"1\"\r\n",
                         .body = "<m/>"},

@@ -53,6 +53,21 @@ TEST(DavMultistatus, WhatIsNoneIsInvalid) {
   EXPECT_TRUE(read_multistatus("<multistatus xmlns='DAV:'/>"));
 }
 
+TEST(DavMultistatus, SogosFirstCalendarIsAnOutboxToo) {
+  const auto kinds = [](const std::string& types) {
+    const auto said = read_multistatus(
+        "<m:multistatus xmlns:m='DAV:' xmlns:k='urn:ietf:params:xml:ns:caldav'><m:response><m:href>/c/</m:href>"
+        "<m:propstat><m:prop><m:resourcetype><m:collection/>" +
+        types +
+        "</m:resourcetype></m:prop><m:status>HTTP/1.1 200 OK</m:status></m:propstat></m:response></m:multistatus>");
+    return said && said->resources.size() == 1 && collection_of(said->resources.front(), "/c/").has_value();
+  };
+  EXPECT_TRUE(kinds("<k:calendar/><k:schedule-outbox/>"));
+  EXPECT_FALSE(kinds("<k:schedule-outbox/>"));
+  EXPECT_FALSE(kinds("<k:schedule-inbox/>"));
+  EXPECT_FALSE(kinds("<k:calendar/><k:schedule-inbox/>"));
+}
+
 TEST(DavMultistatus, DatesAndConditions) {
   EXPECT_EQ(http_date("Sun, 06 Nov 1994 08:49:37 GMT")->time_since_epoch().count(), 784111777);
   for (const auto* wrong : {"", "yesterday", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 31 Feb 1994 08:49:37 GMT",

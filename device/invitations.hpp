@@ -62,8 +62,8 @@ struct ResponseWish {
   std::string comment{};  ///< empty: none
   std::string as{};       ///< who of those who are invited; empty: the account's address
 };
-/// Journals the answer, or the acknowledgement. Faults: invalid (no such answer), not_found (nothing of that name, or several), denied (there
-/// is nothing to answer: why). What it is an answer to.
+/// Journals the answer, or the acknowledgement. Faults: invalid (no such answer), not_found (nothing of that name, or
+/// several), denied (there is nothing to answer: why). What it is an answer to.
 Result<std::string> respond(sim::World&, Index&, const Invitations&, const ResponseWish&);
 
 /// Those that can be answered or acknowledged; `all`: whatever became of them.

@@ -222,7 +222,8 @@ Bytes Stub::as_part(std::uint64_t size) const {
   rest += note(size, {}, {});
   const bool behind = size > look_most && !boundaries_.empty();
   const bool twice = plain_.found && html_.found;
-  if (!left_out_.empty() || text.cut || twice || behind || (calendar_.found && !calendar)) rest += fmt::format("Left out:{}", eol_);
+  if (!left_out_.empty() || text.cut || twice || behind || (calendar_.found && !calendar))
+    rest += fmt::format("Left out:{}", eol_);
   for (const auto& each : left_out_)
     rest += fmt::format("  {}{}{}{}{}", each.name, each.name.empty() ? "" : ", ", each.type,
                         each.whole ? ", " + about(each.octets, each.base64) : std::string(), eol_);

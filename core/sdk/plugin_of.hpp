@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plugin that is made of a table of settings, a function that reads their values, and a back-end made of what was read:
+// A plugin that is made of a table of settings, a function that reads their values, and a back-end made of what was
+// read:
 //
 //   Plugin* make_plugin() {
 //     static PluginOf<ImapBackend, settings_table, parse_settings> plugin;

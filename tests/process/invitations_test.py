@@ -131,7 +131,8 @@ class Invitations(exim_case.ThroughExim):
         self.invited("off")
         with self.stage.lmtp() as lmtp:
             lmtp.sendmail(BOB, [ALICE], invitation("off", "CANCEL", sequence=1))
-        st.wait_for("the cancellation", lambda: "(cancelled)" in self.tool("respond", "--all").stdout)
+        st.wait_for("the cancellation", lambda: [row for row in json.loads(self.tool("respond", "--all", "--json").stdout)
+                                                 if row["uid"] == "off" and "cancelled" in row["state"]])
         refused = self.tool("respond", "off", "accept", check=False)
         self.assertEqual((refused.returncode, refused.stderr), (1, "tidegate-device: It was cancelled; there is nothing to answer.\n"))
         self.invited("other", invitation("other", "COUNTER"))

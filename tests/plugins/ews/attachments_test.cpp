@@ -2,24 +2,15 @@
 // Files of items: ATTACH of an object and attachments at the server, what is asked and sent of them.
 #include "plugins/ews/attachments.hpp"
 
-#include "core/pim/system_zones.hpp"
 #include "plugins/ews/base64.hpp"
 #include "plugins/ews/objects.hpp"
+#include "tests/plugins/ews/calendar_object.hpp"
 #include "tests/plugins/ews/scripted_ews.hpp"
 
 namespace tidegate::ews {
 namespace {
 
-pim::CalendarObject object(const Bytes& octets) {
-  static pim::SystemZones zones;
-  auto made = pim::CalendarObject::parse(octets, zones.source());
-  EXPECT_TRUE(made) << made.error().text << octets;
-  return *made;
-}
-std::string task_text(const std::string& lines) {
-  return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\n" + lines +
-         "END:VTODO\r\nEND:VCALENDAR\r\n";
-}
+std::string task_text(const std::string& lines) { return calendar_text("VTODO", lines); }
 std::string attach(const std::string& octets, const std::string& parameters = "") {
   return "ATTACH" + parameters + ";VALUE=BINARY;ENCODING=BASE64:" + base64(octets) + "\r\n";
 }

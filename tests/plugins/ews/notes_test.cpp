@@ -4,22 +4,13 @@
 
 #include <random>
 
-#include "core/pim/system_zones.hpp"
+#include "tests/plugins/ews/calendar_object.hpp"
 #include "tests/plugins/ews/scripted_ews.hpp"
 
 namespace tidegate::ews {
 namespace {
 
-pim::CalendarObject object(const Bytes& octets) {
-  static pim::SystemZones zones;
-  auto made = pim::CalendarObject::parse(octets, zones.source());
-  EXPECT_TRUE(made) << made.error().text << octets;
-  return *made;
-}
-std::string journal_text(const std::string& lines) {
-  return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VJOURNAL\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\n" +
-         lines + "END:VJOURNAL\r\nEND:VCALENDAR\r\n";
-}
+std::string journal_text(const std::string& lines) { return calendar_text("VJOURNAL", lines); }
 pim::CalendarObject journal(const std::string& lines) { return object(journal_text(lines)); }
 std::string color(const std::string& number, const std::string& id = "35584") {
   return "<t:ExtendedProperty><t:ExtendedFieldURI PropertySetId='0006200e-0000-0000-c000-000000000046' "

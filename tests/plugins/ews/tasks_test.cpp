@@ -6,21 +6,12 @@
 
 #include <gtest/gtest.h>
 
-#include "core/pim/system_zones.hpp"
+#include "tests/plugins/ews/calendar_object.hpp"
 
 namespace tidegate::ews {
 namespace {
 
-pim::CalendarObject object(const Bytes& octets) {
-  static pim::SystemZones zones;
-  auto made = pim::CalendarObject::parse(octets, zones.source());
-  EXPECT_TRUE(made) << made.error().text << octets;
-  return *made;
-}
-pim::CalendarObject todo(const std::string& lines) {
-  return object("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\n" +
-                lines + "END:VTODO\r\nEND:VCALENDAR\r\n");
-}
+pim::CalendarObject todo(const std::string& lines) { return object(calendar_text("VTODO", lines)); }
 Fields of_element(const std::string& inside) {
   return task_fields(*xml::tree("<t:Task xmlns:t='t'>" + inside + "</t:Task>"));
 }

@@ -65,7 +65,7 @@ void Component::add(Line line) {
   for (auto& part : parts) ++part.after;
 }
 
-void Component::remove_if(const std::function<bool(const Line&)>& gone) {
+void Component::remove_if(const std::function<bool(Line&)>& gone) {
   std::vector<char> goes(lines.size());
   for (std::size_t i = 0; i < lines.size(); ++i) goes[i] = gone(lines[i]) ? 1 : 0;
   for (auto& part : parts) {

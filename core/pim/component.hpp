@@ -31,7 +31,7 @@ struct Component {
   void remove(std::string_view name) {
     remove_if([&](const Line& line) { return line.is(name); });
   }
-  void remove_if(const std::function<bool(const Line&)>&);
+  void remove_if(const std::function<bool(Line&)>& gone);  ///< `gone` may change what stays
   void add_part(Component);
 
   void write(std::string& out) const;

@@ -75,15 +75,14 @@ Line line_of(const Attachment& each) {
 }
 
 void fill(Component& item, std::vector<Attachment> rest) {
-  item.remove_if([&](const Line& line) {
+  item.remove_if([&](Line& line) {
     if (!is_file(line)) return false;
     const auto digest = line.first(digest_parameter);
     const auto found = std::ranges::find_if(
         rest, [&](const auto& each) { return each.octets && !digest.empty() && digest_of(*each.octets) == digest; });
     if (found == rest.end()) return true;
-    auto& mine = const_cast<Line&>(line);
-    mine.set_value(base64(*found->octets));
-    mine.remove_parameter(digest_parameter);
+    line.set_value(base64(*found->octets));
+    line.remove_parameter(digest_parameter);
     rest.erase(found);
     return false;
   });
@@ -97,8 +96,7 @@ Bytes each_file(View octets, const std::function<bool(Line&)>& goes) {
   Bytes made;
   for (auto& calendar : *read) {
     for (auto& part : calendar.parts)
-      if (is_item(part))
-        part.remove_if([&](const Line& line) { return of_files(line) && goes(const_cast<Line&>(line)); });
+      if (is_item(part)) part.remove_if([&](Line& line) { return of_files(line) && goes(line); });
     calendar.write(made);
   }
   return made;

@@ -74,14 +74,17 @@ def give_up(*_):
 
 def case_of(seed):
     """None: not one that can be judged. A rule whose day never comes keeps dateutil busy to the year 9999: a case has a
-    twentieth of a second of this process's own time."""
-    signal.setitimer(signal.ITIMER_VIRTUAL, .05)
+    twentieth of a second of this process's own time, and is told again if what tells it is raised where Python drops
+    exceptions (in the callback of a weak reference). It may be told while the clock is being stopped, too."""
     try:
-        return Case(seed)
+        signal.setitimer(signal.ITIMER_VIRTUAL, .05, .05)
+        try:
+            return Case(seed)
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     except (Skip, OverflowError, ValueError):
-        return None
-    finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        return None
 
 
 def some(random_, values, most):

@@ -94,12 +94,13 @@ class ImapSession final : public Session {
   Result<Page> folders(const Call&, View anchor);
   Result<std::vector<Listing>> list(const Call&);
   std::optional<MailboxState> polled(const std::string& folder);
-  Result<bool> untouched(const Call&, const std::string& folder, const Anchor&);
+  Result<bool> untouched(Turn&);
   Result<void> begin(Turn&);
   Result<void> take_new(Turn&);
   Result<void> take_flags(Turn&);
   Result<std::map<Uid, std::uint64_t>> changed_since(Turn&);
   Result<void> take_flags_by_digest(Turn&);
+  Result<void> take_own_marks(Turn&);
   std::uint64_t settled_modseq(const std::string& folder, std::uint64_t shown);
   void settle_listed(Turn&);
   std::uint64_t counted(const std::string& folder, const Anchor&) const;
@@ -144,6 +145,7 @@ class ImapSession final : public Session {
   std::optional<UidSet> plan_;                      ///< UIDs of the selected folder, for pages of a backlog
   std::map<Uid, std::uint64_t> just_told_;          ///< UID → MODSEQ of new items given since the last flag check
   std::map<std::string, Clock::time_point> swept_;  ///< without CONDSTORE: when a folder's flags were compared
+  std::map<std::string, UidSet> own_marks_;         ///< likewise: messages whose flags this session changed since
 
   const Clock::time_point born_;
   struct Late {

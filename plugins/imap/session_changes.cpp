@@ -56,7 +56,7 @@ Result<Page> ImapSession::of_folder(const Call& call, View scope, View anchor, c
       return fault(FaultKind::anchor_expired, settings_.host,
                    "The stored position is from another version; the folder is listed again.");
     turn.anchor = std::move(*decoded);
-    auto same = untouched(call, turn.folder, turn.anchor);
+    auto same = untouched(turn);
     if (!same) return std::unexpected(same.error());
     if (*same) return Page{{}, Bytes(anchor), false};
   } else {
@@ -81,22 +81,25 @@ Result<Page> ImapSession::of_folder(const Call& call, View scope, View anchor, c
 }
 
 // A folder that isn't selected costs one STATUS while nothing happens in it.
-Result<bool> ImapSession::untouched(const Call& call, const std::string& folder, const Anchor& anchor) {
+Result<bool> ImapSession::untouched(Turn& turn) {
+  const std::string& folder = turn.folder;
+  const Anchor& anchor = turn.anchor;
   if (selected_ == folder || anchor.listing || !anchor.todo.empty() || anchor.sweep_below != 0) return false;
   if (told_of(folder)) return false;
   Result<MailboxState> now = MailboxState{};
   if (auto known = polled(folder)) {
     now = *known;
   } else {
-    now = status(call, folder);
+    now = status(turn.call, folder);
   }
   if (!now) return std::unexpected(now.error());
+  turn.before = *now;
   const bool moved = now->uidvalidity != anchor.uidvalidity || now->uidnext != anchor.uidnext ||
                      now->exists != counted(folder, anchor) || (anchor.modseq != 0 && now->modseq != anchor.modseq);
   looked_at(folder, moved && !late_.contains(folder));
   if (moved || anchor.modseq != 0) return !moved;
   const auto swept = swept_.find(folder);
-  return swept != swept_.end() && host_.now() - swept->second < settings_.flag_sweep;
+  return !own_marks_.contains(folder) && swept != swept_.end() && host_.now() - swept->second < settings_.flag_sweep;
 }
 
 Result<void> ImapSession::begin(Turn& turn) {
@@ -109,12 +112,16 @@ Result<void> ImapSession::begin(Turn& turn) {
     return fault(FaultKind::unsupported, settings_.host,
                  "The mail server gives this folder no lasting message numbers.");
   }
-  if (state_.uidnext == 0) {
+  Anchor& a = turn.anchor;
+  std::uint64_t said = state_.uidnext;
+  if (said == 0) {
+    // SELECT need not tell it (Courier doesn't). Counted, it falls when the newest message goes; what STATUS said is no
+    // measure of what this SELECT shows.
     auto all = all_uids(turn.call);
     if (!all) return std::unexpected(all.error());
     state_.uidnext = std::uint64_t{all->highest()} + 1;
+    said = turn.before.uidvalidity == state_.uidvalidity ? turn.before.uidnext : 0;
   }
-  Anchor& a = turn.anchor;
   if (a.uidvalidity == 0) {
     a.uidvalidity = state_.uidvalidity;
     a.uidnext = state_.uidnext;
@@ -128,13 +135,12 @@ Result<void> ImapSession::begin(Turn& turn) {
     return fault(FaultKind::anchor_expired, settings_.host,
                  "The mail server renumbered this folder; it is listed again.");
   }
-  if (fresh_ && (state_.uidnext < a.uidnext || (state_.modseq != 0 && state_.modseq < a.modseq))) {
+  if (fresh_ && ((said != 0 && said < a.uidnext) || (state_.modseq != 0 && state_.modseq < a.modseq))) {
     return fault(
         FaultKind::regressed, settings_.host,
         "The mail server's folder went back in time, as after a restore from a backup: it is listed again, and "
         "what it lost waits for `tidegatectl hold`.",
-        fmt::format("UIDNEXT {} after {}, HIGHESTMODSEQ {} after {}", state_.uidnext, a.uidnext, state_.modseq,
-                    a.modseq));
+        fmt::format("UIDNEXT {} after {}, HIGHESTMODSEQ {} after {}", said, a.uidnext, state_.modseq, a.modseq));
   }
   // IMAP-16: new mail moves HIGHESTMODSEQ (RFC 7162 §3.1); where it never does, flags are compared instead.
   if (fresh_ && a.modseq != 0 && state_.uidnext > a.uidnext && state_.modseq == a.modseq)
@@ -143,7 +149,7 @@ Result<void> ImapSession::begin(Turn& turn) {
   if ((a.modseq == 0) != (state_.modseq == 0)) {
     a.modseq = state_.modseq == 0 ? 0 : 1;  // CONDSTORE came or went: compare everything once
     a.digests = {};
-    a.sweep_below = 0;
+    a.sweep_below = a.sweep_modseq = 0;
   }
   return {};
 }
@@ -318,7 +324,8 @@ Result<void> ImapSession::take_flags_by_digest(Turn& turn) {
   Anchor& a = turn.anchor;
   Signals& signals = connection_->signals();
   const auto swept = swept_.find(turn.folder);
-  if (!signals.flags && swept != swept_.end() && host_.now() - swept->second < settings_.flag_sweep) return {};
+  const bool lately = swept != swept_.end() && host_.now() - swept->second < settings_.flag_sweep;
+  if (!signals.flags && a.sweep_below == 0 && lately) return take_own_marks(turn);
   signals.flags = false;
   if (!a.exact) {  // too many runs to compare by: the core compares a listing
     swept_[turn.folder] = host_.now();
@@ -327,6 +334,7 @@ Result<void> ImapSession::take_flags_by_digest(Turn& turn) {
     a.known = {};
     a.count = 0;
     a.digests = {};
+    a.sweep_below = a.sweep_modseq = 0;
     return {};
   }
   FlagDigests present{a.digests.shift, {}};
@@ -337,27 +345,56 @@ Result<void> ImapSession::take_flags_by_digest(Turn& turn) {
       if (row.has_flags && a.known.contains(row.uid)) present.note(row.uid, flag_hash(row));
     }
   }
+  // A bucket of more messages than a page may have is told in parts: those from sweep_below on sum up to sweep_modseq.
   std::uint64_t given = 0;
   for (auto at = present.buckets.rbegin(); at != present.buckets.rend(); ++at) {
+    const std::uint64_t first = std::uint64_t{at->first} << a.digests.shift, next = first + (1ULL << a.digests.shift);
+    const bool begun = first < a.sweep_below && a.sweep_below < next;
     const auto told = a.digests.buckets.find(at->first);
-    if (told != a.digests.buckets.end() && told->second == at->second) continue;
+    if (!begun && told != a.digests.buckets.end() && told->second == at->second) continue;
     if (given >= turn.limit) {
       turn.more = true;
       return {};
     }
     UidSet bucket;
-    const std::uint64_t first = std::uint64_t{at->first} << a.digests.shift;
     bucket.add(static_cast<Uid>(std::max<std::uint64_t>(first, 1)),
-               static_cast<Uid>(first + (1ULL << a.digests.shift) - 1));
-    auto rows = rows_of(turn.call, a.known.within(bucket), 0);
+               static_cast<Uid>((begun ? a.sweep_below : next) - 1));
+    const UidSet left = a.known.within(bucket), now = left.newest(turn.limit - given);
+    auto rows = rows_of(turn.call, now, 0);
     if (!rows) return std::unexpected(rows.error());
-    std::uint32_t sum = 0;
+    std::uint32_t sum = begun ? static_cast<std::uint32_t>(a.sweep_modseq) : 0;
     for (const Row& row : *rows) sum += flag_hash(row);
-    a.digests.buckets[at->first] = sum;
-    given += rows->size();
+    given += now.count();
     give(turn, std::move(*rows));
+    if (now.count() < left.count()) {
+      a.sweep_below = now.lowest();
+      a.sweep_modseq = sum;
+      turn.more = true;
+      return {};
+    }
+    a.digests.buckets[at->first] = sum;
+    a.sweep_below = a.sweep_modseq = 0;
   }
+  a.sweep_below = a.sweep_modseq = 0;  // whose bucket is gone meanwhile
+  own_marks_.erase(turn.folder);
   swept_[turn.folder] = host_.now();
+  return {};
+}
+
+/// What this session changed itself no server tells it. The sums find that again, once.
+Result<void> ImapSession::take_own_marks(Turn& turn) {
+  const auto own = own_marks_.find(turn.folder);
+  if (own == own_marks_.end()) return {};
+  const UidSet left = turn.anchor.known.within(own->second), now = left.newest(turn.limit);
+  auto rows = rows_of(turn.call, now, 0);
+  if (!rows) return std::unexpected(rows.error());
+  give(turn, std::move(*rows));
+  if (now.count() < left.count()) {
+    own->second.subtract(now.lowest(), UINT32_MAX);
+    turn.more = true;
+  } else {
+    own_marks_.erase(own);
+  }
   return {};
 }
 

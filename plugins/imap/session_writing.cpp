@@ -217,7 +217,13 @@ Result<Written> ImapSession::set_flags(const Call& call, View item, const FlagDe
   if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
+  const bool stays = selected_ == name->folder;
   if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
+  if (!condstore()) {
+    // A server may write all of a message's keywords as this session saw them last (Courier does): see them first.
+    if (auto heard = stays ? hear(call) : Result<void>(); !heard) return std::unexpected(heard.error());
+    own_marks_[name->folder].add(name->uid, name->uid);
+  }
   if (auto still = there(call, *name); !still) return std::unexpected(still.error());
   std::uint64_t modseq = 0;
   auto step = store_flags(call, *name, '+', flag_words(delta.add, delta.keywords_add), modseq);
@@ -362,9 +368,13 @@ Result<Folder> ImapSession::make_folder(const Call& call, const Folder& like, At
                  fmt::format("A folder's name must not contain \"{}\" on this server.", delimiter));
   }
   const std::string id = like.parent.empty() ? top_prefix(delimiter) + *own : like.parent + delimiter + *own;
-  auto made = command(call, fmt::format("CREATE {}", name_or_empty(id)), Doing::writing, "");
-  // A repeat after a crash finds its own folder: the outcome is the one asked for.
-  if (!made && made.error().kind != FaultKind::exists) return std::unexpected(made.error());
+  // A repeat after a crash finds its own folder: the outcome is the one asked for. Few servers say ALREADYEXISTS.
+  const bool there = std::ranges::any_of(
+      *listed, [&](const Listing& listing) { return listing.selectable && canonical_mailbox(listing.name) == id; });
+  if (!there) {
+    auto made = command(call, fmt::format("CREATE {}", name_or_empty(id)), Doing::writing, "");
+    if (!made && made.error().kind != FaultKind::exists) return std::unexpected(made.error());
+  }
   Folder folder = like;
   folder.id = folder.scope = id;
   folder.rights = all_rights & ~may_update;

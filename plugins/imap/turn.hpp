@@ -18,6 +18,7 @@ struct ImapSession::Turn {
   bool more = false;
   UidSet vanished{};       // VANISHED (EARLIER), of known messages
   bool malformed = false;  // something of the kind came and could not be read
+  MailboxState before{};   // as STATUS said it, if it was asked
 };
 
 inline Uid top(std::uint64_t uidnext) { return static_cast<Uid>(std::min<std::uint64_t>(uidnext - 1, UINT32_MAX)); }

@@ -135,7 +135,7 @@ bool is_shown(std::string_view raw, const Root& root, const Namespaces& spaces, 
   return yes;
 }
 
-std::vector<Folder> folder_tree(const std::vector<Listing>& from_server, const Root& root) {
+std::vector<Folder> folder_tree(const std::vector<Listing>& from_server, const Root& root, std::string_view prefix) {
   // A server may name a mailbox twice (once per namespace); the map also sorts, so that order never makes a change.
   std::map<std::string, Listing> unique;
   for (const Listing& listing : from_server) {
@@ -146,6 +146,7 @@ std::vector<Folder> folder_tree(const std::vector<Listing>& from_server, const R
     const std::string below = root.name + root.delimiter + "INBOX";
     inbox = unique.contains(below) ? below : root.name;
   }
+  const std::string top = root.name.empty() ? std::string(prefix) : root.name + root.delimiter;
   std::vector<Listing> listings;
   std::vector<Folder> folders;
   const auto place = [&](const std::string& id, const Listing& listing) {
@@ -157,11 +158,13 @@ std::vector<Folder> folder_tree(const std::vector<Listing>& from_server, const R
     folder.rights = listing.selectable ? all_rights & ~may_update : 0U;  // stored mail can't be changed
     folder.rights |= may_administer;
     if (has(listing, "noinferiors") && !listing.selectable) folder.rights = 0;
-    std::string_view own = id;
-    if (!root.name.empty() && id.size() > root.name.size()) own.remove_prefix(root.name.size() + 1);
-    // The nearest ancestor that is listed; what lies between becomes part of the name.
+    const std::size_t begin = id.size() > top.size() && id.starts_with(top) ? top.size() : 0;
+    auto own = std::string_view(id).substr(begin);
+    // The nearest ancestor that is listed; what lies between becomes part of the name. Where "INBOX." stands before
+    // every name, that makes no folder one of the inbox.
+    const std::size_t least = root.name.empty() ? std::max<std::size_t>(begin, 1) : 1;
     for (auto cut = listing.delimiter == 0 ? std::string::npos : id.rfind(listing.delimiter);
-         cut != std::string::npos && cut > 0; cut = id.rfind(listing.delimiter, cut - 1)) {
+         cut != std::string::npos && cut >= least; cut = id.rfind(listing.delimiter, cut - 1)) {
       const std::string parent = canonical_mailbox(id.substr(0, cut));
       if (!unique.contains(parent)) continue;
       folder.parent = parent;

@@ -29,7 +29,8 @@ bool is_shown(std::string_view raw, const Root&, const Namespaces&, Shown);
 /// the first well-known name at the top or right under INBOX. A folder that can't be selected is kept for its
 /// children, without may_read and what follows from it: its scope can't be asked for.
 /// With a root, names and parents are told from there on, and the inbox is the root itself or INBOX below it.
-std::vector<Folder> folder_tree(const std::vector<Listing>&, const Root& = {});
+/// `prefix`: of the personal namespace (RFC 2342), "INBOX." on some servers; what it begins with lies at the top.
+std::vector<Folder> folder_tree(const std::vector<Listing>&, const Root& = {}, std::string_view prefix = {});
 
 /// 20 octets that move when the tree does: the anchor of scope "".
 Bytes tree_digest(const std::vector<Folder>&);

@@ -126,6 +126,7 @@ class ImapSession final : public Session {
   Result<WriteNote> note_of(const Call&, const std::string& folder);
   Result<WriteNote> noted(const Call&, const std::string& folder, Attempt&);
   std::string top_prefix(char delimiter) const;
+  std::string personal_prefix() const;
   Result<void> expunge(const Call&, const ItemName&);
   Result<void> there(const Call&, const ItemName&);  // not_found if it is gone
   Result<void> store_flags(const Call&, const ItemName&, char sign, const std::string& words, std::uint64_t& modseq);

@@ -77,7 +77,7 @@ Result<Page> ImapSession::folders(const Call& call, View anchor) {
   if (!listed) return std::unexpected(listed.error());
   if (listed->empty() && !root_.name.empty())
     return fault(FaultKind::not_found, settings_.host, "This mailbox is not there, or shows this user no folder.");
-  const std::vector<Folder> tree = folder_tree(*listed, root_);
+  const std::vector<Folder> tree = folder_tree(*listed, root_, personal_prefix());
   const bool inbox = !tree.empty() && tree.front().role == Role::inbox;
   if (inbox) inbox_ = tree.front().id;
   // Cyrus lets an administrator act for names that nobody bears: an empty list then says nothing of removals.

@@ -347,7 +347,10 @@ Result<std::optional<Written>> ImapSession::settle_move(const Call& call, const 
 // What stands before the name of a folder at the top: nothing, or "INBOX." on servers of that kind (RFC 2342 §5), or
 // the other user's root.
 std::string ImapSession::top_prefix(char delimiter) const {
-  if (!root_.name.empty()) return root_.name + delimiter;
+  return root_.name.empty() ? personal_prefix() : root_.name + delimiter;
+}
+
+std::string ImapSession::personal_prefix() const {
   const auto& own = connection_->namespaces().personal;
   return own.empty() ? std::string() : own.front().prefix;
 }

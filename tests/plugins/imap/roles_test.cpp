@@ -46,6 +46,26 @@ TEST(FolderTree, digestSeesContentsNotOrder) {
   EXPECT_EQ(tree_digest({}).size(), 20U);
 }
 
+// RFC 2342: the names of that namespace begin there, as with Courier, Cyrus and many a Dovecot.
+TEST(FolderTree, theNamespacesPrefixIsNoParent) {
+  const std::vector<Listing> listed = {{"INBOX", '.', true, {}},           {"INBOX.Trash", '.', true, {}},
+                                       {"INBOX.Work", '.', true, {}},      {"INBOX.Work.2026", '.', true, {}},
+                                       {"INBOX.No.Parent", '.', true, {}}, {"INBOX.", '.', true, {}},
+                                       {"#public.news", '.', true, {}}};
+  const auto tree = folder_tree(listed, {}, "INBOX.");
+  EXPECT_EQ(tree.front().id, "INBOX");
+  EXPECT_EQ(tree.front().name, "INBOX");
+  EXPECT_EQ(find(tree, "INBOX.Trash").parent, "");
+  EXPECT_EQ(find(tree, "INBOX.Trash").name, "Trash");
+  EXPECT_EQ(find(tree, "INBOX.Trash").role, Role::trash);
+  EXPECT_EQ(find(tree, "INBOX.Work").parent, "");
+  EXPECT_EQ(find(tree, "INBOX.Work.2026").parent, "INBOX.Work");
+  EXPECT_EQ(find(tree, "INBOX.Work.2026").name, "2026");
+  EXPECT_EQ(find(tree, "INBOX.No.Parent").parent, "");
+  EXPECT_EQ(find(tree, "INBOX.No.Parent").name, "No.Parent");
+  EXPECT_EQ(find(tree, "#public.news").name, "#public.news");
+}
+
 TEST(FolderTree, nestedInbox) {
   const auto tree =
       folder_tree({{"INBOX", '.', true, {}}, {"INBOX.Trash", '.', true, {}}, {"Inbox.Sent", '.', true, {}}});

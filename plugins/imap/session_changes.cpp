@@ -62,7 +62,7 @@ Result<Page> ImapSession::of_folder(const Call& call, View scope, View anchor, c
   } else {
     selected_.clear();  // SELECT tells UIDNEXT and HIGHESTMODSEQ of this moment
   }
-  const bool going_on = turn.anchor.listing || !turn.anchor.todo.empty();
+  const bool knew = turn.anchor.uidvalidity != 0;
   Result<void> step = begin(turn);
   if (step) step = take_new(turn);
   if (step && turn.page.changes.empty()) {
@@ -71,8 +71,16 @@ Result<Page> ImapSession::of_folder(const Call& call, View scope, View anchor, c
     if (settled || s.flags) step = take_flags(turn);
     if (step && (settled || s.expunged)) step = take_removals(turn);
     if (step && turn.page.changes.empty()) step = take_backlog(turn);
-    // What became meanwhile of messages that earlier pages named has not been asked for.
-    if (going_on && turn.anchor.todo.empty() && !turn.page.changes.empty()) turn.more = true;
+    // The backlog is through: what became meanwhile of messages that earlier pages named has not been asked for. It is
+    // now if this page brought nothing, since that is no reason to go on (take_backlog() says why).
+    if (step && knew && !settled && turn.anchor.todo.empty()) {
+      if (!turn.page.changes.empty()) {
+        turn.more = true;
+      } else {
+        step = take_flags(turn);
+        if (step) step = take_removals(turn);
+      }
+    }
   } else {
     turn.more = true;
   }

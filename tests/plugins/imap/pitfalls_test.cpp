@@ -341,7 +341,8 @@ TEST_F(Pitfalls, aMessageThatIsNeverGivenCostsNoSearchEachTime) {
                                      {"(CHANGEDSINCE 5)", "$T OK done\r\n"},
                                      {"UID SEARCH ALL", "* SEARCH 2 3\r\n$T OK done\r\n"},
                                      {"NOOP", "$T OK done\r\n"},
-                                     {"UID FETCH 2 (UID FLAGS", "$T OK done\r\n"}}));
+                                     {"UID FETCH 2 (UID FLAGS", "$T OK done\r\n"},
+                                     {"(CHANGEDSINCE 5)", "$T OK done\r\n"}}));
   Replica replica;
   replica.follow(*session, "Sent");
   EXPECT_EQ(replica.items.size(), 2U);

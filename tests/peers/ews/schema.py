@@ -8,6 +8,7 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 MESSAGES = "http://schemas.microsoft.com/exchange/services/2006/messages"
 TYPES = "http://schemas.microsoft.com/exchange/services/2006/types"
 ERRORS = "http://schemas.microsoft.com/exchange/services/2006/errors"
+TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 S = ElementMaker(namespace=SOAP, nsmap={"s": SOAP})
 M = ElementMaker(namespace=MESSAGES, nsmap={"m": MESSAGES, "t": TYPES})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scripted EWS server held against another client that nobody here wrote: DavMail, which serves by IMAP and CardDAV what it reads and
+"""The scripted EWS server held against another client that nobody here wrote: DavMail, which serves by IMAP, CalDAV and CardDAV what it reads and
 writes by EWS. It asks for MAPI properties where others ask for fields. Skipped where davmail-server is not installed."""
 import base64
 import http.client
@@ -29,6 +29,12 @@ CARD = ("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c1\r\nFN:Jürgen Groß\r\nN:Groß;Jü
         "END:VCARD\r\n")
 TASK = ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VTODO\r\nUID:t1\r\nDTSTAMP:20261130T060000Z\r\n"
         "DUE:20261207T090000Z\r\nSUMMARY:Käse\r\nEND:VTODO\r\nEND:VCALENDAR\r\n")
+EVENT = ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nUID:{0}\r\nDTSTAMP:20261130T060000Z\r\n"
+         "SUMMARY:Käse\r\n{1}END:VEVENT\r\n{2}END:VCALENDAR\r\n")
+NINE = "DTSTART:20261207T080000Z\r\nDTEND:20261207T090000Z\r\n"  # in Berlin
+CALENDAR = "/users/alice@example.com/calendar/"
+QUERY = ('<c:calendar-query xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:prop><d:getetag/></d:prop><c:filter>'
+         '<c:comp-filter name="VCALENDAR"><c:comp-filter name="VEVENT"/></c:comp-filter></c:filter></c:calendar-query>')
 
 
 def mail(number):
@@ -184,6 +190,51 @@ class OnDavmail(unittest.TestCase):
         self.assertEqual(self.dav("PUT", "/users/alice@example.com/tasks/t1.ics", TASK, "text/calendar")[0], 201)
         made = next(iter(self.alice.by_name["tasks"].items.values()))
         self.assertEqual((made.word("Subject"), made.word("DueDate")[:10]), ("Käse", "2026-12-07"))
+
+    # --- calendars: MIME, both ways ---
+    def put(self, name, more, others=""):
+        """→ the item that came of it"""
+        path = f"{CALENDAR}{name}.ics"
+        status, said = self.dav("PUT", path, EVENT.format(name, more, others), "text/calendar")
+        self.assertIn(status, (200, 201), said)
+        return next(item for item in self.alice.by_name["calendar"].items.values() if item.word("UID") == name)
+
+    def get(self, name, kind="ics"):
+        status, said = self.dav("GET", f"{CALENDAR}{name}.{kind}")
+        self.assertEqual(status, 200, said)
+        return said
+
+    def test_an_event_comes_and_goes_and_changes(self):
+        made = self.put("one", NINE + "LOCATION:Büro\r\nDESCRIPTION:Zeile\\nzwei\r\n")
+        self.assertEqual([made.word(name) for name in ("Subject", "Start", "End", "Location", "Body", "IsAllDayEvent")],
+                         ["Käse", "2026-12-07T08:00:00Z", "2026-12-07T09:00:00Z", "Büro", "Zeile\nzwei", "false"])
+        said = self.get("one")
+        for word in ("20261207T090000", "LOCATION:Büro", "DESCRIPTION:Zeile\\nzwei", "TZOFFSETTO:+0200"):
+            self.assertIn(word, said)
+        self.assertEqual(self.dav("REPORT", CALENDAR, QUERY, "text/xml")[1].count("<D:response>"), 1)
+        self.assertIn("SUMMARY:Käse", self.get(next(iter(self.alice.by_name["calendar"].items))[:-1] + "%3D", "EML"), "by its id, as listed")
+        zone = ";TZID=W. Europe Standard Time:20261207T"
+        made = self.put("one", f"DTSTART{zone}070000\r\nDTEND{zone}100000\r\n")
+        self.assertEqual((made.word("Start"), made.word("Location")), ("2026-12-07T06:00:00Z", ""), "it sends the zone's own time")
+        self.assertEqual(self.dav("DELETE", CALENDAR + "one.ics")[0], 200)
+        self.assertEqual(len(self.alice.by_name["calendar"].items), 0)
+
+    def test_a_whole_day(self):
+        made = self.put("day", "DTSTART;VALUE=DATE:20261210\r\nDTEND;VALUE=DATE:20261211\r\n")
+        self.assertEqual([made.word(name) for name in ("Start", "End", "IsAllDayEvent")],
+                         ["2026-12-09T23:00:00Z", "2026-12-10T23:00:00Z", "true"])
+        self.assertIn("DTSTART;VALUE=DATE:20261210", self.get("day"))
+
+    def test_a_series_has_its_exceptions(self):
+        moved = ("BEGIN:VEVENT\r\nUID:many\r\nDTSTAMP:20261130T060000Z\r\nRECURRENCE-ID:20261221T080000Z\r\nSUMMARY:später\r\n"
+                 "DTSTART:20261221T100000Z\r\nDTEND:20261221T110000Z\r\nEND:VEVENT\r\n")
+        made = self.put("many", NINE + "RRULE:FREQ=WEEKLY;COUNT=5;BYDAY=MO\r\nEXDATE:20261214T080000Z\r\n", moved)
+        self.assertEqual(made.removed, {"2026-12-14T08:00:00Z"})
+        self.assertEqual({original: (item.word("Subject"), item.word("Start")) for original, item in made.exceptions.items()},
+                         {"2026-12-21T08:00:00Z": ("später", "2026-12-21T10:00:00Z")})
+        said = self.get("many")
+        for word in ("RRULE:FREQ=WEEKLY;INTERVAL=1;COUNT=5;BYDAY=MO", "20261214T090000", "SUMMARY:später", "RECURRENCE-ID"):
+            self.assertIn(word, said)
 
 
 if __name__ == "__main__":

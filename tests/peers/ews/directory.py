@@ -64,4 +64,18 @@ def get_server_time_zones(call, request):
     return soap.each("GetServerTimeZones", [request], lambda _: [M.TimeZoneDefinitions(*(zone(ident) for ident in wanted))])
 
 
-OPERATIONS = {"ResolveNames": resolve_names, "ConvertId": convert_id, "GetServerTimeZones": get_server_time_zones}
+def get_user_configuration(call, request):
+    """What Outlook on the web keeps of its user's wishes: the zone, and nothing else here. [MS-OXWSUSRCFG]"""
+    def one(name):
+        folder = call.folder(name[0], "Read")
+        if (folder.distinguished, name.get("Name")) != ("root", "OWA.UserOptions"):
+            raise EwsError("ErrorItemNotFound", "The specified object was not found in the store.")
+
+        def entry(part, value):
+            return getattr(T, part)(T.Type("String"), T.Value(value))
+        return [M.UserConfiguration(T.UserConfigurationName(Name=name.get("Name")), T.Dictionary(T.DictionaryEntry(
+            entry("DictionaryKey", "timezone"), entry("DictionaryValue", folder.box.zone))))]
+    return soap.each("GetUserConfiguration", [child(request, "UserConfigurationName")], one)
+
+
+OPERATIONS = {"GetUserConfiguration": get_user_configuration, "ResolveNames": resolve_names, "ConvertId": convert_id, "GetServerTimeZones": get_server_time_zones}

@@ -4,7 +4,7 @@ import base64
 import binascii
 import copy
 
-from . import mapi, meetings, mime, occurrences, search, soap
+from . import ical_in, mapi, meetings, mime, occurrences, search, soap
 from .mailbox import FLAG_STATUS
 from .schema import ATTACHMENT, EwsError, M, T, check_item, check_order, child, extended_key, invalid, local, property_of, text, truth
 from .shape import Shape, need, only_id, render
@@ -62,7 +62,8 @@ def fill(call, item, element):
         name = local(each)
         if name == "MimeContent":
             try:
-                mime.take(item, base64.b64decode(each.text or "", validate=False))
+                take = ical_in.take if item.kind == "CalendarItem" else mime.take
+                take(item, base64.b64decode(each.text or "", validate=False))
             except binascii.Error:
                 raise EwsError("ErrorMimeContentInvalidBase64String", "MimeContent is not base64.") from None
         elif name == "Attachments":
@@ -102,6 +103,7 @@ def create_item(call, request):
             if "SendMeetingInvitations" not in request.attrib:
                 raise EwsError("ErrorSendMeetingInvitationsRequired", "SendMeetingInvitations is required for calendar items.")
             meetings.complete(item, box)
+            occurrences.settle(item)
         if item.kind in ("Message", "MeetingRequest"):
             if disposition is None:
                 raise EwsError("ErrorMessageDispositionRequired", "Message disposition is required for messages.")
@@ -244,6 +246,8 @@ def update_item(call, request):
             raise EwsError("ErrorIrresolvableConflict", "The send or update operation could not be performed because the change key "
                            "passed in the request does not match the current change key for the item.")
         changed = {apply(item, update) for update in updates}
+        if changed & {"Start", "End"}:
+            occurrences.settle(item)
         if "Recurrence" in changed and item.kind == "CalendarItem":
             occurrences.reset(item)
         item.box.changed(item, only_read=changed <= {"IsRead"})

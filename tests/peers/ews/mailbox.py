@@ -120,6 +120,7 @@ class Mailbox:
         self.sequence = 0
         self.gone = []  # (sequence, "item" or "folder", id, its folder's id, created)
         self.events = []  # (number, kind, element builder)
+        self.zone = "W. Europe Standard Time"  # its user's
         self.aliases = set()  # other addresses of it
         self.delegates = {}  # address → the rights that it has here
         for name_, (above, element, shown) in TREE.items():
@@ -127,10 +128,11 @@ class Mailbox:
             self.make_folder(self.by_name.get(above), element, shown, folder_class, name_)
 
     def identify(self, what):
-        """Opaque, and different only in the case of letters here and there, as the real ones are."""
+        """Opaque, as long as the real ones are, and different only in the case of letters here and there, as they are."""
         number = next(self.serial)
         tail = "".join("aA"[number >> bit & 1] for bit in range(4)) + f"{number:08}"
-        made = "AAMk" + base64.b64encode(f"{what}:{self.number}:{self.epoch}".encode()).decode() + tail + "="
+        head = "AAMk" + base64.b64encode(f"{what}:{self.number}:{self.epoch}".encode()).decode().rstrip("=")
+        made = head.ljust((119 if what == "f" else 151) - len(tail), "A") + tail + "="
         self.server.owners[made] = self
         return made
 
@@ -170,6 +172,8 @@ class Mailbox:
     def add(self, item, folder, event="CreatedEvent", old=None):
         item.folder = folder
         folder.items[item.id] = item
+        for each in item.exceptions.values():
+            each.folder = folder
         folder.articles += 1
         item.article = folder.articles
         self.items[item.id] = item

@@ -23,6 +23,10 @@ def flags(item):
             MSGFLAG_UNSENT * item.draft | MSGFLAG_HASATTACH * (bool(item.attachments) or item.word("HasAttachments") == "true"))
 
 
+def recurring(item):
+    return ("true" if "Recurrence" in item.values else "false") if item.kind == "CalendarItem" else None
+
+
 ITEM = {("0x001a", "String"): lambda item: item.item_class(),
         ("0x0e06", "SystemTime"): lambda item: stamp(item.received),
         ("0x0e07", "Integer"): lambda item: str(flags(item)),
@@ -30,6 +34,7 @@ ITEM = {("0x001a", "String"): lambda item: item.item_class(),
         ("0x0e23", "Integer"): lambda item: str(item.article),  # PidTagInternetArticleNumber, rising in a folder
         ("0x3007", "SystemTime"): lambda item: stamp(item.received),
         ("0x3008", "SystemTime"): lambda item: stamp(item.modified),
+        ("appointment 33315", "Boolean"): recurring,  # PidLidRecurring
         ("0x0ff9", "Binary"): lambda item: base64.b64encode(item.id.encode()).decode()}  # PidTagRecordKey, another one when it moves
 # The same value under two names: what is set by one is read by the other.
 FIELDS = {("0x0037", "String"): "Subject", ("0x1000", "String"): "Body", ("0x1035", "String"): "InternetMessageId",
@@ -75,8 +80,8 @@ def address_of(key):
     words = dict(key)
     if "PropertyTag" in words:
         return f"0x{int(words['PropertyTag']):04x}", words.get("PropertyType")
-    if words.get("DistinguishedPropertySetId") == "Task" and "PropertyId" in words:
-        return f"task {words['PropertyId']}", words.get("PropertyType")
+    if words.get("DistinguishedPropertySetId") in ("Task", "Appointment") and "PropertyId" in words:
+        return f"{words['DistinguishedPropertySetId'].lower()} {words['PropertyId']}", words.get("PropertyType")
     return None, None
 
 

@@ -104,6 +104,7 @@ OPERATIONS = {
     "GetStreamingEvents": ("", "SubscriptionIds ConnectionTimeout"),
     "ConvertId": ("DestinationFormat", "SourceIds"),
     "GetServerTimeZones": ("", "Ids?"),
+    "GetUserConfiguration": ("", "UserConfigurationName UserConfigurationProperties"),
 }
 # The part before the colon of a FieldURI is a family, not an item's kind; one list a family.
 FAMILIES = {"item": ITEM, "message": MESSAGE + ["PostedTime"], "calendar": CALENDAR, "contacts": CONTACT, "task": TASK,

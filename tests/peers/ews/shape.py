@@ -3,7 +3,7 @@
 import base64
 import copy
 
-from . import mapi
+from . import ical, mapi
 from .mailbox import RIGHTS, stamp
 from .mime import give, people
 from .schema import FOLDER, KINDS, EwsError, T, child, extended_key, local, property_of, text, truth
@@ -58,7 +58,7 @@ def computed(item, name, granted):
     if name == "ParentFolderId":
         return T.ParentFolderId(Id=item.folder.id, ChangeKey="AQ==")
     if name == "MimeContent":
-        return T.MimeContent(base64.b64encode(give(item)).decode(), CharacterSet="UTF-8")
+        return T.MimeContent(base64.b64encode((ical.give if item.kind == "CalendarItem" else give)(item)).decode(), CharacterSet="UTF-8")
     if name == "Attachments" and item.attachments:
         return T.Attachments(*(attachment.element(False) for attachment in item.attachments))
     if name == "EffectiveRights":

@@ -4,9 +4,12 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include "plugins/caldav/bodies.hpp"
 #include "plugins/caldav/session.hpp"
@@ -21,15 +24,54 @@ std::int64_t unix_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-/// Tokens and CTags made of the time count whole seconds (DAV-04: SOGo): what changes within such a second is
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// 1994-11-06T08:49:37Z
+std::optional<std::int64_t> instant(std::string_view text) {
+  const auto at = [&](std::size_t from, std::size_t length) { return whole_number(text.substr(from, length)); };
+  if (text.size() != 20 || text[10] != 'T' || text[19] != 'Z') return std::nullopt;
+  const auto year = at(0, 4), month = at(5, 2), day = at(8, 2), hour = at(11, 2), minute = at(14, 2),
+             second = at(17, 2);
+  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!date.ok()) return std::nullopt;
+  return std::chrono::sys_seconds(std::chrono::sys_days(date)).time_since_epoch().count() + *hour * 3600 +
+         *minute * 60 + *second;
+}
+
+/// DavMail: base64 of one time, or of two where a collection holds events and tasks. The later one counts.
+std::optional<std::int64_t> wrapped_instant(std::string_view text) {
+  if (text.empty() || text.size() % 4 != 0 || text.size() > 64) return std::nullopt;
+  std::string out(text.size() / 4 * 3, '\0');
+  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()),
+                      static_cast<int>(text.size())) < 0)
+    return std::nullopt;
+  while (out.ends_with('\0')) out.pop_back();  // what padding stands for
+  std::optional<std::int64_t> latest;
+  for (std::size_t from = 0; from < out.size(); from += 20) {
+    const auto each = instant(std::string_view(out).substr(from, 20));
+    if (!each) return std::nullopt;
+    latest = std::max(latest, each);
+  }
+  return latest;
+}
+
+/// Tokens and CTags made of the time count whole seconds (DAV-04: SOGo, DavMail): what changes within such a second is
 /// not told after it. `date`: the server's own clock; where it does not say (SOGo in its reports) ours, which may be
 /// off.
 bool is_young(const std::string& token, const std::string& date) {
-  std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), seconds);
-  if (error != std::errc{} || end != token.data() + token.size()) return false;
+  auto seconds = whole_number(token);
+  if (!seconds) seconds = wrapped_instant(token);
+  if (!seconds) return false;
   const auto now = http_date(date);
-  const auto age = (now ? now->time_since_epoch().count() : unix_now()) - seconds;
+  const auto age = (now ? now->time_since_epoch().count() : unix_now()) - *seconds;
   return std::abs(age) <= (now ? 2 : 60);
 }
 

@@ -312,7 +312,12 @@ Result<Written> CaldavSession::move(const Call& call, View item, View, View to, 
   backend_.contents().drop(by_whom(box_) + '\n' + std::string(item));
   auto answer = ask(call, std::move(*asked));
   if (!answer) return std::unexpected(std::move(answer.error()));
-  if (success(*answer)) return moved();
+  if (success(*answer)) {
+    auto there = moved();
+    // DavMail: it is there under a name of the server's own, and the next changes() tell which.
+    if (!there && there.error().kind == FaultKind::not_found) return Written{{}, {}, {}, true};
+    return there;
+  }
   if (answer->status == 405 || answer->status == 501) return carry(call, item, id);
   if (answer->status == 412) return fault(FaultKind::exists, where, "An item of this name is there already.");
   if (uid_conflict(*answer)) return fault(FaultKind::exists, where, "An item with this UID is there already.");

@@ -116,6 +116,10 @@ class ImapSession final : public Session {
   Result<std::optional<Uid>> find_stored(const Call&, const WriteNote&, const NewItem&, std::string& octets, Source&);
   Result<std::optional<Uid>> find_octets(const Call&, const WriteNote&, std::uint64_t size, const std::string& digest,
                                          bool newest);
+  Result<std::optional<Uid>> find_made(const Call&, const WriteNote&, std::uint64_t size, const std::string& digest,
+                                       const std::string& message_id);
+  Result<UidSet> find_message_id(const Call&, const std::string& folder, const WriteNote&,
+                                 const std::string& message_id);
   Result<std::optional<Uid>> find_print(const Call&, const std::string& folder, const WriteNote&,
                                         const std::array<std::byte, 20>& print);
   Result<std::optional<Written>> settle_move(const Call&, const ItemName&, const std::string& target, const WriteNote&,

@@ -32,6 +32,8 @@ class Sha256 {
 
 // Messages of equal size since a note that are read to be compared.
 constexpr std::size_t most_candidates = 20;
+// So much of a message is looked through for its Message-ID.
+constexpr std::size_t most_header = std::size_t{64} << 10;
 
 std::unexpected<Fault> mail_only() {
   return fault(FaultKind::unsupported, {}, "A mail server keeps mail only: calendars and contacts are elsewhere.");
@@ -61,6 +63,17 @@ Result<std::optional<Uid>> ImapSession::find_octets(const Call& call, const Writ
     if (body->octets == size && stored.done() == digest) return uid;
   }
   return std::nullopt;
+}
+
+// The message that was just stored in the selected folder. Where nothing equals it the server has rewritten it
+// (Exchange behind DavMail, mailutils): then it is the only one since the note with its Message-ID.
+Result<std::optional<Uid>> ImapSession::find_made(const Call& call, const WriteNote& note, std::uint64_t size,
+                                                  const std::string& digest, const std::string& message_id) {
+  auto found = find_octets(call, note, size, digest, true);
+  if (!found || *found) return found;
+  auto alike = find_message_id(call, selected_, note, message_id);
+  if (!alike) return std::unexpected(alike.error());
+  return alike->count() == 1 ? std::optional(alike->highest()) : std::nullopt;
 }
 
 // A create that was cut short: is it there? Among what came since the note, of equal size and equal octets.
@@ -124,6 +137,7 @@ Result<Written> ImapSession::create(const Call& call, View folder, const NewItem
   }
   std::size_t given = 0;
   Sha256 digest;
+  std::string head;
   Source hashed = [&](std::span<std::byte> into) {
     std::size_t here = 0;
     if (octets.empty()) {
@@ -133,7 +147,9 @@ Result<Written> ImapSession::create(const Call& call, View folder, const NewItem
       std::copy_n(std::as_bytes(std::span(octets)).begin() + static_cast<std::ptrdiff_t>(given), here, into.begin());
       given += here;
     }
-    if (here <= into.size()) digest.add(into.first(here));
+    if (here > into.size()) return here;
+    digest.add(into.first(here));
+    head.append(reinterpret_cast<const char*>(into.data()), std::min(here, most_header - head.size()));
     return here;
   };
   if (auto up = awake(call); !up) return std::unexpected(up.error());
@@ -144,8 +160,12 @@ Result<Written> ImapSession::create(const Call& call, View folder, const NewItem
   if (!reply) return std::unexpected(reply.error());
   if (reply->stored_as) return written(reply->stored_as->first, reply->stored_as->second);
   // No UIDPLUS (RFC 4315): it is found by looking. It is stored in any case, so a fault here is none of the create.
-  if (auto selected = select(call, mailbox); selected && state_.uidvalidity == note->uidvalidity) {
-    auto found = find_octets(call, *note, item.size, digest.done(), true);
+  const bool stays = selected_ == mailbox;
+  auto selected = select(call, mailbox);
+  // RFC 3501 §6.3.11: the server need not have told of it in the folder that was selected before.
+  if (selected && stays) selected = hear(call);
+  if (selected && state_.uidvalidity == note->uidvalidity) {
+    auto found = find_made(call, *note, item.size, digest.done(), message_id_of(head));
     if (found && *found) return written(note->uidvalidity, **found);
   }
   return Written{{}, "1", {}, true};  // the next changes() names it, the core knows it by its fingerprint
@@ -181,16 +201,27 @@ Result<Sent> ImapSession::send(const Call& call, const Envelope& envelope, Sourc
 
 Result<std::optional<Written>> ImapSession::find_sent(const Call& call, const std::string& folder,
                                                       const WriteNote& note, const std::string& message_id) {
-  const auto wanted = quoted(message_id);
-  if (message_id.empty() || !wanted || !is_ascii(message_id)) return std::nullopt;
+  if (message_id.empty()) return std::nullopt;
   if (auto selected = select(call, folder); !selected) return std::unexpected(selected.error());
   if (state_.uidvalidity != note.uidvalidity) return std::nullopt;
+  auto found = find_message_id(call, folder, note, message_id);
+  if (!found) return std::unexpected(found.error());
+  if (found->empty()) return std::nullopt;
+  return Written{item_id({folder, note.uidvalidity, found->highest()}), "1", {}, true};
+}
+
+// In the selected folder, since the note.
+Result<UidSet> ImapSession::find_message_id(const Call& call, const std::string& folder, const WriteNote& note,
+                                            const std::string& message_id) {
+  const auto wanted = quoted(message_id);
+  if (message_id.empty() || !wanted || !is_ascii(message_id)) return UidSet{};
   auto reply = command(call, fmt::format("UID SEARCH UID {}:* HEADER Message-ID {}", note.uidnext, *wanted),
                        Doing::reading, folder);
   if (!reply) return std::unexpected(reply.error());
-  const Uid uid = reply->found.highest();
-  if (uid < note.uidnext) return std::nullopt;  // "n:*" names the last one in any case (RFC 3501 §6.4.8)
-  return Written{item_id({folder, note.uidvalidity, uid}), "1", {}, true};
+  UidSet found = std::move(reply->found);
+  // "n:*" names the last one in any case (RFC 3501 §6.4.8)
+  if (note.uidnext > 1) found.subtract(1, static_cast<Uid>(note.uidnext - 1));
+  return found;
 }
 
 Result<void> ImapSession::store_flags(const Call& call, const ItemName& name, char sign, const std::string& words,

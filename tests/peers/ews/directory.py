@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names, ids and time zones: what is not in a mailbox. [MS-OXWSRSLNM], [MS-OXWSCVTID], [MS-OXWSGTZ]"""
 from . import mime, soap
-from .schema import EwsError, M, T, child, text
+from .schema import TYPE, EwsError, M, T, child, local, text
 
 # Windows id → (name, minutes west of UTC, (daylight begins in month, ends in month) or None), the last Sunday each.
 ZONES = {"UTC": ("(UTC) Coordinated Universal Time", 0, None), "Tokyo Standard Time": ("(UTC+09:00) Osaka, Sapporo, Tokyo", -540, None),
@@ -30,7 +30,11 @@ def resolve_names(call, request):
 
 def convert_id(call, request):
     def one(ident):
-        raise EwsError("ErrorInvalidIdMalformed", f"Id {ident.get('Id')} is malformed.")
+        """Only between its own ids. The mailbox that is asked with is not looked at: the answer has the real one."""
+        if local(ident) != "AlternateId" or {ident.get("Format"), request.get("DestinationFormat")} != {"EwsId"}:
+            raise EwsError("ErrorUnsupportedTypeForConversion", "This server converts from EwsId to EwsId.")
+        box = call.server.owner(ident.get("Id"), "ErrorInvalidIdMalformed")
+        return [M.AlternateId({TYPE: "t:AlternateIdType"}, Format="EwsId", Id=ident.get("Id"), Mailbox=box.address)]
     return soap.each("ConvertId", child(request, "SourceIds"), one)
 
 
@@ -60,4 +64,18 @@ def get_server_time_zones(call, request):
     return soap.each("GetServerTimeZones", [request], lambda _: [M.TimeZoneDefinitions(*(zone(ident) for ident in wanted))])
 
 
-OPERATIONS = {"ResolveNames": resolve_names, "ConvertId": convert_id, "GetServerTimeZones": get_server_time_zones}
+def get_user_configuration(call, request):
+    """What Outlook on the web keeps of its user's wishes: the zone, and nothing else here. [MS-OXWSUSRCFG]"""
+    def one(name):
+        folder = call.folder(name[0], "Read")
+        if (folder.distinguished, name.get("Name")) != ("root", "OWA.UserOptions"):
+            raise EwsError("ErrorItemNotFound", "The specified object was not found in the store.")
+
+        def entry(part, value):
+            return getattr(T, part)(T.Type("String"), T.Value(value))
+        return [M.UserConfiguration(T.UserConfigurationName(Name=name.get("Name")), T.Dictionary(T.DictionaryEntry(
+            entry("DictionaryKey", "timezone"), entry("DictionaryValue", folder.box.zone))))]
+    return soap.each("GetUserConfiguration", [child(request, "UserConfigurationName")], one)
+
+
+OPERATIONS = {"GetUserConfiguration": get_user_configuration, "ResolveNames": resolve_names, "ConvertId": convert_id, "GetServerTimeZones": get_server_time_zones}

@@ -4,12 +4,12 @@ import base64
 import binascii
 import copy
 
-from . import meetings, mime, occurrences, search, soap
+from . import ical_in, mapi, meetings, mime, occurrences, search, soap
 from .mailbox import FLAG_STATUS
 from .schema import ATTACHMENT, EwsError, M, T, check_item, check_order, child, extended_key, invalid, local, property_of, text, truth
 from .shape import Shape, need, only_id, render
 
-PR_MESSAGE_FLAGS, MSGFLAG_UNSENT = (("PropertyTag", str(0x0E07)), ("PropertyType", "Integer")), 8
+PR_MESSAGE_FLAGS = (("PropertyTag", str(0x0E07)), ("PropertyType", "Integer"))
 
 
 def get_item(call, request):
@@ -62,7 +62,8 @@ def fill(call, item, element):
         name = local(each)
         if name == "MimeContent":
             try:
-                mime.take(item, base64.b64decode(each.text or "", validate=False))
+                take = ical_in.take if item.kind == "CalendarItem" else mime.take
+                take(item, base64.b64decode(each.text or "", validate=False))
             except binascii.Error:
                 raise EwsError("ErrorMimeContentInvalidBase64String", "MimeContent is not base64.") from None
         elif name == "Attachments":
@@ -71,9 +72,12 @@ def fill(call, item, element):
             raise EwsError("ErrorInvalidPropertySet", f"Set action is invalid for property {name}.")
         else:
             item.set(each)
-    # A saved message is a draft unless PR_MESSAGE_FLAGS comes without MSGFLAG_UNSENT.
+    # A saved message is a draft unless PR_MESSAGE_FLAGS comes without MSGFLAG_UNSENT; they say as well whether it was read.
     flags = item.extended.get(PR_MESSAGE_FLAGS)
-    item.draft = item.kind == "Message" and (flags is None or bool(int(text(flags, "Value", "8")) & MSGFLAG_UNSENT))
+    bits = mapi.MSGFLAG_UNSENT if flags is None else int(text(flags, "Value", "8"))
+    item.draft = item.kind == "Message" and bool(bits & mapi.MSGFLAG_UNSENT)
+    if flags is not None and child(element, "IsRead") is None:
+        item.is_read = bool(bits & mapi.MSGFLAG_READ)
 
 
 def default_folder(box, kind):
@@ -99,6 +103,7 @@ def create_item(call, request):
             if "SendMeetingInvitations" not in request.attrib:
                 raise EwsError("ErrorSendMeetingInvitationsRequired", "SendMeetingInvitations is required for calendar items.")
             meetings.complete(item, box)
+            occurrences.settle(item)
         if item.kind in ("Message", "MeetingRequest"):
             if disposition is None:
                 raise EwsError("ErrorMessageDispositionRequired", "Message disposition is required for messages.")
@@ -194,6 +199,7 @@ def apply(item, update):
     if name == "ExtendedProperty":
         if value is None:
             item.extended.pop(extended_key(uri), None)
+            mapi.remove(item, extended_key(uri))
             if extended_key(uri) == FLAG_STATUS:
                 item.values.pop("Flag", None)
         else:
@@ -240,6 +246,8 @@ def update_item(call, request):
             raise EwsError("ErrorIrresolvableConflict", "The send or update operation could not be performed because the change key "
                            "passed in the request does not match the current change key for the item.")
         changed = {apply(item, update) for update in updates}
+        if changed & {"Start", "End"}:
+            occurrences.settle(item)
         if "Recurrence" in changed and item.kind == "CalendarItem":
             occurrences.reset(item)
         item.box.changed(item, only_read=changed <= {"IsRead"})

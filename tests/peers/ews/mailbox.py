@@ -8,7 +8,7 @@ import os
 
 from lxml import etree
 
-from . import mime
+from . import mapi, mime
 from .schema import FOLDERS, KINDS, EwsError, T, child, extended_key, local, text
 
 # Distinguished name → (above, element, shown name).
@@ -45,7 +45,8 @@ class Folder:
         self.box, self.id, self.parent, self.element, self.name = box, ident, parent, element, name
         self.folder_class, self.distinguished = folder_class, distinguished
         self.items, self.extended = {}, {}
-        self.key = self.created = self.changed = 0
+        self.key = self.created = self.changed = self.articles = 0
+        self.committed = now()  # when something in it changed the last time
 
     def children(self):
         return [folder for folder in self.box.folders.values() if folder.parent is self]
@@ -61,7 +62,7 @@ class Item:
         self.box, self.id, self.kind, self.folder = box, ident, kind, None
         self.values, self.extended, self.attachments = {}, {}, []  # name → element; key → ExtendedProperty
         self.mime, self.is_read, self.draft, self.submitted = None, True, False, False
-        self.key = self.created = self.changed = 0
+        self.key = self.created = self.changed = self.article = 0
         self.exceptions, self.removed = {}, set()  # of a series, by original start
         self.only_read = False  # nothing but the read flag since `changed`
         self.received = self.modified = now()
@@ -75,7 +76,9 @@ class Item:
             self.is_read = (element.text or "").strip().lower() in ("true", "1")
         elif name == "ExtendedProperty":
             key = extended_key(child(element, "ExtendedFieldURI"))
-            self.extended[key] = copy.deepcopy(element)
+            if mapi.put(self, key, element):
+                return
+            self.extended[key] = mapi.stored(key, element)
             value = child(element, "Value")
             if key == DELIVERY_TIME:
                 self.received = datetime.datetime.fromisoformat(value.text.replace("Z", "+00:00"))
@@ -117,6 +120,7 @@ class Mailbox:
         self.sequence = 0
         self.gone = []  # (sequence, "item" or "folder", id, its folder's id, created)
         self.events = []  # (number, kind, element builder)
+        self.zone = "W. Europe Standard Time"  # its user's
         self.aliases = set()  # other addresses of it
         self.delegates = {}  # address → the rights that it has here
         for name_, (above, element, shown) in TREE.items():
@@ -124,10 +128,11 @@ class Mailbox:
             self.make_folder(self.by_name.get(above), element, shown, folder_class, name_)
 
     def identify(self, what):
-        """Opaque, and different only in the case of letters here and there, as the real ones are."""
+        """Opaque, as long as the real ones are, and different only in the case of letters here and there, as they are."""
         number = next(self.serial)
         tail = "".join("aA"[number >> bit & 1] for bit in range(4)) + f"{number:08}"
-        made = "AAMk" + base64.b64encode(f"{what}:{self.number}:{self.epoch}".encode()).decode() + tail + "="
+        head = "AAMk" + base64.b64encode(f"{what}:{self.number}:{self.epoch}".encode()).decode().rstrip("=")
+        made = head.ljust((119 if what == "f" else 151) - len(tail), "A") + tail + "="
         self.server.owners[made] = self
         return made
 
@@ -167,6 +172,10 @@ class Mailbox:
     def add(self, item, folder, event="CreatedEvent", old=None):
         item.folder = folder
         folder.items[item.id] = item
+        for each in item.exceptions.values():
+            each.folder = folder
+        folder.articles += 1
+        item.article = folder.articles
         self.items[item.id] = item
         self.touch(item)
         item.created, item.only_read, item.modified = item.changed, False, now()
@@ -217,6 +226,8 @@ class Mailbox:
 
     # --- notifications ---
     def event(self, kind, item=None, folder=None, old=None):
+        if item and item.folder:
+            item.folder.committed = now()
         self.events.append((kind, stamp(now()), item and (item.id, item.change_key(), item.folder), folder, old))
         with self.server.wake:
             self.server.wake.notify_all()

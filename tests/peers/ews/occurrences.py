@@ -29,6 +29,15 @@ def stamp(when):
     return when.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def settle(item):
+    """Times without a zone are those of the zones beside them, and are kept in UTC."""
+    for name in ("Start", "End"):
+        words, zone = item.word(name), item.values.get(name + "TimeZone")
+        if words and zone is not None and datetime.datetime.fromisoformat(words.replace("Z", "+00:00")).tzinfo is None:
+            here = zoneinfo.ZoneInfo(ZONES.get(zone.get("Id"), "UTC"))
+            item.set(getattr(T, name)(stamp(datetime.datetime.fromisoformat(words).replace(tzinfo=here))))
+
+
 def starts(item):
     """The original starts, in order, as instants."""
     zone, pattern = zone_of(item), item.values["Recurrence"][0]

@@ -8,6 +8,7 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 MESSAGES = "http://schemas.microsoft.com/exchange/services/2006/messages"
 TYPES = "http://schemas.microsoft.com/exchange/services/2006/types"
 ERRORS = "http://schemas.microsoft.com/exchange/services/2006/errors"
+TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 S = ElementMaker(namespace=SOAP, nsmap={"s": SOAP})
 M = ElementMaker(namespace=MESSAGES, nsmap={"m": MESSAGES, "t": TYPES})
@@ -103,6 +104,7 @@ OPERATIONS = {
     "GetStreamingEvents": ("", "SubscriptionIds ConnectionTimeout"),
     "ConvertId": ("DestinationFormat", "SourceIds"),
     "GetServerTimeZones": ("", "Ids?"),
+    "GetUserConfiguration": ("", "UserConfigurationName UserConfigurationProperties"),
 }
 # The part before the colon of a FieldURI is a family, not an item's kind; one list a family.
 FAMILIES = {"item": ITEM, "message": MESSAGE + ["PostedTime"], "calendar": CALENDAR, "contacts": CONTACT, "task": TASK,

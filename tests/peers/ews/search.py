@@ -3,18 +3,17 @@
 import datetime
 import functools
 
-from . import shape
+from . import mapi, shape
 from .mailbox import Folder
-from .schema import EwsError, child, extended_key, invalid, local, property_of
+from .schema import EwsError, extended_key, invalid, local, property_of
 
 
 def raw(thing, uri):
     """The value that a path names, as text, or None. Fields of several people are not searched by."""
     name = local(uri)
     if name == "ExtendedFieldURI":
-        found = thing.extended.get(extended_key(uri))
-        held = None if found is None else child(found, "Value")
-        return None if held is None else held.text or ""
+        found = mapi.get(thing, extended_key(uri), mapi.FOLDER if isinstance(thing, Folder) else mapi.ITEM)
+        return None if found is None else mapi.text(found)
     wanted = property_of(uri.get("FieldURI"))
     if isinstance(thing, Folder):
         found = shape.folder_value(thing, wanted, shape.RIGHTS)

@@ -3,6 +3,7 @@
 import base64
 import copy
 
+from . import ical, mapi
 from .mailbox import RIGHTS, stamp
 from .mime import give, people
 from .schema import FOLDER, KINDS, EwsError, T, child, extended_key, local, property_of, text, truth
@@ -57,7 +58,7 @@ def computed(item, name, granted):
     if name == "ParentFolderId":
         return T.ParentFolderId(Id=item.folder.id, ChangeKey="AQ==")
     if name == "MimeContent":
-        return T.MimeContent(base64.b64encode(give(item)).decode(), CharacterSet="UTF-8")
+        return T.MimeContent(base64.b64encode((ical.give if item.kind == "CalendarItem" else give)(item)).decode(), CharacterSet="UTF-8")
     if name == "Attachments" and item.attachments:
         return T.Attachments(*(attachment.element(False) for attachment in item.attachments))
     if name == "EffectiveRights":
@@ -92,11 +93,15 @@ def value(item, name, granted=RIGHTS):
     return copy.deepcopy(item.values[name]) if found is None and name in item.values else found
 
 
+def extended(thing, shape, kinds):
+    return [copy.deepcopy(found) for found in (mapi.get(thing, key, kinds) for key in shape.extended) if found is not None]
+
+
 def render(item, shape, granted=RIGHTS):
     made = getattr(T, item.kind)()
     for name in KINDS[item.kind][0]:
         if name == "ExtendedProperty":
-            made.extend(copy.deepcopy(item.extended[key]) for key in shape.extended if key in item.extended)
+            made.extend(extended(item, shape, mapi.ITEM))
         elif name == "ItemId" or shape.wants(item.kind, name):
             found = value(item, name, granted)
             if found is not None:
@@ -137,7 +142,7 @@ def render_folder(folder, shape, granted=RIGHTS):
         if name == "FolderId":
             made.append(T.FolderId(Id=folder.id, ChangeKey="AQ=="))
         elif name == "ExtendedProperty":
-            made.extend(copy.deepcopy(folder.extended[key]) for key in shape.extended if key in folder.extended)
+            made.extend(extended(folder, shape, mapi.FOLDER))
         elif name in shape.names or shape.base == "AllProperties" or shape.base == "Default" and name in default:
             found = folder_value(folder, name, granted)
             if found is not None:

@@ -25,6 +25,16 @@ TEST(CaldavMoves, TheServerMoves) {
   EXPECT_EQ(with.server.verdict(), "");
 }
 
+// DavMail: what was moved has an address that nobody asked for. It was moved all the same.
+TEST(CaldavMoves, WhatHasAnotherNameAfterwardsWasMoved) {
+  OnScript with({moves("/h/c/a.ics", "/h/d/a.ics"), {.hear = "PROPFIND /h/d/a.ics", .status = 404}});
+  Attempt attempt;
+  const auto done = with.session->move(within(), "/h/c/a.ics", "/h/c/", "/h/d/", attempt);
+  ASSERT_TRUE(done) << done.error().text;
+  EXPECT_EQ(done->id, "") << "the next changes() name it";
+  EXPECT_EQ(with.server.verdict(), "");
+}
+
 TEST(CaldavMoves, ACardKeepsItsUidOnSogoToo) {
   OnScript with({{.hear = "GET /h/b/ann.vcf", .fields = sogo, .body = card},
                  {.hear = "GET /h/b/ann.vcf", .fields = "ETag: \"1\"\r\n", .body = card},

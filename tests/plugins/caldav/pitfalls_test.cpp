@@ -89,9 +89,12 @@ TEST(DavPitfalls, dav04ATokenOfThisSecondIsAskedForAgain) {
 
 TEST(DavPitfalls, dav04ACTagOfThisSecondIsNotBelieved) {
   const auto clock = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  for (const bool dated : {true, false}) {
-    SCOPED_TRACE(dated);
-    const std::string now = dated ? "784111777" : std::to_string(clock.time_since_epoch().count());
+  const std::string davmail = "MTk5NC0xMS0wNlQwODo0OTozN1o=";  // 1994-11-06T08:49:37Z
+  const std::string of_events_and_tasks = "MTk5NC0xMS0wNlQwODo0MTowMFoxOTk0LTExLTA2VDA4OjQ5OjM3Wg==";
+  for (const auto& now :
+       {std::to_string(clock.time_since_epoch().count()), std::string("784111777"), davmail, of_events_and_tasks}) {
+    SCOPED_TRACE(now);
+    const bool dated = !now.starts_with(std::to_string(clock.time_since_epoch().count()));
     OnScript with(
         {said(look, calendar("", now, syncs)),
          said(report, etag("/h/c/a.ics", "1"), {"VCALENDAR"}, dated ? "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" : ""),

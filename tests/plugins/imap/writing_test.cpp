@@ -73,6 +73,44 @@ TEST_F(Writing, aRepeatedCreateFindsTheFirstOrStoresItAnew) {
   finish();
 }
 
+// RFC 3501 §6.3.11: a server that says nothing of it when its APPEND is done says it to a NOOP.
+TEST_F(Writing, inTheSelectedFolderTheNewMessageIsHeardOfFirst) {
+  start(logged_in("IDLE",
+                  {{"STATUS \"Sent\"", status},
+                   {"APPEND", "+ go\r\n"},
+                   {"hello", "3 OK stored\r\n"},
+                   {"SELECT \"Sent\"", selected(1, 7, 5)},
+                   {"UID FETCH 4:* (UID RFC822.SIZE)", "* 1 FETCH (UID 4 RFC822.SIZE 5)\r\n$T OK done\r\n"},
+                   {"UID FETCH 4 (UID BODY.PEEK[])", body(4, "hello")},
+                   {"STATUS \"Sent\"", "* STATUS \"Sent\" (MESSAGES 1 UIDNEXT 5 UIDVALIDITY 7)\r\n$T OK done\r\n"},
+                   {"APPEND", "+ go\r\n"},
+                   {"again", "8 OK stored\r\n"},
+                   {"NOOP", "* 2 EXISTS\r\n$T OK done\r\n"},
+                   {"UID FETCH 5:* (UID RFC822.SIZE)", "* 2 FETCH (UID 5 RFC822.SIZE 5)\r\n$T OK done\r\n"},
+                   {"UID FETCH 5 (UID BODY.PEEK[])", body(5, "again")}}));
+  EXPECT_EQ(create("hello")->id, item_id({"Sent", 7, 4}));
+  EXPECT_EQ(create("again")->id, item_id({"Sent", 7, 5}));
+  finish();
+}
+
+// Exchange behind DavMail, mailutils: what is given back is not what was given.
+TEST_F(Writing, whatTheServerRewroteIsFoundByItsMessageId) {
+  const std::string mail = "Message-ID: <a@b>";
+  for (const auto& [found, id] : std::vector<std::pair<std::string, std::string>>{
+           {"* SEARCH 5", item_id({"Sent", 7, 5})}, {"* SEARCH 5 6", ""}, {"* SEARCH", ""}, {"* SEARCH 3", ""}}) {
+    start(logged_in("", {{"STATUS \"Sent\"", status},
+                         {"APPEND", "+ go\r\n"},
+                         {"Message-ID: <a@b>", "3 OK stored\r\n"},
+                         {"SELECT \"Sent\"", selected(3, 7, 7)},
+                         {"UID FETCH 4:* (UID RFC822.SIZE)", sizes},
+                         {"UID SEARCH UID 4:* HEADER Message-ID \"<a@b>\"", found + "\r\n$T OK done\r\n"}}));
+    const auto made = create(mail);
+    ASSERT_TRUE(made) << made.error().text << made.error().cause;
+    EXPECT_EQ(made->id, id) << found << ": one that is it, or none";
+    finish();
+  }
+}
+
 TEST_F(Writing, aLostAppendIsAmbiguous) {
   start(logged_in("", {{"STATUS", status}, {"APPEND", "+ go\r\n"}, {"hello", "", true}}));
   EXPECT_EQ(create("hello").error().kind, FaultKind::ambiguous);

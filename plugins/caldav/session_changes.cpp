@@ -9,8 +9,8 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
+#include "core/mime/parts.hpp"
 #include "plugins/caldav/bodies.hpp"
 #include "plugins/caldav/session.hpp"
 
@@ -48,12 +48,8 @@ std::optional<std::int64_t> instant(std::string_view text) {
 
 /// DavMail: base64 of one time, or of two where a collection holds events and tasks. The later one counts.
 std::optional<std::int64_t> wrapped_instant(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0 || text.size() > 64) return std::nullopt;
-  std::string out(text.size() / 4 * 3, '\0');
-  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(text.size())) < 0)
-    return std::nullopt;
-  while (out.ends_with('\0')) out.pop_back();  // what padding stands for
+  if (text.size() > 64) return std::nullopt;
+  const auto out = mime::base64_decoded(text);
   std::optional<std::int64_t> latest;
   for (std::size_t from = 0; from < out.size(); from += 20) {
     const auto each = instant(std::string_view(out).substr(from, 20));

@@ -144,19 +144,20 @@ Result<void> ImapSession::hear(const Call& call) {
   return select(call, std::exchange(selected_, {}));
 }
 
-Result<void> ImapSession::select_item(const Call& call, const ItemName& name, FaultKind renumbered) {
+Result<void> ImapSession::select_item(const Call& call, const ItemName& name, FaultKind renumbered, bool news) {
   const bool stays = selected_ == name.folder;
   if (auto selected = select(call, name.folder); !selected) return selected;
+  // Found by another session after our SELECT: a server tells of new messages between commands only (RFC 3501 §7),
+  // and until then answers for this number as if there were no such message.
+  const bool unheard = name.uid >= std::max(state_.uidnext, heard_below_);
+  if (stays && (news || unheard)) {
+    if (auto heard = hear(call); !heard) return heard;
+    if (unheard) heard_below_ = std::uint64_t{name.uid} + 1;
+  }
   // IMAP-18: after a renumbering the old number may be another message.
   if (state_.uidvalidity != name.uidvalidity) {
     return fault(renumbered, settings_.host,
                  "The folder was renumbered by the mail server; the message is found again after the next sync.");
-  }
-  // Found by another session after our SELECT: a server tells of new messages between commands only (RFC 3501 §7),
-  // and until then answers for this number as if there were no such message.
-  if (stays && name.uid >= std::max(state_.uidnext, heard_below_)) {
-    if (auto heard = hear(call); !heard) return heard;
-    heard_below_ = std::uint64_t{name.uid} + 1;
   }
   return {};
 }

@@ -53,7 +53,9 @@ class ImapSession final : public Session {
   Result<Answer> command(const Call&, std::string_view text, Doing, std::string_view folder);
   Result<void> awake(const Call&);  // ends IDLE if a verb comes while parked
   Result<void> select(const Call&, const std::string& folder);
-  Result<void> select_item(const Call&, const ItemName&, FaultKind renumbered = FaultKind::not_found);
+  /// `news`: what other sessions did to it must be known, too.
+  Result<void> select_item(const Call&, const ItemName&, FaultKind renumbered = FaultKind::not_found,
+                           bool news = false);
   Result<MailboxState> status(const Call&, const std::string& folder);
   Result<void> hear(const Call&);  // the server may tell of the selected folder what it has not told yet
   bool condstore() const;

@@ -248,13 +248,11 @@ Result<Written> ImapSession::set_flags(const Call& call, View item, const FlagDe
   if (auto on = in_time(call, settings_.host); !on) return std::unexpected(on.error());
   const auto name = parse_item_id(item);
   if (!name) return fault(FaultKind::not_found, settings_.host, "This is no message of this mailbox.");
-  const bool stays = selected_ == name->folder;
-  if (auto selected = select_item(call, *name); !selected) return std::unexpected(selected.error());
-  if (!condstore()) {
-    // A server may write all of a message's keywords as this session saw them last (Courier does): see them first.
-    if (auto heard = stays ? hear(call) : Result<void>(); !heard) return std::unexpected(heard.error());
-    own_marks_[name->folder].add(name->uid, name->uid);
-  }
+  // Without CONDSTORE a server may write all of a message's keywords as this session saw them last (Courier does).
+  const bool news = !condstore();
+  if (auto selected = select_item(call, *name, FaultKind::not_found, news); !selected)
+    return std::unexpected(selected.error());
+  if (news) own_marks_[name->folder].add(name->uid, name->uid);
   if (auto still = there(call, *name); !still) return std::unexpected(still.error());
   std::uint64_t modseq = 0;
   auto step = store_flags(call, *name, '+', flag_words(delta.add, delta.keywords_add), modseq);

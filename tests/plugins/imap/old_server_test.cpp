@@ -112,6 +112,19 @@ TEST_F(OldServer, FlagsAreHeardOfBeforeTheyAreChangedAndToldAfterwards) {
   finish();
 }
 
+// Without IDLE it is heard by selecting anew, and then the number may be another message's (IMAP-18).
+TEST_F(OldServer, WhatWasRenumberedMeanwhileIsNotFlagged) {
+  start(logged_in("", {{"STATUS", status(5, 6)},
+                       {"SELECT", selected(5, 7, 6)},
+                       {"UID FETCH 1:5 (UID FLAGS)", "$T OK done\r\n"},
+                       {"SELECT", selected(5, 8, 6)}}));
+  ASSERT_TRUE(changes(five()));
+  const auto done = session->set_flags(within(), item_id({"INBOX", 7, 2}), FlagDelta{Flag::flagged, 0, {}, {}});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, FaultKind::not_found);
+  finish();
+}
+
 TEST_F(OldServer, AFolderThatIsThereIsNotMadeAgain) {
   start(logged_in(
       "IDLE",
